@@ -1,0 +1,1 @@
+"""The simulated Shadow hand and the objects that it turns."""
