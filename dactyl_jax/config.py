@@ -1,0 +1,162 @@
+"""The one configuration of everything: its fields, their defaults and what they may be."""
+
+import math
+
+from ml_collections import ConfigDict, config_dict
+
+_CHOICES = {
+    "engine": ("auto", "native", "mjx-jax", "mjx-warp"),
+    "randomization": ("none", "basic"),
+    "env.object": ("block", "prism", "sphere"),
+    "env.action": ("relative", "absolute"),
+    "env.policy_observation": ("paper", "proprioceptive"),
+    "network.activation": ("relu", "elu", "tanh"),
+    "ppo.schedule": ("fixed", "adaptive"),
+}
+_POSITIVE = (
+    "num_envs env.bank_size env.sim_dt env.control_dt env.goal_threshold env.goal_timeout_s "
+    "env.max_goals curriculum.initial_distance curriculum.growth curriculum.goals_per_minute "
+    "network.lstm ppo.horizon ppo.chunk ppo.minibatches ppo.passes ppo.learning_rate ppo.kl_low "
+    "ppo.kl_high ppo.clip ppo.max_gradient_norm ppo.reward_scale run.checkpoint_s run.eval_trials"
+).split()
+_UNIT = "env.smoothing ppo.discount ppo.gae_lambda".split()
+
+
+def default() -> ConfigDict:
+    """The paper's task and algorithm at a size that any accelerator holds.
+
+    Returns:
+        A new ConfigDict. Times in seconds, lengths in metres, angles in radians. Defaults are those
+        of OpenAI (2018), "Learning Dexterous In-Hand Manipulation", where it states them.
+    """
+    return ConfigDict(
+        {
+            "seed": 0,
+            "num_envs": 8192,
+            "engine": "auto",
+            # A preset's name; it decides on each term whose own `enabled` is left unset.
+            "randomization": "basic",
+            "terms": {
+                name: {"enabled": config_dict.placeholder(bool), **values}
+                for name, values in _TERMS.items()
+            },
+            "env": {
+                "object": "block",
+                "action": "relative",
+                "policy_observation": "paper",
+                "tilt": 0.0,
+                "finger_collisions": True,
+                "control_dt": 0.08,
+                "sim_dt": 0.008,
+                # Share of a new target that enters the actuators' targets in one control step.
+                "smoothing": 0.3,
+                "goal_threshold": 0.4,
+                "goal_timeout_s": 8.0,
+                "max_goals": 50,
+                "reward": {"distance": 1.0, "goal": 5.0, "drop": -20.0},
+                "bank_size": 2048,
+            },
+            "curriculum": {
+                "enabled": True,
+                "initial_distance": 0.9,
+                "growth": 1.1,
+                # Goals per environment-minute from which on the goals move further away.
+                "goals_per_minute": 8.0,
+            },
+            "network": {"memory": True, "dense": (1024,), "lstm": 512, "activation": "relu"},
+            "ppo": {
+                "horizon": 20,
+                "chunk": 10,
+                "minibatches": 8,
+                "passes": 2,
+                "learning_rate": 3e-4,
+                "schedule": "adaptive",
+                "kl_low": 0.01,
+                "kl_high": 0.03,
+                "discount": 0.998,
+                "gae_lambda": 0.95,
+                "clip": 0.2,
+                "entropy": 0.01,
+                "value_coefficient": 0.5,
+                "max_gradient_norm": 1.0,
+                "reward_scale": 1.0,
+            },
+            "run": {"max_minutes": 50.0, "max_iterations": 0, "checkpoint_s": 30.0, "eval_trials": 100},
+        }
+    )
+
+
+# Laws of OpenAI (2018), Tables 1 and 7. Factors are dimensionless; noise in metres and radians.
+_TERMS = {
+    "friction": {"low": 0.7, "high": 1.3},
+    "mass": {"low": 0.5, "high": 1.5},
+    "damping": {"low": 0.3, "high": 3.0},
+    "gain": {"low": 0.75, "high": 1.5},
+    "observation_noise": {
+        "fingertip_episode": 0.001,
+        "fingertip_step": 0.002,
+        "position_episode": 0.005,
+        "position_step": 0.001,
+        "orientation_episode": 0.1,
+        "orientation_step": 0.1,
+    },
+}
+
+
+def validate(config: ConfigDict) -> None:
+    """Checks every value of a configuration, so that a wrong one fails at once.
+
+    Raises:
+        ValueError: names the field, the value it has and the values it may have.
+    """
+
+    def value(field: str):
+        node = config
+        for part in field.split("."):
+            node = node[part]
+        return node
+
+    def fail(field: str, may_be: str):
+        raise ValueError(f"config.{field} is {value(field)!r}; it must be {may_be}.")
+
+    for field, choices in _CHOICES.items():
+        if value(field) not in choices:
+            fail(field, "one of " + ", ".join(choices))
+    for field in _POSITIVE:
+        if not (math.isfinite(value(field)) and value(field) > 0):
+            fail(field, "greater than 0")
+    for field in _UNIT:
+        if not 0 < value(field) <= 1:
+            fail(field, "greater than 0 and at most 1")
+    ratio = config.env.control_dt / config.env.sim_dt
+    if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
+        fail("env.control_dt", f"a whole multiple of config.env.sim_dt ({config.env.sim_dt})")
+    if config.env.goal_timeout_s < config.env.control_dt:
+        fail("env.goal_timeout_s", f"at least config.env.control_dt ({config.env.control_dt})")
+    if not abs(config.env.tilt) < math.pi / 2:
+        fail("env.tilt", "between -pi/2 and pi/2")
+    if config.curriculum.initial_distance < 0.5:
+        fail("curriculum.initial_distance", "at least 0.5 (goals closer than that are too easy)")
+    if config.curriculum.growth <= 1:
+        fail("curriculum.growth", "greater than 1")
+    if not config.network.dense or any(size < 1 for size in config.network.dense):
+        fail("network.dense", "one or more layer sizes of at least 1")
+    if config.ppo.horizon % config.ppo.chunk:
+        fail("ppo.horizon", f"a multiple of config.ppo.chunk ({config.ppo.chunk})")
+    chunks = config.num_envs * config.ppo.horizon // config.ppo.chunk
+    if chunks % config.ppo.minibatches:
+        fail(
+            "ppo.minibatches",
+            f"a divisor of the {chunks} chunks (num_envs * ppo.horizon / ppo.chunk) of an iteration",
+        )
+    if config.ppo.kl_low >= config.ppo.kl_high:
+        fail("ppo.kl_low", f"less than config.ppo.kl_high ({config.ppo.kl_high})")
+    if config.run.max_minutes < 0 or config.run.max_iterations < 0:
+        fail("run.max_minutes" if config.run.max_minutes < 0 else "run.max_iterations", "0 (no limit) or more")
+    for name in ("friction", "mass", "damping", "gain"):
+        term = config.terms[name]
+        if not 0 < term.low <= term.high:
+            fail(f"terms.{name}.low", f"greater than 0 and at most config.terms.{name}.high ({term.high})")
+    for name, deviation in config.terms.observation_noise.items():
+        if name != "enabled" and not (math.isfinite(deviation) and deviation >= 0):
+            fail(f"terms.observation_noise.{name}", "0 or more")

@@ -1,0 +1,1 @@
+"""Programs: each parses flags, calls the library and reports."""
