@@ -1,0 +1,30 @@
+"""Physics of many environments at once: one interface, three engines.
+
+`native` runs MuJoCo's C code on the host's cores, `mjx-jax` runs wherever JAX does and
+`mjx-warp` is the fast one on NVIDIA GPUs. All share the state row, the per-environment
+parameters and the report of `state.py`.
+"""
+
+from dactyl_jax.physics.constants import derive
+from dactyl_jax.physics.engine import ENGINES, Engine, make_engine
+from dactyl_jax.physics.native import NativeEngine
+from dactyl_jax.physics.state import (
+    Parameters,
+    State,
+    StepInfo,
+    initial_state,
+    nominal_parameters,
+)
+
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "NativeEngine",
+    "Parameters",
+    "State",
+    "StepInfo",
+    "derive",
+    "initial_state",
+    "make_engine",
+    "nominal_parameters",
+]

@@ -1,0 +1,61 @@
+"""What an engine is to the rest of the project, and which one runs where."""
+
+import importlib.util
+from typing import Protocol
+
+import jax
+import mujoco
+
+from dactyl_jax.physics.native import NativeEngine
+from dactyl_jax.physics.state import Parameters, State, StepInfo
+
+ENGINES = ("native", "mjx-jax", "mjx-warp")
+_FOR_PLATFORM = {"cpu": "native", "gpu": "mjx-warp", "cuda": "mjx-warp", "tpu": "mjx-jax"}
+
+
+class Engine(Protocol):
+    """Steps a batch of environments of one model; pure, and usable inside jit and scan."""
+
+    name: str
+    model: mujoco.MjModel
+
+    def step(
+        self, parameters: Parameters, state: State, num_steps: int
+    ) -> tuple[State, StepInfo]:
+        """Advance every environment by `num_steps` steps of its time step.
+
+        Controls and applied forces are held. Parameters hold drawn fields together with the
+        constants that `derive` gives for them; fields left out have the model's values.
+        """
+        ...
+
+
+def make_engine(name: str, model: mujoco.MjModel) -> Engine:
+    """The engine called `name`; `auto` is the one that is fast on JAX's default device.
+
+    Raises:
+      ValueError: there is no such engine, or this device or installation cannot run it.
+    """
+    if name != "auto" and name not in ENGINES:
+        raise ValueError(f"engine: must be auto, {', '.join(ENGINES)}, and is {name!r}")
+    platform = jax.default_backend()
+    if name == "auto":
+        name = _FOR_PLATFORM.get(platform, "mjx-jax")
+    if name == "native":
+        return NativeEngine(model)
+    if name == "mjx-warp":
+        _require_warp(platform)
+    from dactyl_jax.physics.mjx import MjxEngine  # slow to import, and not needed by native
+
+    return MjxEngine(model, name.removeprefix("mjx-"))
+
+
+def _require_warp(platform: str) -> None:
+    if importlib.util.find_spec("warp") is None:
+        raise ValueError(
+            "engine: mjx-warp needs the package warp-lang (pip install 'mujoco-mjx[warp]')"
+        )
+    if platform not in ("cpu", "gpu", "cuda"):
+        raise ValueError(
+            f"engine: mjx-warp runs on CUDA devices and CPUs, not on {platform!r}; use mjx-jax"
+        )
