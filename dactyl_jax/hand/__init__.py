@@ -1,1 +1,19 @@
-"""The simulated Shadow hand and the objects that it turns."""
+"""The simulated Shadow hand and the objects that it turns.
+
+`load_model` gives a MuJoCo model, `layout` tells where its parts are; `kinematics` computes
+fingertip positions from joint angles, and `rotations` is the project's quaternion arithmetic.
+"""
+
+from dactyl_jax.hand.layout import ACTUATORS, FINGERTIPS, JOINTS, Layout, layout
+from dactyl_jax.hand.model import load_model
+from dactyl_jax.hand.objects import OBJECTS
+
+__all__ = [
+    "ACTUATORS",
+    "FINGERTIPS",
+    "JOINTS",
+    "OBJECTS",
+    "Layout",
+    "layout",
+    "load_model",
+]

@@ -1,0 +1,102 @@
+"""Names of the hand's parts, and where their numbers stand in a model's arrays."""
+
+import dataclasses
+
+import mujoco
+import numpy as np
+
+from dactyl_jax.hand import model as assembly
+
+PREFIX = "rh_"
+JOINTS = tuple(
+    PREFIX + name
+    for name in (
+        "WRJ2 WRJ1 FFJ4 FFJ3 FFJ2 FFJ1 MFJ4 MFJ3 MFJ2 MFJ1 RFJ4 RFJ3 RFJ2 RFJ1 "
+        "LFJ5 LFJ4 LFJ3 LFJ2 LFJ1 THJ5 THJ4 THJ3 THJ2 THJ1"
+    ).split()
+)
+ACTUATORS = tuple(
+    PREFIX + "A_" + name
+    for name in (
+        "WRJ2 WRJ1 FFJ4 FFJ3 FFJ0 MFJ4 MFJ3 MFJ0 RFJ4 RFJ3 RFJ0 "
+        "LFJ5 LFJ4 LFJ3 LFJ0 THJ5 THJ4 THJ3 THJ2 THJ1"
+    ).split()
+)
+FINGERTIPS = tuple(PREFIX + name for name in ("fftip", "mftip", "rftip", "lftip", "thtip"))
+
+# A gently cupped hand in which the object rests [rad]; joints that are not named are at zero.
+CUPPED = {
+    **{f"{finger}J3": 0.35 for finger in ("FF", "MF", "RF", "LF")},
+    **{f"{finger}J0": 0.9 for finger in ("FF", "MF", "RF", "LF")},
+    "LFJ5": 0.15,
+    "THJ5": 0.3,
+    "THJ4": 0.8,
+    "THJ2": 0.3,
+    "THJ1": 0.3,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Addresses and constants of a model with the hand and an object.
+
+    Attributes:
+        joint_qpos: [24] addresses of the joints `JOINTS` in qpos.
+        joint_qvel: [24] addresses of the same in qvel.
+        object_qpos: [7] addresses of the object's position and quaternion in qpos.
+        object_qvel: [6] addresses of its linear (world) and angular (own frame) velocity in qvel.
+        coupling: [20, 24]; actuator angles = coupling @ joint angles (J0 = J1 + J2).
+        ctrl_range: [20, 2] rad, lowest and highest target.
+        start_targets: [20] rad, a gently cupped hand in which the object rests.
+        object_body: id of the body `object`.
+        forearm_position: [3] m, world position of `rh_forearm`, which is fixed.
+        forearm_quaternion: [4], its world orientation.
+        palm_position: [3] m, world position of the centre of the palm's surface, wrist at zero.
+    """
+
+    joint_qpos: np.ndarray
+    joint_qvel: np.ndarray
+    object_qpos: np.ndarray
+    object_qvel: np.ndarray
+    coupling: np.ndarray
+    ctrl_range: np.ndarray
+    start_targets: np.ndarray
+    object_body: int
+    forearm_position: np.ndarray
+    forearm_quaternion: np.ndarray
+    palm_position: np.ndarray
+
+
+def layout(model: mujoco.MjModel) -> Layout:
+    """The addresses of `model`'s parts, by their names.
+
+    Raises:
+        KeyError: the model lacks the hand or the object.
+    """
+    joints = [model.joint(name) for name in JOINTS]
+    joint_qvel = np.array([joint.dofadr[0] for joint in joints])
+    object_joint = model.joint("object_joint")
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    moment = np.zeros((model.nu, model.nv))
+    mujoco.mju_sparse2dense(
+        moment, data.actuator_moment, data.moment_rownnz, data.moment_rowadr, data.moment_colind
+    )
+    actuators = [model.actuator(name).id for name in ACTUATORS]
+    forearm = model.body("rh_forearm")
+    targets = np.zeros(len(ACTUATORS))
+    for name, angle in CUPPED.items():
+        targets[ACTUATORS.index(f"{PREFIX}A_{name}")] = angle
+    return Layout(
+        joint_qpos=np.array([joint.qposadr[0] for joint in joints]),
+        joint_qvel=joint_qvel,
+        object_qpos=object_joint.qposadr[0] + np.arange(7),
+        object_qvel=object_joint.dofadr[0] + np.arange(6),
+        coupling=moment[actuators][:, joint_qvel],
+        ctrl_range=model.actuator_ctrlrange[actuators].copy(),
+        start_targets=targets,
+        object_body=model.body("object").id,
+        forearm_position=forearm.pos.copy(),
+        forearm_quaternion=forearm.quat.copy(),
+        palm_position=assembly.PALM_POSITION.copy(),
+    )

@@ -1,0 +1,92 @@
+"""Assembly of the hand, an object and their contacts into a MuJoCo model."""
+
+import importlib.resources
+
+import mujoco
+import numpy as np
+
+from dactyl_jax.hand import objects
+from dactyl_jax.hand.objects import OBJECTS as OBJECTS
+
+DEFAULT_TILT = 0.20  # rad
+
+# World position of the centre of the palm's surface with the wrist at zero; the tilt turns about it.
+PALM_POSITION = np.array([0.0, 0.0, 0.25])
+# The same point in the frame of the forearm.
+PALM_IN_FOREARM = np.array([0.021, 0.0, 0.29501])
+# Where the goal is shown: beside the hand, on the side of the little finger.
+GOAL_POSITION = PALM_POSITION + np.array([0.02, 0.13, 0.06])
+
+_FINGERS = ("ff", "mf", "rf", "lf")
+
+
+def load_model(
+    object: str = "block",  # noqa: A002
+    *,
+    tilt: float = DEFAULT_TILT,
+    finger_collisions: bool = True,
+    goal: bool = False,
+) -> mujoco.MjModel:
+    """The hand, palm up, and an object that floats free above the palm.
+
+    Args:
+        object: one of `OBJECTS`.
+        tilt: angle of the palm to the horizontal [rad]; positive lowers the fingers.
+        finger_collisions: whether fingers touch each other and the palm. The object touches the
+            hand in any case; nothing else touches.
+        goal: whether to add the mocap body `goal`, a copy of the object beside the hand that is
+            only seen.
+
+    Raises:
+        ValueError: the object is unknown, or the tilt is not within -pi/2..pi/2.
+    """
+    if not abs(tilt) <= np.pi / 2:
+        raise ValueError(f"tilt: {tilt} is out of range; it may be -1.5708 to 1.5708 rad")
+    xml = importlib.resources.files(__package__).joinpath("shadow_hand.xml").read_text()
+    spec = mujoco.MjSpec.from_string(xml)
+
+    forearm = spec.body("rh_forearm")
+    forearm.pos, forearm.quat = forearm_pose(tilt)
+
+    body = spec.worldbody.add_body(name="object", pos=PALM_POSITION + [0, 0, 0.04])
+    body.add_freejoint(name="object_joint")
+    objects.add_object(spec, body, object)
+
+    if finger_collisions:
+        for one, other in _finger_pairs():
+            spec.add_pair(geomname1=f"rh_{one}", geomname2=f"rh_{other}", condim=1)
+    if goal:
+        picture = spec.worldbody.add_body(name="goal", mocap=True, pos=GOAL_POSITION)
+        objects.add_looks(spec, picture, object)
+    return spec.compile()
+
+
+def forearm_pose(tilt: float) -> tuple[np.ndarray, np.ndarray]:
+    """World position [3] m and quaternion [4] of `rh_forearm`, the fingers along world +x."""
+    palm_up = np.array([0.0, np.sqrt(0.5), 0.0, np.sqrt(0.5)])
+    about_y = np.array([np.cos(tilt / 2), 0.0, np.sin(tilt / 2), 0.0])
+    quaternion, offset = np.zeros(4), np.zeros(3)
+    mujoco.mju_mulQuat(quaternion, about_y, palm_up)
+    mujoco.mju_rotVecQuat(offset, PALM_IN_FOREARM, quaternion)
+    return PALM_POSITION - offset, quaternion
+
+
+def _finger_pairs() -> list[tuple[str, str]]:
+    """Pairs of geoms of different digits, or of a digit and the palm, that can come to touch.
+
+    Every pair costs time on engines that size their work by pairs, so those that the hand's
+    joints keep apart are left out.
+    """
+    links = ("proximal", "middle", "distal")
+    pairs = []
+    for one, other in zip(_FINGERS, _FINGERS[1:], strict=False):
+        for i, link in enumerate(links):
+            neighbours = links[max(i - 1, 0) : i + 2]
+            pairs += [(one + link, other + neighbour) for neighbour in neighbours]
+    for finger in _FINGERS:
+        for link in links:
+            pairs += [("thmiddle", finger + link), ("thdistal", finger + link)]
+    pairs += [(f"{finger}distal", "palm") for finger in _FINGERS]
+    pairs += [("rfdistal", "lfmetacarpal"), ("lfdistal", "lfmetacarpal")]
+    pairs += [("thdistal", "palm"), ("thmiddle", "palm"), ("thdistal", "lfmetacarpal")]
+    return pairs
