@@ -1,0 +1,56 @@
+"""What can be read of the hand and the object: true values, in the frame of `rh_forearm`."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from dactyl_jax import hand, physics
+from dactyl_jax.hand import kinematics, rotations
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Readings:
+    """True readings of each environment; positions and velocities in the `rh_forearm` frame.
+
+    Attributes:
+        joint_angles: `[E, 24]` rad.
+        joint_velocities: `[E, 24]` rad/s.
+        targets: of the actuators, smoothed, `[E, 20]` rad.
+        fingertips: FF, MF, RF, LF, TH, `[E, 5, 3]` m.
+        position: of the object's centre, `[E, 3]` m.
+        orientation: of the object, `[E, 4]`.
+        velocity: of the object's centre, `[E, 3]` m/s.
+        angular_velocity: of the object, `[E, 3]` rad/s.
+    """
+
+    joint_angles: jax.Array
+    joint_velocities: jax.Array
+    targets: jax.Array
+    fingertips: jax.Array
+    position: jax.Array
+    orientation: jax.Array
+    velocity: jax.Array
+    angular_velocity: jax.Array
+
+
+def read(layout: hand.Layout, chain: kinematics.Chain, state: physics.State) -> Readings:
+    """Reads a physics state; the same function for every engine."""
+    to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
+    joint_angles = state.qpos[:, layout.joint_qpos]
+    pose = state.qpos[:, layout.object_qpos]
+    twist = state.qvel[:, layout.object_qvel]
+    orientation = rotations.multiply(to_forearm, pose[:, 3:])
+    forearm = jnp.asarray(layout.forearm_position, jnp.float32)
+    return Readings(
+        joint_angles=joint_angles,
+        joint_velocities=state.qvel[:, layout.joint_qvel],
+        targets=state.ctrl,
+        fingertips=kinematics.fingertip_positions(chain, joint_angles),
+        position=rotations.rotate(to_forearm, pose[:, :3] - forearm),
+        orientation=orientation,
+        velocity=rotations.rotate(to_forearm, twist[:, :3]),
+        # MuJoCo gives a free joint's angular velocity in the body's own frame.
+        angular_velocity=rotations.rotate(orientation, twist[:, 3:]),
+    )

@@ -1,0 +1,55 @@
+"""The engines play the same task: the same open-loop episodes end alike on all of them."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dactyl_jax import config as config_lib
+from dactyl_jax import envs, physics
+
+EPISODES, STEPS = 200, 40
+NEAR = jnp.float32(0.9)
+
+
+@functools.cache
+def _play(engine: str) -> dict[str, np.ndarray]:
+    """Goals, drops and mean contact force (N) of each of 200 open-loop episodes of 3.2 s."""
+    config = config_lib.default()
+    config.engine = engine
+    config.env.bank_size = EPISODES
+    config.env.action = "absolute"
+    env = envs.make_environment(config)
+    actions = jax.random.randint(jax.random.key(1), (STEPS, EPISODES, 20), 0, 11)
+
+    @jax.jit
+    def play(state):
+        def step(state, action):
+            state, outcome = env.step(state, action, NEAR)
+            force = jnp.linalg.norm(outcome.contact_force, axis=-1)
+            return state, (outcome.goal_reached, outcome.dropped, force, outcome.overflow)
+
+        return jax.lax.scan(step, state, actions)[1]
+
+    goals, drops, force, overflow = map(
+        np.asarray, play(env.reset(jax.random.key(0), EPISODES, NEAR))
+    )
+    assert not overflow.any()
+    return {
+        "goals": goals.sum(axis=0),
+        "drops": drops.sum(axis=0),
+        "contact force": force.mean(axis=0),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [name for name in physics.ENGINES if name != "native"])
+@pytest.mark.parametrize("what", ["goals", "drops", "contact force"])
+def test_open_loop_episodes_agree_with_the_native_engine(engine, what):
+    ours, native = _play(engine)[what], _play("native")[what]
+    # Contacts make single episodes part; their means must lie within 99% intervals.
+    deviation = np.sqrt((ours.var(ddof=1) + native.var(ddof=1)) / EPISODES)
+    assert abs(ours.mean() - native.mean()) < 2.58 * deviation
+    assert native.mean() > 0.05  # the comparison is of something

@@ -1,0 +1,229 @@
+"""The task on the native engine: what a step does, in numbers."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dactyl_jax import config as config_lib
+from dactyl_jax import envs, hand
+from dactyl_jax.envs import goals
+from dactyl_jax.hand import rotations
+
+NUM = 8
+UNIFORM = jnp.float32(jnp.pi)
+NEAR = jnp.float32(0.9)
+MIDDLE = jnp.full((NUM, 20), 5, jnp.int32)
+
+
+def make(**overrides):
+    config = config_lib.default()
+    config.engine = "native"
+    config.randomization = "none"
+    config.env.bank_size = 16
+    config.env.action = "absolute"
+    config.update_from_flattened_dict({key.replace("__", "."): v for key, v in overrides.items()})
+    return envs.make_environment(config)
+
+
+@pytest.fixture(scope="module")
+def env():
+    return make()
+
+
+@pytest.fixture(scope="module")
+def step(env):
+    return jax.jit(env.step)
+
+
+def _with_goal(env, state, angle):
+    """The same states with goals `angle` rad away about a fixed axis."""
+    layout = hand.layout(env.engine.model)
+    to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
+    now = rotations.multiply(to_forearm, state.physics.qpos[:, layout.object_qpos[3:]])
+    turn = rotations.from_axis_angle(jnp.array([0.0, 0.0, 1.0]), jnp.full(NUM, angle))
+    return dataclasses.replace(state, goal=rotations.multiply(turn, now))
+
+
+def _with_height(env, state, drop):
+    layout = hand.layout(env.engine.model)
+    qpos = state.physics.qpos.at[:, layout.object_qpos[2]].add(-drop)
+    return dataclasses.replace(state, physics=dataclasses.replace(state.physics, qpos=qpos))
+
+
+def test_sizes(env):
+    state = env.reset(jax.random.key(0), NUM, UNIFORM)
+    assert state.observation.policy.shape == (NUM, 22) == (NUM, env.policy_size)
+    assert state.observation.value.shape == (NUM, 104) == (NUM, env.value_size)
+    proprioceptive = make(env__policy_observation="proprioceptive")
+    other = proprioceptive.reset(jax.random.key(0), NUM, UNIFORM)
+    assert other.observation.policy.shape == (NUM, 90) == (NUM, proprioceptive.policy_size)
+    np.testing.assert_array_equal(other.observation.policy[:, :22], state.observation.policy)
+
+
+def test_paper_observation_holds_tips_position_and_relative_goal(env):
+    state = env.reset(jax.random.key(0), NUM, UNIFORM)
+    model = env.engine.model
+    import mujoco
+
+    data = mujoco.MjData(model)
+    forearm = model.body("rh_forearm").id
+    for i in range(NUM):
+        data.qpos[:] = state.physics.qpos[i]
+        mujoco.mj_forward(model, data)
+        rotation = data.xmat[forearm].reshape(3, 3)
+
+        def local(point, rotation=rotation):
+            return rotation.T @ (point - data.xpos[forearm])
+
+        tips = [local(data.site(name).xpos) for name in hand.FINGERTIPS]
+        seen = np.asarray(state.observation.policy[i])
+        np.testing.assert_allclose(seen[:15], np.concatenate(tips), atol=1e-5)
+        np.testing.assert_allclose(seen[15:18], local(data.body("object").xpos), atol=1e-5)
+        orientation, conjugate, left = np.zeros(4), np.zeros(4), np.zeros(4)
+        mujoco.mju_negQuat(conjugate, data.xquat[forearm])
+        mujoco.mju_mulQuat(orientation, conjugate, data.body("object").xquat)
+        mujoco.mju_negQuat(conjugate, orientation)
+        mujoco.mju_mulQuat(left, np.asarray(state.goal[i], np.float64), conjugate)
+        np.testing.assert_allclose(seen[18:22], left * np.sign(left[0]), atol=1e-5)
+
+
+def test_reward_is_the_angle_gained(env, step):
+    state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 1.5)
+    state, first = step(state, MIDDLE, UNIFORM)
+    _, second = step(state, MIDDLE, UNIFORM)
+    assert not np.any(first.goal_reached | second.goal_reached | first.done)
+    np.testing.assert_allclose(second.reward, first.distance - second.distance, atol=1e-5)
+
+
+def test_reached_goal_pays_and_is_followed_by_a_new_one(env, step):
+    state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 0.3)
+    after, outcome = step(state, MIDDLE, NEAR)
+    assert np.all(outcome.goal_reached) and not np.any(outcome.done)
+    np.testing.assert_allclose(outcome.reward, 5.0 + 0.3 - outcome.distance, atol=1e-4)
+    np.testing.assert_array_equal(outcome.goals, 1)
+    np.testing.assert_array_equal(after.goal_steps, 0)
+    layout = hand.layout(env.engine.model)
+    to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
+    now = rotations.multiply(to_forearm, after.physics.qpos[:, layout.object_qpos[3:]])
+    away = np.asarray(goals.distance(after.goal, now))
+    assert np.all((away >= 0.499) & (away <= 0.901))
+
+
+def test_drop_ends_the_episode_without_bootstrap(env, step):
+    state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 1.5)
+    after, outcome = step(_with_height(env, state, 0.3), MIDDLE, UNIFORM)
+    assert np.all(outcome.dropped & outcome.done) and not np.any(outcome.truncated)
+    gained = np.asarray(outcome.reward) + 20.0
+    assert np.all(np.abs(gained) < 1.0)
+    np.testing.assert_array_equal(after.goals, 0)
+    _, healthy = step(after, MIDDLE, UNIFORM)
+    assert not np.any(healthy.dropped)
+
+
+def test_time_out_truncates_after_eight_seconds(env, step):
+    state = env.reset(jax.random.key(0), NUM, UNIFORM)
+    ended = np.zeros(NUM, bool)
+    for index in range(100):
+        state = _with_goal(env, state, 3.0)
+        state, outcome = step(state, MIDDLE, UNIFORM)
+        ended |= np.asarray(outcome.dropped)
+        assert not np.any(outcome.timed_out & ~ended) or index == 99
+    timed_out = np.asarray(outcome.timed_out) & ~ended
+    assert timed_out.sum() >= NUM // 2
+    assert np.all(np.asarray(outcome.truncated & outcome.done)[timed_out])
+    before = np.asarray(outcome.terminal_value_observation)[timed_out]
+    assert not np.allclose(before, np.asarray(state.observation.value)[timed_out])
+
+
+def test_goal_cap_truncates(step, env):
+    state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 0.3)
+    state = dataclasses.replace(state, goals=jnp.full(NUM, 49))
+    after, outcome = step(state, MIDDLE, UNIFORM)
+    assert np.all(outcome.done & outcome.truncated)
+    np.testing.assert_array_equal(outcome.goals, 50)
+    np.testing.assert_array_equal(after.goals, 0)
+
+
+def test_a_diverged_environment_resets_alone(env, step):
+    state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 1.5)
+    qvel = state.physics.qvel.at[3, 0].set(jnp.nan)
+    broken = dataclasses.replace(state, physics=dataclasses.replace(state.physics, qvel=qvel))
+    after, outcome = step(broken, MIDDLE, UNIFORM)
+    healthy, reference = step(state, MIDDLE, UNIFORM)
+    np.testing.assert_array_equal(outcome.diverged, np.arange(NUM) == 3)
+    assert bool(outcome.done[3]) and not bool(outcome.truncated[3])
+    for leaf in jax.tree.leaves((after.physics, after.observation, outcome.reward)):
+        assert np.all(np.isfinite(leaf))
+    others = np.arange(NUM) != 3
+    np.testing.assert_array_equal(
+        np.asarray(after.physics.qpos)[others], np.asarray(healthy.physics.qpos)[others]
+    )
+    np.testing.assert_array_equal(
+        np.asarray(outcome.reward)[others], np.asarray(reference.reward)[others]
+    )
+
+
+def test_an_environment_does_not_depend_on_the_others(env, step):
+    few = env.reset(jax.random.key(0), NUM, NEAR)
+    many = env.reset(jax.random.key(0), 2 * NUM, NEAR)
+    actions = jax.random.randint(jax.random.key(1), (30, 2 * NUM, 20), 0, 11)
+    wide = jax.jit(env.step)
+    for action in actions:
+        few, few_outcome = step(few, action[:NUM], NEAR)
+        many, many_outcome = wide(many, action, NEAR)
+        np.testing.assert_array_equal(few.physics.qpos, many.physics.qpos[:NUM])
+        np.testing.assert_array_equal(few.goal, many.goal[:NUM])
+        np.testing.assert_array_equal(few_outcome.done, many_outcome.done[:NUM])
+
+
+def test_targets_by_bins():
+    layout = hand.layout(hand.load_model("block"))
+    low, high = layout.ctrl_range.T
+    angles = jnp.tile(jnp.asarray(0.25 * (layout.joint_angles(0.5 * (low + high)))), (NUM, 1))
+    previous = jnp.zeros((NUM, 20))
+
+    def targets(mode, action, smoothing=1.0):
+        action = jnp.full((NUM, 20), action)
+        return envs.actions.targets(layout, mode, smoothing, action, angles, previous)[0]
+
+    np.testing.assert_allclose(targets("absolute", 0), low, atol=1e-6)
+    np.testing.assert_allclose(targets("absolute", 5), 0.5 * (low + high), atol=1e-6)
+    np.testing.assert_allclose(targets("absolute", 10), high, atol=1e-6)
+    now = np.asarray(angles[0]) @ layout.coupling.T
+    np.testing.assert_allclose(targets("relative", 5), np.clip(now, low, high), atol=1e-6)
+    moved = np.clip(now + 0.4 * 0.5 * (high - low), low, high)
+    np.testing.assert_allclose(targets("relative", 7), moved, atol=1e-6)
+    np.testing.assert_allclose(targets("absolute", 10, 0.3), 0.3 * high, atol=1e-6)
+
+
+def test_policy_sees_noise_and_the_value_function_does_not():
+    clean, noisy = make(), make(terms__observation_noise__enabled=True)
+    key = jax.random.key(3)
+    true, seen = clean.reset(key, NUM, UNIFORM), noisy.reset(key, NUM, UNIFORM)
+    np.testing.assert_array_equal(true.observation.value, seen.observation.value)
+    error = np.asarray(seen.observation.policy - true.observation.policy)
+    assert 1e-4 < np.abs(error[:, :15]).mean() < 5e-3
+    assert 1e-4 < np.abs(error[:, 15:18]).mean() < 2e-2
+    assert 0.01 < np.abs(error[:, 18:]).mean() < 0.3
+
+
+def test_bank_starts_rest_in_the_palm(env):
+    qvel = np.asarray(env.bank.states.qvel)
+    layout = hand.layout(env.engine.model)
+    assert env.bank.size == 16
+    assert np.abs(qvel[:, layout.object_qvel[:3]]).max() < 0.05
+    assert np.all(np.asarray(env.bank.states.time) == 0.0)
+    quaternions = np.asarray(env.bank.states.qpos)[:, layout.object_qpos[3:]]
+    assert np.linalg.norm(quaternions[1:] - quaternions[:1], axis=1).min() > 0.01
+
+
+def test_a_start_takes_the_parameters_of_its_own_pair():
+    env = make(randomization="basic")
+    state = env.reset(jax.random.key(0), NUM, UNIFORM)
+    parameters, start = state.bank.take(state.pair)
+    np.testing.assert_array_equal(start.qpos, state.physics.qpos)
+    friction = np.asarray(parameters["geom_friction"])[:, 0, 0]
+    assert len(np.unique(friction)) == len(np.unique(np.asarray(state.pair)))

@@ -1,0 +1,42 @@
+"""Every wrong value is named with what it may be."""
+
+import pytest
+
+from dactyl_jax import config as config_lib
+
+
+def test_default_is_valid():
+    config_lib.validate(config_lib.default())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("num_envs", 0, "greater than 0"),
+        ("engine", "bullet", "native"),
+        ("randomization", "everything", "basic"),
+        ("env.object", "cup", "prism"),
+        ("env.action", "torque", "absolute"),
+        ("env.control_dt", 0.05, "multiple"),
+        ("env.smoothing", 1.5, "at most 1"),
+        ("env.goal_timeout_s", 0.01, "control_dt"),
+        ("env.tilt", 2.0, "pi/2"),
+        ("curriculum.initial_distance", 0.3, "0.5"),
+        ("curriculum.growth", 1.0, "greater than 1"),
+        ("network.dense", (), "layer sizes"),
+        ("ppo.chunk", 7, "multiple"),
+        ("ppo.minibatches", 7, "divisor"),
+        ("ppo.kl_low", 1.0, "kl_high"),
+        ("run.max_minutes", -1.0, "0"),
+        ("terms.mass.low", -1.0, "high"),
+        ("terms.gain.low", 9.0, "high"),
+        ("terms.observation_noise.position_step", -0.1, "0 or more"),
+        ("ppo.learning_rate", float("nan"), "greater than 0"),
+    ],
+)
+def test_wrong_value_is_refused_in_words(field, value, says):
+    config = config_lib.default()
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(ValueError, match=says) as error:
+        config_lib.validate(config)
+    assert "config." in str(error.value) and "\n" not in str(error.value)
