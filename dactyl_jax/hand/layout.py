@@ -8,26 +8,28 @@ import numpy as np
 from dactyl_jax.hand import model as assembly
 
 PREFIX = "rh_"
-JOINTS = tuple(
-    PREFIX + name
-    for name in (
-        "WRJ2 WRJ1 FFJ4 FFJ3 FFJ2 FFJ1 MFJ4 MFJ3 MFJ2 MFJ1 RFJ4 RFJ3 RFJ2 RFJ1 "
-        "LFJ5 LFJ4 LFJ3 LFJ2 LFJ1 THJ5 THJ4 THJ3 THJ2 THJ1"
-    ).split()
-)
+_DIGITS = {
+    "WR": ("WRJ2", "WRJ1"),
+    "FF": ("FFJ4", "FFJ3", "FFJ2", "FFJ1"),
+    "MF": ("MFJ4", "MFJ3", "MFJ2", "MFJ1"),
+    "RF": ("RFJ4", "RFJ3", "RFJ2", "RFJ1"),
+    "LF": ("LFJ5", "LFJ4", "LFJ3", "LFJ2", "LFJ1"),
+    "TH": ("THJ5", "THJ4", "THJ3", "THJ2", "THJ1"),
+}
+COUPLED = ("FF", "MF", "RF", "LF")  # one actuator, J0, drives J1 + J2 of these fingers
+JOINTS = tuple(PREFIX + joint for digit in _DIGITS.values() for joint in digit)
 ACTUATORS = tuple(
-    PREFIX + "A_" + name
-    for name in (
-        "WRJ2 WRJ1 FFJ4 FFJ3 FFJ0 MFJ4 MFJ3 MFJ0 RFJ4 RFJ3 RFJ0 "
-        "LFJ5 LFJ4 LFJ3 LFJ0 THJ5 THJ4 THJ3 THJ2 THJ1"
-    ).split()
+    f"{PREFIX}A_{joint.replace('J2', 'J0') if digit in COUPLED else joint}"
+    for digit, joints in _DIGITS.items()
+    for joint in joints
+    if not (digit in COUPLED and joint.endswith("J1"))
 )
 FINGERTIPS = tuple(PREFIX + name for name in ("fftip", "mftip", "rftip", "lftip", "thtip"))
 
 # A gently cupped hand in which the object rests [rad]; joints that are not named are at zero.
 CUPPED = {
-    **{f"{finger}J3": 0.35 for finger in ("FF", "MF", "RF", "LF")},
-    **{f"{finger}J0": 0.9 for finger in ("FF", "MF", "RF", "LF")},
+    **{f"{finger}J3": 0.35 for finger in COUPLED},
+    **{f"{finger}J0": 0.9 for finger in COUPLED},
     "LFJ5": 0.15,
     "THJ5": 0.3,
     "THJ4": 0.8,

@@ -1,16 +1,16 @@
 """Assembly of the hand, an object and their contacts into a MuJoCo model."""
 
 import importlib.resources
+import itertools
 
 import mujoco
 import numpy as np
 
 from dactyl_jax.hand import objects
-from dactyl_jax.hand.objects import OBJECTS as OBJECTS
 
 DEFAULT_TILT = 0.20  # rad
 
-# World position of the centre of the palm's surface with the wrist at zero; the tilt turns about it.
+# World position of the centre of the palm's surface, wrist at zero; the tilt turns about it.
 PALM_POSITION = np.array([0.0, 0.0, 0.25])
 # The same point in the frame of the forearm.
 PALM_IN_FOREARM = np.array([0.021, 0.0, 0.29501])
@@ -21,7 +21,7 @@ _FINGERS = ("ff", "mf", "rf", "lf")
 
 
 def load_model(
-    object: str = "block",  # noqa: A002
+    object: str = "block",
     *,
     tilt: float = DEFAULT_TILT,
     finger_collisions: bool = True,
@@ -30,7 +30,7 @@ def load_model(
     """The hand, palm up, and an object that floats free above the palm.
 
     Args:
-        object: one of `OBJECTS`.
+        object: one of `hand.OBJECTS`.
         tilt: angle of the palm to the horizontal [rad]; positive lowers the fingers.
         finger_collisions: whether fingers touch each other and the palm. The object touches the
             hand in any case; nothing else touches.
@@ -48,7 +48,7 @@ def load_model(
     forearm = spec.body("rh_forearm")
     forearm.pos, forearm.quat = forearm_pose(tilt)
 
-    body = spec.worldbody.add_body(name="object", pos=PALM_POSITION + [0, 0, 0.04])
+    body = spec.worldbody.add_body(name="object", pos=PALM_POSITION + np.array([0, 0, 0.04]))
     body.add_freejoint(name="object_joint")
     objects.add_object(spec, body, object)
 
@@ -79,7 +79,7 @@ def _finger_pairs() -> list[tuple[str, str]]:
     """
     links = ("proximal", "middle", "distal")
     pairs = []
-    for one, other in zip(_FINGERS, _FINGERS[1:], strict=False):
+    for one, other in itertools.pairwise(_FINGERS):
         for i, link in enumerate(links):
             neighbours = links[max(i - 1, 0) : i + 2]
             pairs += [(one + link, other + neighbour) for neighbour in neighbours]

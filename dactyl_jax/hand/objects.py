@@ -76,6 +76,7 @@ def add_object(spec: mujoco.MjSpec, body: mujoco.MjsBody, name: str) -> None:
     """
     kind = _kind(name)
     body.mass, body.inertia = kind.mass, kind.inertia
+    body.ipos = np.zeros(3)
     body.explicitinertial = True
     kind.add_collision(body)
     kind.add_looks(spec, body)
