@@ -1,0 +1,1 @@
+"""Recurrent proximal policy optimisation: networks, roll-out, update, trainer, checkpoints, agents."""

@@ -1,0 +1,57 @@
+"""Independent categorical distributions, one per actuator, over bins of equal width.
+
+Logits have the bins before the actuators, `[..., bin, actuator]`: sums over bins then run over whole
+rows of actuators, which CPUs vectorise. Actions are bin numbers, `[..., actuator]`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def log_probabilities(logits: jax.Array) -> jax.Array:
+    """Normalised logits, `[..., bin, actuator]`."""
+    return jax.nn.log_softmax(logits, axis=-2)
+
+
+def sample(keys: jax.Array, logits: jax.Array) -> jax.Array:
+    """Draws actions by inverting the cumulative distribution: one uniform number per actuator.
+
+    Args:
+        keys: one key per environment, `[env]`; the draw of an environment depends on its key alone.
+        logits: `[env, bin, actuator]`.
+
+    Returns:
+        int32 `[env, actuator]`.
+    """
+    num_actuators = logits.shape[-1]
+    uniform = jax.vmap(lambda key: jax.random.uniform(key, (num_actuators,)))(keys)
+    cumulative = jnp.cumsum(jax.nn.softmax(logits, axis=-2), axis=-2)
+    # Compared with the share of the computed total, which rounding leaves beside one.
+    threshold = uniform[:, None, :] * cumulative[:, -1:, :]
+    return jnp.sum(cumulative[:, :-1, :] <= threshold, axis=-2, dtype=jnp.int32)
+
+
+def mode(logits: jax.Array) -> jax.Array:
+    """The most probable bins, int32 `[..., actuator]`."""
+    return jnp.argmax(logits, axis=-2).astype(jnp.int32)
+
+
+def log_probability(log_probabilities: jax.Array, action: jax.Array) -> jax.Array:
+    """Log-probability of an action, summed over the actuators.
+
+    Args:
+        log_probabilities: `[..., bin, actuator]`.
+        action: integers `[..., actuator]`.
+
+    Returns:
+        `[...]` nat.
+    """
+    bins = jnp.arange(log_probabilities.shape[-2], dtype=jnp.int32)[:, None]
+    # A masked sum: faster than a gather, and its gradient is no scatter.
+    chosen = action[..., None, :].astype(jnp.int32) == bins
+    return jnp.sum(jnp.where(chosen, log_probabilities, 0.0), axis=(-2, -1))
+
+
+def entropy(log_probabilities: jax.Array) -> jax.Array:
+    """Entropy summed over the actuators, `[...]` nat; `log_probabilities` `[..., bin, actuator]`."""
+    return -jnp.sum(jnp.exp(log_probabilities) * log_probabilities, axis=(-2, -1))

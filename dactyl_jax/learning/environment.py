@@ -1,0 +1,56 @@
+"""What learning asks of an environment; anything of this shape can be learned on."""
+
+from typing import Any, Protocol
+
+import jax
+
+
+class Observation(Protocol):
+    """Raw observations: `policy` `[env, policy_size]` and `value` `[env, value_size]`, float32."""
+
+    policy: jax.Array
+    value: jax.Array
+
+
+class EnvState(Protocol):
+    """A frozen pytree; `observation` is of the state that the next action is for."""
+
+    observation: Any  # Observation
+
+
+class Outcome(Protocol):
+    """What one control step brought, `[env]` each.
+
+    `done`: the episode ended and the state is that of the next one already; `truncated`: it was cut, not
+    lost (time-out, goal cap). `terminal_value_observation` `[env, value_size]` is of the state before any
+    reset. `goals` counts those in a row, this step included, before any reset.
+    """
+
+    reward: jax.Array
+    done: jax.Array
+    truncated: jax.Array
+    terminal_value_observation: jax.Array
+    goal_reached: jax.Array
+    dropped: jax.Array
+    timed_out: jax.Array
+    diverged: jax.Array
+    overflow: jax.Array
+    goals: jax.Array
+
+
+class Environment(Protocol):
+    """A batch of environments as pure functions of their state; `control_dt` in s."""
+
+    num_actuators: int
+    num_bins: int
+    policy_size: int
+    value_size: int
+    control_dt: float
+
+    def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array) -> Any:
+        """The first state of `num_envs` environments; goals up to `goal_distance` rad away."""
+
+    def step(
+        self, state: Any, action: jax.Array, goal_distance: jax.Array
+    ) -> tuple[Any, Any]:
+        """One control step with bin numbers int32 `[env, actuator]`: the next EnvState, the Outcome."""

@@ -1,0 +1,194 @@
+"""Policy and value networks: normalised observation, dense layers, LSTM, head (OpenAI 2018, appendix D.1).
+
+Both networks have the same design and share no parameters. One function, `Network.apply`, serves roll-out
+(one step at a time), training (a chunk at a time) and export. It takes parameters as a plain tree of
+arrays, so that they can be differentiated, stored and exported without a Flax object around them.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from ml_collections import ConfigDict
+
+from dactyl_jax.learning import normalization
+from dactyl_jax.learning.environment import Environment
+
+Parameters = Mapping[str, Any]
+Carry = tuple[jax.Array, ...]  # LSTM: (hidden, cell), each [env, lstm]; without memory: ()
+
+# Chosen rather than inherited: JAX's default would round a GPU's products to TF32, a TPU's to bfloat16.
+PRECISION = jax.lax.Precision.HIGHEST
+_ACTIVATIONS = {"relu": nnx.relu, "elu": nnx.elu, "tanh": nnx.tanh}
+_orthogonal = nnx.initializers.orthogonal
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """The design of one network, without its parameters; hashable, and plain enough for JSON.
+
+    Attributes:
+        inputs: size of the observation.
+        outputs: size of the head.
+        dense: sizes of the dense layers before the memory.
+        lstm: size of the LSTM; without memory, of the dense layer in its place.
+        memory: whether there is an LSTM.
+        activation: one of relu, elu, tanh.
+        head_scale: gain of the head's initial weights.
+    """
+
+    inputs: int
+    outputs: int
+    dense: tuple[int, ...]
+    lstm: int
+    memory: bool
+    activation: str
+    head_scale: float
+
+    def __post_init__(self):
+        if self.activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"config.network.activation is {self.activation!r}; "
+                f"it must be one of {', '.join(_ACTIVATIONS)}."
+            )
+
+    def initial_parameters(self, key: jax.Array) -> Parameters:
+        """Draws parameters: orthogonal weights, zero biases, 1 for the bias of the LSTM's forget gate."""
+        return nnx.to_pure_dict(nnx.state(_Layers(self, nnx.Rngs(key))))
+
+    def initial_carry(self, num_envs: int) -> Carry:
+        """The memory at the start of an episode: zeros."""
+        return tuple(jnp.zeros((num_envs, self.lstm)) for _ in range(2 if self.memory else 0))
+
+    def apply(
+        self,
+        parameters: Parameters,
+        statistics: normalization.Statistics,
+        observation: jax.Array,
+        first: jax.Array,
+        carry: Carry,
+    ) -> tuple[jax.Array, Carry]:
+        """Runs the network over successive steps of many environments.
+
+        Args:
+            parameters: of this design.
+            statistics: of the observations.
+            observation: raw, `[time, env, inputs]`.
+            first: bool `[time, env]`; the memory is emptied before the steps at which an episode starts.
+            carry: the memory before the first of the steps.
+
+        Returns:
+            Outputs `[time, env, outputs]` and the memory after the last step.
+        """
+        layers = nnx.merge(_graph(self), nnx.State(parameters))
+        return layers(normalization.normalize_and_clip(statistics, observation), first, carry)
+
+
+@dataclasses.dataclass(frozen=True)
+class ActorCritic:
+    """The designs of the two networks that learn together; hashable. Their parameters are
+    `{"policy": ..., "value": ...}`."""
+
+    policy: Network
+    value: Network
+    num_actuators: int
+    num_bins: int
+
+    def initial_parameters(self, key: jax.Array) -> Parameters:
+        """Draws the parameters of both networks."""
+        policy_key, value_key = jax.random.split(key)
+        return {
+            "policy": self.policy.initial_parameters(policy_key),
+            "value": self.value.initial_parameters(value_key),
+        }
+
+    def logits(self, output: jax.Array) -> jax.Array:
+        """The policy head's output `[..., bins * actuators]` as `[..., bin, actuator]`."""
+        return output.reshape(*output.shape[:-1], self.num_bins, self.num_actuators)
+
+
+def make_networks(config: ConfigDict, env: Environment) -> ActorCritic:
+    """The networks that `config.network` asks for, in the sizes of an environment."""
+    network = config.network
+    design = functools.partial(
+        Network,
+        dense=tuple(network.dense),
+        lstm=network.lstm,
+        memory=network.memory,
+        activation=network.activation,
+    )
+    # A small policy head starts the policy near the uniform distribution.
+    policy = design(env.policy_size, env.num_actuators * env.num_bins, head_scale=0.01)
+    value = design(env.value_size, 1, head_scale=1.0)
+    return ActorCritic(policy, value, env.num_actuators, env.num_bins)
+
+
+@functools.cache
+def _graph(network: Network) -> nnx.GraphDef:
+    return nnx.split(nnx.eval_shape(lambda: _Layers(network, nnx.Rngs(0))))[0]
+
+
+class _Lstm(nnx.Module):
+    """The LSTM of Gers et al. (2000); gates in the order input, forget, candidate, output."""
+
+    def __init__(self, inputs: int, size: int, rngs: nnx.Rngs):
+        def gates(key, shape, dtype=jnp.float32):
+            keys = jax.random.split(key, 4)
+            square = (shape[0], size)
+            return jnp.concatenate([_orthogonal()(key, square, dtype) for key in keys], axis=1)
+
+        def forget_bias(key, shape, dtype=jnp.float32):
+            return jnp.zeros(shape, dtype).at[size : 2 * size].set(1.0)
+
+        linear = functools.partial(nnx.Linear, precision=PRECISION, kernel_init=gates, rngs=rngs)
+        self.input = linear(inputs, 4 * size, bias_init=forget_bias)
+        self.recurrent = linear(size, 4 * size, use_bias=False)
+
+    def __call__(self, inputs: jax.Array, first: jax.Array, carry: Carry) -> tuple[jax.Array, Carry]:
+        # The inputs' products do not wait for the memory: one large product for all steps.
+        products = self.input(inputs)
+        kernel = self.recurrent.kernel[...]
+
+        def step(carry, xs):
+            product, first = xs
+            hidden, cell = jax.tree.map(lambda x: jnp.where(first[:, None], 0.0, x), carry)
+            gates = product + jnp.dot(hidden, kernel, precision=PRECISION)
+            write, forget, candidate, output = jnp.split(gates, 4, axis=-1)
+            cell = nnx.sigmoid(forget) * cell + nnx.sigmoid(write) * jnp.tanh(candidate)
+            hidden = nnx.sigmoid(output) * jnp.tanh(cell)
+            return (hidden, cell), hidden
+
+        carry, outputs = jax.lax.scan(step, carry, (products, first))
+        return outputs, carry
+
+
+class _Layers(nnx.Module):
+    """The layers of a `Network`, in order."""
+
+    def __init__(self, network: Network, rngs: nnx.Rngs):
+        def linear(inputs, outputs, scale):
+            kernel_init = _orthogonal(scale)
+            return nnx.Linear(inputs, outputs, precision=PRECISION, kernel_init=kernel_init, rngs=rngs)
+
+        gain = 1.0 if network.activation == "tanh" else 2.0**0.5
+        sizes = (network.inputs, *network.dense)
+        self.activation = _ACTIVATIONS[network.activation]
+        self.dense = nnx.List([linear(m, n, gain) for m, n in zip(sizes, sizes[1:], strict=False)])
+        if network.memory:
+            self.memory = _Lstm(sizes[-1], network.lstm, rngs)
+        else:
+            self.dense.append(linear(sizes[-1], network.lstm, gain))
+            self.memory = None
+        self.head = linear(network.lstm, network.outputs, network.head_scale)
+
+    def __call__(self, inputs: jax.Array, first: jax.Array, carry: Carry) -> tuple[jax.Array, Carry]:
+        x = inputs
+        for layer in self.dense:
+            x = self.activation(layer(x))
+        if self.memory is not None:
+            x, carry = self.memory(x, first, carry)
+        return self.head(x), carry

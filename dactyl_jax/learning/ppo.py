@@ -1,0 +1,294 @@
+"""Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) of recurrent networks.
+
+Minibatches are sets of chunks. A chunk is unrolled from the memory that the roll-out had at its start, and
+its memory is emptied where an episode ends inside, so the networks see what they saw in the roll-out.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from dactyl_jax.learning import categorical, normalization
+from dactyl_jax.learning.advantages import generalized_advantages
+from dactyl_jax.learning.networks import ActorCritic, Carry, Parameters
+from dactyl_jax.learning.rollout import Trajectory
+
+# The adaptive schedule multiplies or divides by the factor once per iteration, within the bounds.
+LEARNING_RATE_FACTOR = 1.3
+LEARNING_RATE_BOUNDS = (1e-5, 5e-3)
+
+Metrics = dict[str, jax.Array]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Learner:
+    """Everything that learning changes.
+
+    Attributes:
+        parameters: of both networks.
+        optimizer: Adam's moments.
+        normalizers: running statistics.
+        learning_rate: float32 `[]`.
+    """
+
+    parameters: Parameters
+    optimizer: Any
+    normalizers: normalization.Normalizers
+    learning_rate: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Chunks to learn from, `[step, chunk, ...]`; memories `[chunk, lstm]`; targets are normalised."""
+
+    policy_observation: jax.Array
+    value_observation: jax.Array
+    first: jax.Array
+    action: jax.Array
+    log_probability: jax.Array
+    advantage: jax.Array
+    target: jax.Array
+    policy_carry: Carry
+    value_carry: Carry
+
+
+def initial_learner(config: ConfigDict, networks: ActorCritic, key: jax.Array) -> Learner:
+    """Fresh networks; `config` is the whole configuration."""
+    parameters = networks.initial_parameters(key)
+    return Learner(
+        parameters=parameters,
+        optimizer=_optimizer(config).init(parameters),
+        normalizers=normalization.Normalizers(
+            policy_observation=normalization.initial((networks.policy.inputs,)),
+            value_observation=normalization.initial((networks.value.inputs,)),
+            value_target=normalization.initial(),
+        ),
+        learning_rate=jnp.float32(config.ppo.learning_rate),
+    )
+
+
+def update(
+    config: ConfigDict,
+    networks: ActorCritic,
+    learner: Learner,
+    trajectory: Trajectory,
+    key: jax.Array,
+) -> tuple[Learner, Metrics]:
+    """Learns from one roll-out.
+
+    In this order: advantages and value targets; statistics of the targets; `config.ppo.passes` passes over
+    the chunks in minibatches, each in a new random order; the learning rate of the next iteration;
+    statistics of the observations, which the next roll-out is the first to use.
+
+    Args:
+        config: the whole configuration.
+        networks: their designs.
+        learner: as it was during the roll-out.
+        trajectory: the roll-out.
+        key: decides the order of the chunks.
+
+    Returns:
+        The new learner, and float32 `[]` metrics: means over all minibatches, except that `kl` is of the last
+        pass and `skipped_updates` a count.
+
+    Raises:
+        ValueError: the chunks cannot be divided into `config.ppo.minibatches`.
+    """
+    advantage, target = generalized_advantages(
+        *(
+            _in_order(x)
+            for x in (
+                trajectory.reward * config.ppo.reward_scale,
+                trajectory.value,
+                trajectory.next_value,
+                trajectory.done,
+            )
+        ),
+        config.ppo.discount,
+        config.ppo.gae_lambda,
+    )
+    target_statistics = normalization.update(learner.normalizers.value_target, target.reshape(-1))
+    batch = _batch(
+        trajectory,
+        advantage.reshape(trajectory.reward.shape),
+        normalization.normalize(target_statistics, target).reshape(trajectory.reward.shape),
+    )
+    num_chunks = batch.first.shape[1]
+    minibatches = config.ppo.minibatches
+    if num_chunks % minibatches:
+        raise ValueError(
+            f"config.ppo.minibatches is {minibatches}; it must divide the {num_chunks} chunks "
+            "(config.num_envs * config.ppo.horizon / config.ppo.chunk) of an iteration."
+        )
+
+    optimizer = _optimizer(config)
+    gradient = jax.grad(loss, argnums=2, has_aux=True)
+
+    def step(carry, indices):
+        parameters, moments = carry
+        chosen = _choose(batch, indices)
+        slope, metrics = gradient(config, networks, parameters, learner.normalizers, chosen)
+        norm = optax.global_norm(slope)
+        direction, new_moments = optimizer.update(slope, moments)
+        new_parameters = jax.tree.map(
+            lambda x, change: x - learner.learning_rate * change, parameters, direction
+        )
+        finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
+        carry = jax.tree.map(
+            lambda new, old: jnp.where(finite, new, old),
+            (new_parameters, new_moments),
+            carry,
+        )
+        return carry, metrics | {"gradient_norm": norm, "skipped_updates": 1.0 - finite}
+
+    permutations = jax.vmap(lambda key: jax.random.permutation(key, num_chunks))(
+        jax.random.split(key, config.ppo.passes)
+    )
+    (parameters, moments), steps = jax.lax.scan(
+        step,
+        (learner.parameters, learner.optimizer),
+        permutations.reshape(config.ppo.passes * minibatches, -1),
+    )
+
+    metrics = {name: jnp.mean(values) for name, values in steps.items()}
+    metrics["skipped_updates"] = jnp.sum(steps["skipped_updates"])
+    metrics["kl"] = jnp.mean(steps["kl"][-minibatches:])
+    metrics["learning_rate"] = learner.learning_rate
+    metrics["explained_variance"] = explained_variance(_in_order(trajectory.value), target)
+    normalizers = learner.normalizers
+    learner = Learner(
+        parameters=parameters,
+        optimizer=moments,
+        normalizers=normalization.Normalizers(
+            policy_observation=normalization.update(
+                normalizers.policy_observation, trajectory.policy_observation
+            ),
+            value_observation=normalization.update(
+                normalizers.value_observation, trajectory.value_observation
+            ),
+            value_target=target_statistics,
+        ),
+        learning_rate=_next_learning_rate(config, learner.learning_rate, metrics["kl"]),
+    )
+    return learner, metrics
+
+
+def loss(
+    config: ConfigDict,
+    networks: ActorCritic,
+    parameters: Parameters,
+    normalizers: normalization.Normalizers,
+    batch: Batch,
+) -> tuple[jax.Array, Metrics]:
+    """The loss of a minibatch, to be minimised.
+
+    With r = pi(a) / pi_old(a), A the advantage normalised within the minibatch, V the value network and T its
+    normalised target:
+
+        policy loss = -mean min(r A, clip(r, 1 - clip, 1 + clip) A)
+        value loss  = mean (V - T)^2 / 2
+        loss        = policy loss + value_coefficient * value loss - entropy * mean entropy
+
+    Returns:
+        The loss and its parts; `kl` is mean(r - 1 - log r), an estimate of KL(pi_old || pi) that is never
+        negative.
+    """
+    output, _ = networks.policy.apply(
+        parameters["policy"],
+        normalizers.policy_observation,
+        batch.policy_observation,
+        batch.first,
+        batch.policy_carry,
+    )
+    log_probabilities = categorical.log_probabilities(networks.logits(output))
+    log_ratio = categorical.log_probability(log_probabilities, batch.action) - batch.log_probability
+    ratio = jnp.exp(log_ratio)
+    clipped = jnp.clip(ratio, 1.0 - config.ppo.clip, 1.0 + config.ppo.clip)
+    advantage = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
+    policy_loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
+
+    value, _ = networks.value.apply(
+        parameters["value"],
+        normalizers.value_observation,
+        batch.value_observation,
+        batch.first,
+        batch.value_carry,
+    )
+    value_loss = 0.5 * jnp.mean(jnp.square(value[..., 0] - batch.target))
+
+    entropy = jnp.mean(categorical.entropy(log_probabilities))
+    total = (
+        policy_loss + config.ppo.value_coefficient * value_loss - config.ppo.entropy * entropy
+    )
+    return total, {
+        "loss": total,
+        "policy_loss": policy_loss,
+        "value_loss": value_loss,
+        "entropy": entropy,
+        "kl": jnp.mean(jnp.expm1(log_ratio) - log_ratio),
+        "clip_share": jnp.mean(jnp.abs(ratio - 1.0) > config.ppo.clip),
+    }
+
+
+def explained_variance(value: jax.Array, target: jax.Array) -> jax.Array:
+    """Share of the targets' variance that the values explain, `[]`: 1 is perfect, 0 is a constant's."""
+    return 1.0 - jnp.var(target - value) / (jnp.var(target) + 1e-8)
+
+
+def _optimizer(config: ConfigDict) -> optax.GradientTransformation:
+    """Adam's direction from clipped gradients; the caller multiplies by the learning rate."""
+    return optax.chain(
+        optax.clip_by_global_norm(config.ppo.max_gradient_norm), optax.scale_by_adam()
+    )
+
+
+def _next_learning_rate(config: ConfigDict, learning_rate: jax.Array, kl: jax.Array) -> jax.Array:
+    if config.ppo.schedule == "fixed":
+        return learning_rate
+    too_far, too_near = kl > config.ppo.kl_high, kl < config.ppo.kl_low
+    factor = jnp.where(too_far, 1.0 / LEARNING_RATE_FACTOR, 1.0)
+    factor = jnp.where(too_near, LEARNING_RATE_FACTOR, factor)
+    return jnp.clip(learning_rate * factor, *LEARNING_RATE_BOUNDS)
+
+
+def _in_order(x: jax.Array) -> jax.Array:
+    """`[chunk, step, env, ...]` to `[time, env, ...]`."""
+    return x.reshape(-1, *x.shape[2:])
+
+
+def _batch(trajectory: Trajectory, advantage: jax.Array, target: jax.Array) -> Batch:
+    """All chunks of a roll-out side by side; only whole rows of environments move."""
+
+    def steps(x):
+        return jnp.swapaxes(x, 0, 1).reshape(x.shape[1], -1, *x.shape[3:])
+
+    def starts(carry):
+        return jax.tree.map(_in_order, carry)
+
+    return Batch(
+        policy_observation=steps(trajectory.policy_observation),
+        value_observation=steps(trajectory.value_observation),
+        first=steps(trajectory.first),
+        action=steps(trajectory.action),
+        log_probability=steps(trajectory.log_probability),
+        advantage=steps(advantage),
+        target=steps(target),
+        policy_carry=starts(trajectory.policy_carry),
+        value_carry=starts(trajectory.value_carry),
+    )
+
+
+def _choose(batch: Batch, indices: jax.Array) -> Batch:
+    """The chunks of one minibatch."""
+    steps = dataclasses.replace(batch, policy_carry=(), value_carry=())
+    return dataclasses.replace(
+        jax.tree.map(lambda x: x[:, indices], steps),
+        policy_carry=jax.tree.map(lambda x: x[indices], batch.policy_carry),
+        value_carry=jax.tree.map(lambda x: x[indices], batch.value_carry),
+    )

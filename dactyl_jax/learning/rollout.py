@@ -1,0 +1,188 @@
+"""Roll-out: the policy acts in all environments for one iteration, and what happened is recorded."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from dactyl_jax.learning import categorical, normalization
+from dactyl_jax.learning.environment import Environment
+from dactyl_jax.learning.networks import ActorCritic, Carry, Parameters
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Actors:
+    """Where the environments stand between two control steps.
+
+    Attributes:
+        env_state: of the environment.
+        first: bool `[env]`; the next observation is the first of an episode.
+        policy_carry: the policy's memory, `[env, lstm]` each.
+        value_carry: the value network's memory, `[env, lstm]` each.
+    """
+
+    env_state: Any
+    first: jax.Array
+    policy_carry: Carry
+    value_carry: Carry
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Trajectory:
+    """A roll-out, `[chunk, step, env, ...]`; time runs over the steps of a chunk, then over the chunks.
+
+    Attributes:
+        policy_observation, value_observation: raw, what was acted on.
+        first: the observation is the first of an episode.
+        action: bin numbers, int8 `[..., actuator]`.
+        log_probability: of the action, when it was drawn.
+        value: predicted for the observation, in units of the scaled reward.
+        next_value: predicted for what followed, see `advantages`.
+        reward: raw.
+        done: an episode ended with the step.
+        policy_carry, value_carry: memories from which each chunk started, `[chunk, env, lstm]` each.
+    """
+
+    policy_observation: jax.Array
+    value_observation: jax.Array
+    first: jax.Array
+    action: jax.Array
+    log_probability: jax.Array
+    value: jax.Array
+    next_value: jax.Array
+    reward: jax.Array
+    done: jax.Array
+    policy_carry: Carry
+    value_carry: Carry
+
+
+def initial_actors(networks: ActorCritic, env_state: Any, num_envs: int) -> Actors:
+    """All environments at the start of an episode, with empty memories."""
+    return Actors(
+        env_state=env_state,
+        first=jnp.ones(num_envs, bool),
+        policy_carry=networks.policy.initial_carry(num_envs),
+        value_carry=networks.value.initial_carry(num_envs),
+    )
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Events:
+    """What happened during a roll-out, counted over steps and environments; int32 `[]` unless said.
+
+    Attributes:
+        goals: goals reached.
+        drops: objects dropped.
+        time_outs: episodes cut because a goal took too long.
+        diverged: environments reset because their physics diverged.
+        overflow: steps in which an engine ran out of room for contacts or constraints.
+        episodes: episodes that ended.
+        episode_goals: goals in a row of those episodes, summed.
+        reward: raw reward per step, mean, float32.
+        minutes: simulated time of all environments together, in minutes, float32.
+    """
+
+    goals: jax.Array
+    drops: jax.Array
+    time_outs: jax.Array
+    diverged: jax.Array
+    overflow: jax.Array
+    episodes: jax.Array
+    episode_goals: jax.Array
+    reward: jax.Array
+    minutes: jax.Array
+
+
+def rollout(
+    env: Environment,
+    networks: ActorCritic,
+    parameters: Parameters,
+    normalizers: normalization.Normalizers,
+    actors: Actors,
+    keys: jax.Array,
+    goal_distance: jax.Array,
+    num_chunks: int,
+    chunk: int,
+) -> tuple[Actors, Trajectory, Events]:
+    """Runs the policy for `num_chunks * chunk` control steps.
+
+    Args:
+        env: the environments.
+        networks: their designs.
+        parameters: of both networks.
+        normalizers: held still during the roll-out, as `ppo.update` must hold them afterwards.
+        actors: where the environments stand.
+        keys: `[env]`; an environment's actions are drawn from its own key alone.
+        goal_distance: passed on to the environment, in rad.
+        num_chunks: number of chunks.
+        chunk: steps of a chunk.
+
+    Returns:
+        Where the environments stand afterwards, the record, and the counts.
+    """
+
+    def evaluate(observation, first, carry):
+        output, carry = networks.value.apply(
+            parameters["value"], normalizers.value_observation, observation[None], first[None], carry
+        )
+        return normalization.denormalize(normalizers.value_target, output[0, :, 0]), carry
+
+    def step(actors: Actors, time: jax.Array):
+        observation = actors.env_state.observation
+        value, value_carry = evaluate(observation.value, actors.first, actors.value_carry)
+        output, policy_carry = networks.policy.apply(
+            parameters["policy"],
+            normalizers.policy_observation,
+            observation.policy[None],
+            actors.first[None],
+            actors.policy_carry,
+        )
+        logits = networks.logits(output[0])
+        action = categorical.sample(jax.vmap(jax.random.fold_in, (0, None))(keys, time), logits)
+        env_state, outcome = env.step(actors.env_state, action, goal_distance)
+
+        # Where no episode ended this observation is the next one, so one evaluation serves both cases.
+        following, _ = evaluate(
+            outcome.terminal_value_observation, jnp.zeros_like(outcome.done), value_carry
+        )
+        log_probabilities = categorical.log_probabilities(logits)
+        record = {
+            "policy_observation": observation.policy,
+            "value_observation": observation.value,
+            "first": actors.first,
+            "action": action.astype(jnp.int8),
+            "log_probability": categorical.log_probability(log_probabilities, action),
+            "value": value,
+            "next_value": jnp.where(outcome.done & ~outcome.truncated, 0.0, following),
+            "reward": outcome.reward,
+            "done": outcome.done,
+        }
+        counts = {
+            "goals": outcome.goal_reached,
+            "drops": outcome.dropped,
+            "time_outs": outcome.timed_out,
+            "diverged": outcome.diverged,
+            "overflow": outcome.overflow,
+            "episodes": outcome.done,
+            "episode_goals": jnp.where(outcome.done, outcome.goals, 0),
+        }
+        counts = jax.tree.map(lambda x: jnp.sum(x, dtype=jnp.int32), counts)
+        return Actors(env_state, outcome.done, policy_carry, value_carry), (record, counts)
+
+    def run_chunk(actors: Actors, times: jax.Array):
+        start = {"policy_carry": actors.policy_carry, "value_carry": actors.value_carry}
+        actors, (record, counts) = jax.lax.scan(step, actors, times)
+        return actors, (record | start, counts)
+
+    times = jnp.arange(num_chunks * chunk).reshape(num_chunks, chunk)
+    actors, (record, counts) = jax.lax.scan(run_chunk, actors, times)
+    events = Events(
+        **jax.tree.map(jnp.sum, counts),
+        reward=jnp.mean(record["reward"]),
+        minutes=jnp.float32(record["reward"].size * env.control_dt / 60.0),
+    )
+    return actors, Trajectory(**record), events

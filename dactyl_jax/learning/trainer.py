@@ -1,0 +1,142 @@
+"""Training: one compiled function takes the whole state from one iteration to the next."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from dactyl_jax.learning import ppo
+from dactyl_jax.learning.environment import Environment
+from dactyl_jax.learning.networks import make_networks
+from dactyl_jax.learning.rollout import Actors, Events, initial_actors, rollout
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """All that a run needs to continue bit for bit.
+
+    Attributes:
+        learner: parameters, optimiser, statistics, learning rate.
+        actors: environments and the networks' memories of them.
+        curriculum: state of the curriculum; its `goal_distance` `[]` is in rad.
+        key: typed key of the run's draws; never changes, see `Trainer.iteration`.
+        iteration: iterations done, int32 `[]`; control steps follow from it, see `Trainer.steps`.
+    """
+
+    learner: ppo.Learner
+    actors: Actors
+    curriculum: Any
+    key: jax.Array
+    iteration: jax.Array
+
+
+class Trainer:
+    """Learns a task by PPO.
+
+    Attributes:
+        config: the whole configuration.
+        env: the environments.
+        networks: the designs of policy and value network.
+    """
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        env: Environment,
+        initial_curriculum: Any,
+        update_curriculum: Callable[[Any, Events], Any],
+    ):
+        """Compiles nothing yet.
+
+        Args:
+            config: the whole configuration.
+            env: the environments.
+            initial_curriculum: a pytree with a field `goal_distance`, `[]` in rad.
+            update_curriculum: the next state of the curriculum from the last one and a roll-out's counts.
+
+        Raises:
+            ValueError: the horizon is not made of whole chunks.
+        """
+        if config.ppo.horizon % config.ppo.chunk:
+            raise ValueError(
+                f"config.ppo.horizon is {config.ppo.horizon}; "
+                f"it must be a multiple of config.ppo.chunk ({config.ppo.chunk})."
+            )
+        self.config = config
+        self.env = env
+        self.networks = make_networks(config, env)
+        self._initial_curriculum = initial_curriculum
+        self._update_curriculum = update_curriculum
+        self._iteration = jax.jit(self._run_iteration, donate_argnums=0)
+
+    def initial_state(self) -> TrainState:
+        """The start of a run; depends on `config.seed` alone."""
+        key, env_key, learner_key = jax.random.split(jax.random.key(self.config.seed), 3)
+        num_envs = self.config.num_envs
+        curriculum = self._initial_curriculum
+        env_state = self.env.reset(env_key, num_envs, curriculum.goal_distance)
+        state = TrainState(
+            learner=ppo.initial_learner(self.config, self.networks, learner_key),
+            actors=initial_actors(self.networks, env_state, num_envs),
+            curriculum=curriculum,
+            key=key,
+            iteration=jnp.int32(0),
+        )
+        # Every leaf gets a buffer of its own, because an iteration takes the state's buffers over.
+        return jax.tree.map(jnp.copy, state)
+
+    def iteration(self, state: TrainState) -> tuple[TrainState, ppo.Metrics]:
+        """Roll-out, learning, metrics and curriculum: one call of one compiled function.
+
+        Args:
+            state: given up; its buffers are reused.
+
+        Returns:
+            The next state, and the metrics of `ppo.update` and of the roll-out, all `[]`.
+        """
+        return self._iteration(state)
+
+    def steps(self, state: TrainState) -> int:
+        """Control steps so far, over all environments; a Python integer, which cannot overflow."""
+        return int(state.iteration) * self.config.ppo.horizon * self.config.num_envs
+
+    def _run_iteration(self, state: TrainState) -> tuple[TrainState, ppo.Metrics]:
+        config = self.config
+        # Draws follow from the run's key, the iteration, and for actions the environment's number.
+        rollout_key, update_key = jax.random.split(jax.random.fold_in(state.key, state.iteration))
+        env_keys = jax.vmap(jax.random.fold_in, (None, 0))(
+            rollout_key, jnp.arange(config.num_envs)
+        )
+        actors, trajectory, events = rollout(
+            self.env,
+            self.networks,
+            state.learner.parameters,
+            state.learner.normalizers,
+            state.actors,
+            env_keys,
+            state.curriculum.goal_distance,
+            config.ppo.horizon // config.ppo.chunk,
+            config.ppo.chunk,
+        )
+        learner, metrics = ppo.update(
+            config, self.networks, state.learner, trajectory, update_key
+        )
+        curriculum = self._update_curriculum(state.curriculum, events)
+        next_state = TrainState(learner, actors, curriculum, state.key, state.iteration + 1)
+        return next_state, metrics | _summary(events) | {
+            "goal_distance": state.curriculum.goal_distance
+        }
+
+
+def _summary(events: Events) -> ppo.Metrics:
+    """Counts of a roll-out, and rates per environment-minute."""
+    counts = {field.name: getattr(events, field.name) for field in dataclasses.fields(events)}
+    return counts | {
+        "goals_per_minute": events.goals / events.minutes,
+        "drops_per_minute": events.drops / events.minutes,
+        "goals_per_episode": events.episode_goals / jnp.maximum(events.episodes, 1),
+    }
