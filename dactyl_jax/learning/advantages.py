@@ -20,7 +20,7 @@ def generalized_advantages(
                  = v(o before the reset)         where the episode was cut (time-out, goal cap)
                  = 0                             where it truly ended
         delta_t  = r_t + discount * next v_t - v_t
-        A_t      = delta_t + discount * gae_lambda * (1 - e_t) * A_{t+1},   A after the last step = 0
+        A_t      = delta_t + discount * gae_lambda * (1 - e_t) * A_{t+1},  0 after the last step
         target_t = A_t + v_t
 
     Args:

@@ -1,11 +1,16 @@
 """Independent categorical distributions, one per actuator, over bins of equal width.
 
-Logits have the bins before the actuators, `[..., bin, actuator]`: sums over bins then run over whole
-rows of actuators, which CPUs vectorise. Actions are bin numbers, `[..., actuator]`.
+Logits have the bins before the actuators, `[..., bin, actuator]`: sums over bins then run over
+whole rows of actuators, which CPUs vectorise. Actions are bin numbers, `[..., actuator]`.
 """
 
 import jax
 import jax.numpy as jnp
+
+
+def split(output: jax.Array, num_bins: int) -> jax.Array:
+    """A policy head's output, `[..., bins * actuators]`, as logits `[..., bin, actuator]`."""
+    return output.reshape(*output.shape[:-1], num_bins, -1)
 
 
 def log_probabilities(logits: jax.Array) -> jax.Array:
@@ -53,5 +58,5 @@ def log_probability(log_probabilities: jax.Array, action: jax.Array) -> jax.Arra
 
 
 def entropy(log_probabilities: jax.Array) -> jax.Array:
-    """Entropy summed over the actuators, `[...]` nat; `log_probabilities` `[..., bin, actuator]`."""
+    """Entropy in nat, summed over the actuators, `[...]`; takes `[..., bin, actuator]`."""
     return -jnp.sum(jnp.exp(log_probabilities) * log_probabilities, axis=(-2, -1))

@@ -21,9 +21,9 @@ class EnvState(Protocol):
 class Outcome(Protocol):
     """What one control step brought, `[env]` each.
 
-    `done`: the episode ended and the state is that of the next one already; `truncated`: it was cut, not
-    lost (time-out, goal cap). `terminal_value_observation` `[env, value_size]` is of the state before any
-    reset. `goals` counts those in a row, this step included, before any reset.
+    `done`: the episode ended and the state is that of the next one already; `truncated`: it was
+    cut, not lost (time-out, goal cap). `terminal_value_observation` `[env, value_size]` is of the
+    state before any reset. `goals` counts those in a row, this step included, before any reset.
     """
 
     reward: jax.Array
@@ -50,7 +50,5 @@ class Environment(Protocol):
     def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array) -> Any:
         """The first state of `num_envs` environments; goals up to `goal_distance` rad away."""
 
-    def step(
-        self, state: Any, action: jax.Array, goal_distance: jax.Array
-    ) -> tuple[Any, Any]:
-        """One control step with bin numbers int32 `[env, actuator]`: the next EnvState, the Outcome."""
+    def step(self, state: Any, action: jax.Array, goal_distance: jax.Array) -> tuple[Any, Any]:
+        """One control step; bin numbers int32 `[env, actuator]` to next EnvState and Outcome."""

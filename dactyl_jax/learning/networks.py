@@ -1,12 +1,14 @@
-"""Policy and value networks: normalised observation, dense layers, LSTM, head (OpenAI 2018, appendix D.1).
+"""Policy and value networks: normalised observation, dense layers, LSTM, head.
 
-Both networks have the same design and share no parameters. One function, `Network.apply`, serves roll-out
-(one step at a time), training (a chunk at a time) and export. It takes parameters as a plain tree of
-arrays, so that they can be differentiated, stored and exported without a Flax object around them.
+After appendix D.1 of OpenAI (2018). Both networks have the same design and share no parameters. One
+function, `Network.apply`, serves roll-out (one step at a time), training (a chunk at a time) and
+export. It takes parameters as a plain tree of arrays, so that they can be differentiated, stored
+and exported without a Flax object around them.
 """
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +23,7 @@ from dactyl_jax.learning.environment import Environment
 Parameters = Mapping[str, Any]
 Carry = tuple[jax.Array, ...]  # LSTM: (hidden, cell), each [env, lstm]; without memory: ()
 
-# Chosen rather than inherited: JAX's default would round a GPU's products to TF32, a TPU's to bfloat16.
+# Chosen, not inherited: JAX would round a GPU's products to TF32 and a TPU's to bfloat16.
 PRECISION = jax.lax.Precision.HIGHEST
 _ACTIVATIONS = {"relu": nnx.relu, "elu": nnx.elu, "tanh": nnx.tanh}
 _orthogonal = nnx.initializers.orthogonal
@@ -57,7 +59,7 @@ class Network:
             )
 
     def initial_parameters(self, key: jax.Array) -> Parameters:
-        """Draws parameters: orthogonal weights, zero biases, 1 for the bias of the LSTM's forget gate."""
+        """Draws orthogonal weights; biases are 0, and 1 for the LSTM's forget gate."""
         return nnx.to_pure_dict(nnx.state(_Layers(self, nnx.Rngs(key))))
 
     def initial_carry(self, num_envs: int) -> Carry:
@@ -78,7 +80,8 @@ class Network:
             parameters: of this design.
             statistics: of the observations.
             observation: raw, `[time, env, inputs]`.
-            first: bool `[time, env]`; the memory is emptied before the steps at which an episode starts.
+            first: bool `[time, env]`; the memory is emptied before the steps at which an episode
+                starts.
             carry: the memory before the first of the steps.
 
         Returns:
@@ -90,8 +93,10 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class ActorCritic:
-    """The designs of the two networks that learn together; hashable. Their parameters are
-    `{"policy": ..., "value": ...}`."""
+    """The designs of the two networks that learn together; hashable.
+
+    Their parameters are `{"policy": ..., "value": ...}`.
+    """
 
     policy: Network
     value: Network
@@ -105,10 +110,6 @@ class ActorCritic:
             "policy": self.policy.initial_parameters(policy_key),
             "value": self.value.initial_parameters(value_key),
         }
-
-    def logits(self, output: jax.Array) -> jax.Array:
-        """The policy head's output `[..., bins * actuators]` as `[..., bin, actuator]`."""
-        return output.reshape(*output.shape[:-1], self.num_bins, self.num_actuators)
 
 
 def make_networks(config: ConfigDict, env: Environment) -> ActorCritic:
@@ -148,7 +149,9 @@ class _Lstm(nnx.Module):
         self.input = linear(inputs, 4 * size, bias_init=forget_bias)
         self.recurrent = linear(size, 4 * size, use_bias=False)
 
-    def __call__(self, inputs: jax.Array, first: jax.Array, carry: Carry) -> tuple[jax.Array, Carry]:
+    def __call__(
+        self, inputs: jax.Array, first: jax.Array, carry: Carry
+    ) -> tuple[jax.Array, Carry]:
         # The inputs' products do not wait for the memory: one large product for all steps.
         products = self.input(inputs)
         kernel = self.recurrent.kernel[...]
@@ -172,20 +175,24 @@ class _Layers(nnx.Module):
     def __init__(self, network: Network, rngs: nnx.Rngs):
         def linear(inputs, outputs, scale):
             kernel_init = _orthogonal(scale)
-            return nnx.Linear(inputs, outputs, precision=PRECISION, kernel_init=kernel_init, rngs=rngs)
+            return nnx.Linear(
+                inputs, outputs, precision=PRECISION, kernel_init=kernel_init, rngs=rngs
+            )
 
         gain = 1.0 if network.activation == "tanh" else 2.0**0.5
         sizes = (network.inputs, *network.dense)
         self.activation = _ACTIVATIONS[network.activation]
-        self.dense = nnx.List([linear(m, n, gain) for m, n in zip(sizes, sizes[1:], strict=False)])
+        self.dense = nnx.List([linear(m, n, gain) for m, n in itertools.pairwise(sizes)])
         if network.memory:
-            self.memory = _Lstm(sizes[-1], network.lstm, rngs)
+            self.memory: _Lstm | None = _Lstm(sizes[-1], network.lstm, rngs)
         else:
             self.dense.append(linear(sizes[-1], network.lstm, gain))
             self.memory = None
         self.head = linear(network.lstm, network.outputs, network.head_scale)
 
-    def __call__(self, inputs: jax.Array, first: jax.Array, carry: Carry) -> tuple[jax.Array, Carry]:
+    def __call__(
+        self, inputs: jax.Array, first: jax.Array, carry: Carry
+    ) -> tuple[jax.Array, Carry]:
         x = inputs
         for layer in self.dense:
             x = self.activation(layer(x))

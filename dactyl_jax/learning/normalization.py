@@ -1,8 +1,8 @@
 """Running mean and variance of what the networks see and of what the value network predicts.
 
-Batches are merged by the parallel form of Welford's recursion (Chan, Golub and LeVeque, 1979). The state
-holds the mean and the variance themselves, never sums, so float32 keeps its precision however many
-samples there were: the 1e9th sample moves the mean by a billionth of its distance to it.
+Batches are merged by the parallel form of Welford's recursion (Chan, Golub and LeVeque, 1979). The
+state holds the mean and the variance themselves, never sums, so float32 keeps its precision however
+many samples there were.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ class Normalizers:
 
 
 def initial(shape: tuple[int, ...] = ()) -> Statistics:
-    """Statistics of no samples for features of `shape`: mean 0 and variance 1, so nothing is scaled."""
+    """Statistics of no samples for features of `shape`: mean 0, variance 1, so nothing scales."""
     return Statistics(jnp.zeros(()), jnp.zeros(shape), jnp.ones(shape))
 
 
@@ -83,7 +83,7 @@ def normalize(statistics: Statistics, values: jax.Array) -> jax.Array:
 
 
 def normalize_and_clip(statistics: Statistics, values: jax.Array) -> jax.Array:
-    """As `normalize`, then clipped at `CLIP` standard deviations: what a network takes as its input."""
+    """As `normalize`, then clipped at `CLIP` standard deviations: a network's input."""
     return jnp.clip(normalize(statistics, values), -CLIP, CLIP)
 
 

@@ -1,7 +1,8 @@
 """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) of recurrent networks.
 
-Minibatches are sets of chunks. A chunk is unrolled from the memory that the roll-out had at its start, and
-its memory is emptied where an episode ends inside, so the networks see what they saw in the roll-out.
+Minibatches are sets of chunks. A chunk is unrolled from the memory that the roll-out had at its
+start, and its memory is emptied where an episode ends inside, so the networks see what they saw in
+the roll-out.
 """
 
 import dataclasses
@@ -45,7 +46,7 @@ class Learner:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Chunks to learn from, `[step, chunk, ...]`; memories `[chunk, lstm]`; targets are normalised."""
+    """Chunks to learn from, `[step, chunk, ...]`; memories `[chunk, lstm]`; target normalised."""
 
     policy_observation: jax.Array
     value_observation: jax.Array
@@ -82,9 +83,9 @@ def update(
 ) -> tuple[Learner, Metrics]:
     """Learns from one roll-out.
 
-    In this order: advantages and value targets; statistics of the targets; `config.ppo.passes` passes over
-    the chunks in minibatches, each in a new random order; the learning rate of the next iteration;
-    statistics of the observations, which the next roll-out is the first to use.
+    In this order: advantages and value targets; statistics of the targets; `config.ppo.passes`
+    passes over the chunks in minibatches, each in a new random order; the learning rate of the next
+    iteration; statistics of the observations, which the next roll-out is the first to use.
 
     Args:
         config: the whole configuration.
@@ -94,22 +95,18 @@ def update(
         key: decides the order of the chunks.
 
     Returns:
-        The new learner, and float32 `[]` metrics: means over all minibatches, except that `kl` is of the last
-        pass and `skipped_updates` a count.
+        The new learner, and float32 `[]` metrics: means over all minibatches, except that `kl` is
+        of the last pass and `skipped_updates` a count.
 
     Raises:
         ValueError: the chunks cannot be divided into `config.ppo.minibatches`.
     """
+    value = _in_order(trajectory.value)
     advantage, target = generalized_advantages(
-        *(
-            _in_order(x)
-            for x in (
-                trajectory.reward * config.ppo.reward_scale,
-                trajectory.value,
-                trajectory.next_value,
-                trajectory.done,
-            )
-        ),
+        _in_order(trajectory.reward) * config.ppo.reward_scale,
+        value,
+        _in_order(trajectory.next_value),
+        _in_order(trajectory.done),
         config.ppo.discount,
         config.ppo.gae_lambda,
     )
@@ -160,7 +157,7 @@ def update(
     metrics["skipped_updates"] = jnp.sum(steps["skipped_updates"])
     metrics["kl"] = jnp.mean(steps["kl"][-minibatches:])
     metrics["learning_rate"] = learner.learning_rate
-    metrics["explained_variance"] = explained_variance(_in_order(trajectory.value), target)
+    metrics["explained_variance"] = explained_variance(value, target)
     normalizers = learner.normalizers
     learner = Learner(
         parameters=parameters,
@@ -188,16 +185,16 @@ def loss(
 ) -> tuple[jax.Array, Metrics]:
     """The loss of a minibatch, to be minimised.
 
-    With r = pi(a) / pi_old(a), A the advantage normalised within the minibatch, V the value network and T its
-    normalised target:
+    With r = pi(a) / pi_old(a), A the advantage normalised within the minibatch, V the value network
+    and T its normalised target:
 
         policy loss = -mean min(r A, clip(r, 1 - clip, 1 + clip) A)
         value loss  = mean (V - T)^2 / 2
         loss        = policy loss + value_coefficient * value loss - entropy * mean entropy
 
     Returns:
-        The loss and its parts; `kl` is mean(r - 1 - log r), an estimate of KL(pi_old || pi) that is never
-        negative.
+        The loss and its parts; `kl` is mean(r - 1 - log r), an estimate of KL(pi_old || pi) that is
+        never negative.
     """
     output, _ = networks.policy.apply(
         parameters["policy"],
@@ -206,7 +203,7 @@ def loss(
         batch.first,
         batch.policy_carry,
     )
-    log_probabilities = categorical.log_probabilities(networks.logits(output))
+    log_probabilities = categorical.log_probabilities(categorical.split(output, networks.num_bins))
     log_ratio = categorical.log_probability(log_probabilities, batch.action) - batch.log_probability
     ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1.0 - config.ppo.clip, 1.0 + config.ppo.clip)
@@ -223,9 +220,7 @@ def loss(
     value_loss = 0.5 * jnp.mean(jnp.square(value[..., 0] - batch.target))
 
     entropy = jnp.mean(categorical.entropy(log_probabilities))
-    total = (
-        policy_loss + config.ppo.value_coefficient * value_loss - config.ppo.entropy * entropy
-    )
+    total = policy_loss + config.ppo.value_coefficient * value_loss - config.ppo.entropy * entropy
     return total, {
         "loss": total,
         "policy_loss": policy_loss,
@@ -237,7 +232,7 @@ def loss(
 
 
 def explained_variance(value: jax.Array, target: jax.Array) -> jax.Array:
-    """Share of the targets' variance that the values explain, `[]`: 1 is perfect, 0 is a constant's."""
+    """Share of the targets' variance that the values explain, `[]`: 1 at best, 0 by a constant."""
     return 1.0 - jnp.var(target - value) / (jnp.var(target) + 1e-8)
 
 

@@ -1,4 +1,4 @@
-"""Roll-out: the policy acts in all environments for one iteration, and what happened is recorded."""
+"""Roll-out: the policy acts in all environments, and what happens is recorded."""
 
 import dataclasses
 from typing import Any
@@ -32,7 +32,8 @@ class Actors:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Trajectory:
-    """A roll-out, `[chunk, step, env, ...]`; time runs over the steps of a chunk, then over the chunks.
+    """A roll-out, `[chunk, step, env, ...]`; time runs over the steps of a chunk, then over the
+    chunks.
 
     Attributes:
         policy_observation, value_observation: raw, what was acted on.
@@ -43,7 +44,8 @@ class Trajectory:
         next_value: predicted for what followed, see `advantages`.
         reward: raw.
         done: an episode ended with the step.
-        policy_carry, value_carry: memories from which each chunk started, `[chunk, env, lstm]` each.
+        policy_carry, value_carry: memories from which each chunk started, `[chunk, env, lstm]`
+            each.
     """
 
     policy_observation: jax.Array
@@ -127,7 +129,11 @@ def rollout(
 
     def evaluate(observation, first, carry):
         output, carry = networks.value.apply(
-            parameters["value"], normalizers.value_observation, observation[None], first[None], carry
+            parameters["value"],
+            normalizers.value_observation,
+            observation[None],
+            first[None],
+            carry,
         )
         return normalization.denormalize(normalizers.value_target, output[0, :, 0]), carry
 
@@ -141,11 +147,11 @@ def rollout(
             actors.first[None],
             actors.policy_carry,
         )
-        logits = networks.logits(output[0])
+        logits = categorical.split(output[0], networks.num_bins)
         action = categorical.sample(jax.vmap(jax.random.fold_in, (0, None))(keys, time), logits)
         env_state, outcome = env.step(actors.env_state, action, goal_distance)
 
-        # Where no episode ended this observation is the next one, so one evaluation serves both cases.
+        # Where no episode ended this is the next observation, so one evaluation serves both cases.
         following, _ = evaluate(
             outcome.terminal_value_observation, jnp.zeros_like(outcome.done), value_carry
         )

@@ -56,7 +56,8 @@ class Trainer:
             config: the whole configuration.
             env: the environments.
             initial_curriculum: a pytree with a field `goal_distance`, `[]` in rad.
-            update_curriculum: the next state of the curriculum from the last one and a roll-out's counts.
+            update_curriculum: the next state of the curriculum from the last one and a roll-out's
+                counts.
 
         Raises:
             ValueError: the horizon is not made of whole chunks.
@@ -86,8 +87,7 @@ class Trainer:
             key=key,
             iteration=jnp.int32(0),
         )
-        # Every leaf gets a buffer of its own, because an iteration takes the state's buffers over.
-        return jax.tree.map(jnp.copy, state)
+        return jax.tree.map(_own, state)
 
     def iteration(self, state: TrainState) -> tuple[TrainState, ppo.Metrics]:
         """Roll-out, learning, metrics and curriculum: one call of one compiled function.
@@ -108,9 +108,7 @@ class Trainer:
         config = self.config
         # Draws follow from the run's key, the iteration, and for actions the environment's number.
         rollout_key, update_key = jax.random.split(jax.random.fold_in(state.key, state.iteration))
-        env_keys = jax.vmap(jax.random.fold_in, (None, 0))(
-            rollout_key, jnp.arange(config.num_envs)
-        )
+        env_keys = jax.vmap(jax.random.fold_in, (None, 0))(rollout_key, jnp.arange(config.num_envs))
         actors, trajectory, events = rollout(
             self.env,
             self.networks,
@@ -122,9 +120,7 @@ class Trainer:
             config.ppo.horizon // config.ppo.chunk,
             config.ppo.chunk,
         )
-        learner, metrics = ppo.update(
-            config, self.networks, state.learner, trajectory, update_key
-        )
+        learner, metrics = ppo.update(config, self.networks, state.learner, trajectory, update_key)
         curriculum = self._update_curriculum(state.curriculum, events)
         next_state = TrainState(learner, actors, curriculum, state.key, state.iteration + 1)
         return next_state, metrics | _summary(events) | {
@@ -140,3 +136,14 @@ def _summary(events: Events) -> ppo.Metrics:
         "drops_per_minute": events.drops / events.minutes,
         "goals_per_episode": events.episode_goals / jnp.maximum(events.episodes, 1),
     }
+
+
+def _own(leaf: jax.Array) -> jax.Array:
+    """A copy of a firm type in a buffer of its own.
+
+    An iteration takes the state's buffers over; and a weak type would become firm in the first
+    iteration, and have the second compiled anew.
+    """
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jnp.copy(leaf)
+    return jnp.array(leaf, dtype=leaf.dtype, copy=True)

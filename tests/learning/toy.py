@@ -1,4 +1,4 @@
-"""A task of a few numbers for tests of learning: press the bin that a cue named, now or some steps ago."""
+"""A task for tests of learning: press the bin that a cue names, or named some steps ago."""
 
 import dataclasses
 
@@ -46,7 +46,8 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Recall:
-    """The cue shows at the first step only (`memory`) or always; pressing its bin is worth 1 a step.
+    """The cue shows at the first step only (`memory`) or always; pressing its bin is worth 1 a
+    step.
 
     Episodes last `shortest` to `longest` steps; those of even length end by a time-out.
     """
