@@ -8,6 +8,7 @@ parameters and the report of `state.py`.
 from dactyl_jax.physics.constants import derive
 from dactyl_jax.physics.engine import ENGINES, Engine, make_engine
 from dactyl_jax.physics.native import NativeEngine
+from dactyl_jax.physics.raw import raw_control_steps_per_second
 from dactyl_jax.physics.state import (
     Parameters,
     State,
@@ -27,4 +28,5 @@ __all__ = [
     "initial_state",
     "make_engine",
     "nominal_parameters",
+    "raw_control_steps_per_second",
 ]

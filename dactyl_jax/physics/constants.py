@@ -35,8 +35,9 @@ DERIVED_FIELDS = (
 _ENGINE_FIELDS = tuple(
     field
     for field in DERIVED_FIELDS
-    # Computed and kept by MuJoCo's C code, but in no formula of MJX's or MuJoCo Warp's dynamics.
-    if not field.startswith(("cam_", "light_")) and field not in ("actuator_length0", "dof_M0")
+    # The others enter pictures, sleep and export only, none of which an engine batches.
+    if not field.startswith(("cam_", "light_"))
+    and field not in ("actuator_length0", "dof_M0", "dof_length")
 )
 
 
@@ -47,7 +48,7 @@ def batch_field(field: str) -> str:
 
 def changes_constants(field: str) -> bool:
     """Whether mj_setConst reads the field, so that its constants must follow a change."""
-    return field in mujoco.MjModel._setconst_inputs  # noqa: SLF001 (as Batch.expand documents)
+    return field in mujoco.MjModel._setconst_inputs
 
 
 def drawn_fields(fields: Iterable[str]) -> list[str]:

@@ -19,9 +19,7 @@ class Engine(Protocol):
     name: str
     model: mujoco.MjModel
 
-    def step(
-        self, parameters: Parameters, state: State, num_steps: int
-    ) -> tuple[State, StepInfo]:
+    def step(self, parameters: Parameters, state: State, num_steps: int) -> tuple[State, StepInfo]:
         """Advance every environment by `num_steps` steps of its time step.
 
         Controls and applied forces are held. Parameters hold drawn fields together with the

@@ -4,6 +4,7 @@ import functools
 import os
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import mujoco
@@ -17,7 +18,7 @@ from dactyl_jax.physics.state import Parameters, State, StepInfo
 _OVERFLOW = np.array(
     [mujoco.mjtWarning.mjWARN_CONTACTFULL, mujoco.mjtWarning.mjWARN_CNSTRFULL], np.int32
 )
-_STATE_FIELDS = ("qpos", "qvel", "ctrl", "qacc_warmstart", "qfrc_applied", "time")
+STATE_FIELDS = ("qpos", "qvel", "ctrl", "qacc_warmstart", "qfrc_applied", "time")
 
 
 class _Rows:
@@ -26,11 +27,9 @@ class _Rows:
     def __init__(self, model: mujoco.MjModel, num_rows: int, fields: tuple[str, ...], threads: int):
         self.lock = threading.Lock()
         self.batch = mujoco_batch.Batch(model, num_rows, threads)
-        self.state = tuple(self.batch.bind(name) for name in _STATE_FIELDS)
+        self.state = tuple(self.batch.bind(name) for name in STATE_FIELDS)
         self.constraint_force = self.batch.bind("qfrc_constraint")
-        self._expanded = {
-            name: self.batch.expand(constants.batch_field(name)) for name in fields
-        }
+        self._expanded = {name: self.batch.expand(constants.batch_field(name)) for name in fields}
         # What each row holds, in the precision of the caller; None before the first call.
         self._held: dict[str, np.ndarray | None] = dict.fromkeys(fields)
 
@@ -84,16 +83,21 @@ class NativeEngine:
     name = "native"
 
     def __init__(self, model: mujoco.MjModel, threads: int | None = None):
-        """Take a copy of `model`; `threads` defaults to the CPUs this process may use."""
+        """Take a copy of `model`; `threads` defaults to the CPUs this process may use.
+
+        MuJoCo's log is turned off for the whole process: a diverged row would print lines and
+        write MUJOCO_LOG.TXT where the program stands, and is reported in StepInfo anyway.
+        """
+        log = mujoco.MjLogConfig.get()
+        log.logto_console = log.logto_file = False
+        log.set()
         self.model = constants.without_autoreset(model)
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or len(os.sched_getaffinity(0))
         self._object = state_lib.object_force_slice(model)
         self._rows: dict[tuple[int, tuple[str, ...]], _Rows] = {}
         self._lock = threading.Lock()
 
-    def step(
-        self, parameters: Parameters, state: State, num_steps: int
-    ) -> tuple[State, StepInfo]:
+    def step(self, parameters: Parameters, state: State, num_steps: int) -> tuple[State, StepInfo]:
         """`num_steps` physics steps under held controls and applied forces.
 
         Inside a compiled function this is a host callback; with concrete arrays it runs at once.
@@ -101,30 +105,30 @@ class NativeEngine:
         drawn = {name: parameters[name] for name in constants.drawn_fields(parameters)}
         if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((drawn, state))):
             return self._step_on_host(num_steps, drawn, state)
-        float32 = functools.partial(jax.ShapeDtypeStruct, dtype=np.float32)
+        shape: Any = jax.ShapeDtypeStruct
         num_envs = state.qpos.shape[0]
-        shapes = (
-            jax.tree.map(lambda x: float32(x.shape), state),
+        results = (
+            jax.tree.map(lambda x: shape(x.shape, np.float32), state),
             StepInfo(
-                contact_force=float32((num_envs, 3)),
-                overflow=jax.ShapeDtypeStruct((num_envs,), np.bool_),
-                diverged=jax.ShapeDtypeStruct((num_envs,), np.bool_),
+                contact_force=shape((num_envs, 3), np.float32),
+                overflow=shape((num_envs,), np.bool_),
+                diverged=shape((num_envs,), np.bool_),
             ),
         )
         return jax.pure_callback(
-            functools.partial(self._step_on_host, num_steps), shapes, drawn, state
+            functools.partial(self._step_on_host, num_steps), results, drawn, state
         )
 
     def _step_on_host(
-        self, num_steps: int, parameters: Mapping[str, np.ndarray], state: State
+        self, num_steps: int, parameters: Parameters, state: State
     ) -> tuple[State, StepInfo]:
         drawn = {name: np.asarray(x, np.float32) for name, x in parameters.items()}
-        given = {name: np.asarray(getattr(state, name)) for name in _STATE_FIELDS}
+        given = {name: np.asarray(getattr(state, name)) for name in STATE_FIELDS}
         rows = self._rows_for(len(given["qpos"]), tuple(drawn))
         batch = rows.batch
         with rows.lock:
-            diverged = rows.write_parameters(drawn)
-            for view, name in zip(rows.state, _STATE_FIELDS, strict=True):
+            diverged: Any = rows.write_parameters(drawn)
+            for view, name in zip(rows.state, STATE_FIELDS, strict=True):
                 view[...] = given[name]
             batch.warning[...] = 0
             try:
@@ -134,7 +138,7 @@ class NativeEngine:
             result = State(
                 **{
                     name: view.astype(np.float32)
-                    for view, name in zip(rows.state, _STATE_FIELDS, strict=True)
+                    for view, name in zip(rows.state, STATE_FIELDS, strict=True)
                 }
             )
             force = rows.constraint_force[:, self._object].astype(np.float32)
@@ -150,5 +154,5 @@ class NativeEngine:
         with self._lock:
             key = (num_rows, fields)
             if key not in self._rows:
-                self._rows[key] = _Rows(self.model, num_rows, fields, self._threads)
+                self._rows[key] = _Rows(self.model, num_rows, fields, self.threads)
             return self._rows[key]

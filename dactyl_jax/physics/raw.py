@@ -1,0 +1,118 @@
+"""How fast an engine is with nothing of this project around it: what training is measured against.
+
+Recorded states are stepped again under their recorded controls by the engine's own bare call, so
+that the work (contacts, constraints, solver iterations) is that of the run they come from.
+"""
+
+import functools
+import statistics
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from mujoco.batch import Batch
+
+from dactyl_jax.physics import constants
+from dactyl_jax.physics.native import STATE_FIELDS, NativeEngine
+from dactyl_jax.physics.state import Parameters, State
+
+if TYPE_CHECKING:  # slow to import, and not needed by native
+    from dactyl_jax.physics.mjx import MjxEngine
+
+
+def raw_control_steps_per_second(
+    engine: "NativeEngine | MjxEngine",
+    parameters: Parameters,
+    recorded_states: State,
+    num_steps: int,
+    *,
+    windows: int = 5,
+    seconds: float = 1.0,
+) -> float:
+    """Control steps/s, over all environments, of bare stepping: the median of `windows`.
+
+    Args:
+      engine: the engine to compare with; its model, threads and room for contacts are used, its
+        code is not.
+      parameters: [env, ...], as for `Engine.step`.
+      recorded_states: [time, env, ...], the states (with controls) that control steps began from.
+      num_steps: physics steps in a control step.
+      windows: how many times to measure.
+      seconds: the least that a window lasts; it ends with a whole pass over the recording.
+    """
+    if isinstance(engine, NativeEngine):
+        replay = _native_replay(engine, parameters, recorded_states, num_steps)
+    else:
+        replay = _mjx_replay(engine, parameters, recorded_states, num_steps)
+    replay()
+    length, num_envs = recorded_states.qpos.shape[:2]
+    rates = []
+    for _ in range(windows):
+        passes, start = 0, time.perf_counter()
+        while not passes or time.perf_counter() - start < seconds:
+            replay()
+            passes += 1
+        rates.append(passes * length * num_envs / (time.perf_counter() - start))
+    return statistics.median(rates)
+
+
+def _native_replay(
+    engine: NativeEngine, parameters: Parameters, recorded: State, num_steps: int
+) -> Callable[[], None]:
+    """A loop over a plain Batch in Python, without JAX."""
+    rows = [np.asarray(getattr(recorded, name), np.float64) for name in STATE_FIELDS]
+    length, num_envs = rows[0].shape[:2]
+    batch = Batch(engine.model, num_envs, engine.threads)
+    for name in constants.drawn_fields(parameters):
+        batch.expand(constants.batch_field(name))[...] = np.asarray(parameters[name])
+    batch.set_const()
+    views = [batch.bind(name) for name in STATE_FIELDS]
+
+    def replay() -> None:
+        for t in range(length):
+            for view, values in zip(views, rows, strict=True):
+                view[...] = values[t]
+            batch.step(nstep=num_steps)
+
+    return replay
+
+
+def _mjx_replay(
+    engine: "MjxEngine", parameters: Parameters, recorded: State, num_steps: int
+) -> Callable[[], None]:
+    """One compiled loop of vmapped `mjx.step` over the recording."""
+    from mujoco import mjx
+
+    from dactyl_jax.physics.mjx import write_state
+
+    recorded = jax.tree.map(jnp.asarray, recorded)
+    parameters = {name: jnp.asarray(values) for name, values in parameters.items()}
+    template = engine.make_data(recorded.qpos.shape[1])
+
+    @jax.jit
+    def replay(parameters: Parameters, recorded: State) -> jax.Array:
+        model, axes = engine.batched_model(parameters)
+
+        @functools.partial(jax.vmap, in_axes=(axes, 0))
+        def control_step(model: "mjx.Model", state: State) -> jax.Array:
+            data, _ = jax.lax.scan(
+                lambda data, _: (mjx.step(model, data), None),
+                write_state(template, state),
+                length=num_steps,
+            )
+            return data.qpos
+
+        with jax.default_matmul_precision("highest"):
+            return jax.lax.scan(
+                lambda total, state: (total + control_step(model, state).sum(), None),
+                jnp.zeros(()),
+                recorded,
+            )[0]
+
+    def run() -> None:
+        jax.block_until_ready(replay(parameters, recorded))
+
+    return run
