@@ -91,7 +91,9 @@ def _let_go(
         offset = np.append(rng.uniform(-0.01, 0.01, 2), _HEIGHT)
         qpos[row, layout.object_qpos[:3]] = layout.palm_position + offset
         qpos[row, layout.object_qpos[3:]] = quaternion / np.linalg.norm(quaternion)
-    qpos[:, layout.joint_qpos] = layout.joint_angles(ctrl)
+    # A coupled pair shares its angle equally.
+    shares = layout.coupling / layout.coupling.sum(axis=1, keepdims=True)
+    qpos[:, layout.joint_qpos] = ctrl @ shares
     return dataclasses.replace(state, qpos=jnp.asarray(qpos), ctrl=jnp.asarray(ctrl))
 
 
