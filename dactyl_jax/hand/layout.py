@@ -28,7 +28,7 @@ FINGERTIPS = tuple(PREFIX + name for name in ("fftip", "mftip", "rftip", "lftip"
 
 # A gently cupped hand in which the object rests [rad]; joints that are not named are at zero.
 CUPPED = {
-    **{f"{finger}J3": 0.35 for finger in COUPLED},
+    **{f"{finger}J3": 0.7 for finger in COUPLED},
     **{f"{finger}J0": 0.9 for finger in COUPLED},
     "LFJ5": 0.15,
     "THJ5": 0.3,

@@ -8,7 +8,7 @@ import numpy as np
 
 from dactyl_jax.hand import objects
 
-DEFAULT_TILT = 0.20  # rad
+DEFAULT_TILT = 0.30  # rad
 
 # World position of the centre of the palm's surface, wrist at zero; the tilt turns about it.
 PALM_POSITION = np.array([0.0, 0.0, 0.25])

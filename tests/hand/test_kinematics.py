@@ -1,4 +1,4 @@
-"""Our forward kinematics against MuJoCo's."""
+"""Forward kinematics against MuJoCo's."""
 
 import jax
 import mujoco
@@ -8,27 +8,34 @@ from dactyl_jax import hand
 from dactyl_jax.hand import kinematics
 
 
-def test_fingertips_agree_with_mujoco():
-    model = hand.load_model("block")
-    data, layout, chain = mujoco.MjData(model), hand.layout(model), kinematics.chain(model)
-    rng = np.random.default_rng(0)
-    low, high = np.array([model.joint(name).range for name in hand.JOINTS]).T
-    angles = rng.uniform(low, high, (20, 24))
-    tips = jax.jit(lambda q: kinematics.fingertip_positions(chain, q))(angles)
-    assert tips.shape == (20, 5, 3)
-    forearm = model.body("rh_forearm").id
-    for row in range(20):
-        data.qpos[layout.joint_qpos] = angles[row]
+def mujoco_fingertips(model: mujoco.MjModel, angles: np.ndarray) -> np.ndarray:
+    layout, data = hand.layout(model), mujoco.MjData(model)
+    forearm = data.body("rh_forearm")
+    tips = []
+    for row in angles:
+        data.qpos[layout.joint_qpos] = row
         mujoco.mj_kinematics(model, data)
-        rotation = data.xmat[forearm].reshape(3, 3)
         world = np.array([data.site(name).xpos for name in hand.FINGERTIPS])
-        expected = (world - data.xpos[forearm]) @ rotation
-        np.testing.assert_allclose(tips[row], expected, atol=1e-6)
+        tips.append((world - forearm.xpos) @ forearm.xmat.reshape(3, 3))
+    return np.array(tips)
 
 
-def test_leading_axes_are_free():
-    chain = kinematics.chain(hand.load_model("block"))
-    angles = np.zeros((2, 3, 24), np.float32)
-    tips = kinematics.fingertip_positions(chain, angles)
+def test_fingertips_agree_with_mujoco_over_the_joint_ranges():
+    model = hand.load_model(tilt=0.3)
+    ranges = np.array([model.joint(name).range for name in hand.JOINTS])
+    angles = np.random.default_rng(0).uniform(*ranges.T, size=(50, 24))
+    tips = jax.jit(lambda q: kinematics.fingertip_positions(kinematics.chain(model), q))(angles)
+    assert tips.shape == (50, 5, 3)
+    np.testing.assert_allclose(tips, mujoco_fingertips(model, angles), atol=1e-6)
+
+
+def test_leading_axes_and_the_tilt_do_not_matter():
+    angles = np.zeros((2, 3, 24))
+    flat = kinematics.chain(hand.load_model(tilt=0.0))
+    tilted = kinematics.chain(hand.load_model(tilt=0.5))
+    tips = kinematics.fingertip_positions(flat, angles)
     assert tips.shape == (2, 3, 5, 3)
-    np.testing.assert_array_equal(tips[1, 2], kinematics.fingertip_positions(chain, angles[0, 0]))
+    np.testing.assert_allclose(tips, kinematics.fingertip_positions(tilted, angles), atol=1e-9)
+    # Zero angles: the straight middle finger, from the forearm to its tip.
+    reach = 0.21301 + 0.034 + 0.099 + 0.045 + 0.025 + 0.026
+    np.testing.assert_allclose(tips[0, 0, 1], [0.01, 0.011, reach], atol=1e-6)
