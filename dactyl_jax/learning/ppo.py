@@ -131,7 +131,7 @@ def update(
         parameters, moments = carry
         chosen = _choose(batch, indices)
         slope, metrics = gradient(config, networks, parameters, learner.normalizers, chosen)
-        norm = optax.global_norm(slope)
+        norm = optax.tree.norm(slope)
         direction, new_moments = optimizer.update(slope, moments)
         new_parameters = jax.tree.map(
             lambda x, change: x - learner.learning_rate * change, parameters, direction
