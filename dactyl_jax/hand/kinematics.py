@@ -64,14 +64,19 @@ def fingertip_positions(chain: Chain, joint_angles: ArrayLike) -> jax.Array:
     Returns:
         [..., 5, 3] m.
     """
-    angles = jnp.asarray(joint_angles)[..., chain.joint]  # [..., step, 5]
-    position = jnp.asarray(chain.tip, angles.dtype)
-    for step in reversed(range(len(chain.position))):
-        # From the body's frame into its parent's: q_body q_joint p + offset.
-        turn = rotations.from_axis_angle(chain.axis[step], angles[..., step, :])
-        turn = rotations.multiply(chain.quaternion[step], turn)
-        position = chain.position[step] + rotations.rotate(turn, position)
-    return position
+    angles = jnp.asarray(joint_angles, jnp.float32)
+
+    # From the fingertips up to the forearm, the digits side by side. A loop, because the compiler
+    # would fuse the steps, written out, into one expression and take long over it.
+    def ascend(position: jax.Array, step: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+        offset, quaternion, axis, joint = step
+        turn = rotations.from_axis_angle(axis, angles[..., joint])
+        return offset + rotations.rotate(rotations.multiply(quaternion, turn), position), None
+
+    tips = jnp.broadcast_to(jnp.asarray(chain.tip, jnp.float32), (*angles.shape[:-1], 5, 3))
+    steps = (chain.position, chain.quaternion, chain.axis)
+    steps = (*(jnp.asarray(table, jnp.float32) for table in steps), jnp.asarray(chain.joint))
+    return jax.lax.scan(ascend, tips, steps, reverse=True)[0]
 
 
 def _path(model: mujoco.MjModel, body: int) -> list[int]:
