@@ -8,7 +8,6 @@ import functools
 import statistics
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -16,15 +15,13 @@ import numpy as np
 from mujoco.batch import Batch
 
 from dactyl_jax.physics import constants
+from dactyl_jax.physics.engine import Engine
 from dactyl_jax.physics.native import STATE_FIELDS, NativeEngine
 from dactyl_jax.physics.state import Parameters, State
 
-if TYPE_CHECKING:  # slow to import, and not needed by native
-    from dactyl_jax.physics.mjx import MjxEngine
-
 
 def raw_control_steps_per_second(
-    engine: "NativeEngine | MjxEngine",
+    engine: Engine,
     parameters: Parameters,
     recorded_states: State,
     num_steps: int,
@@ -81,13 +78,15 @@ def _native_replay(
 
 
 def _mjx_replay(
-    engine: "MjxEngine", parameters: Parameters, recorded: State, num_steps: int
+    engine: Engine, parameters: Parameters, recorded: State, num_steps: int
 ) -> Callable[[], None]:
     """One compiled loop of vmapped `mjx.step` over the recording."""
-    from mujoco import mjx
+    from mujoco import mjx  # slow to import, and not needed by native
 
-    from dactyl_jax.physics.mjx import write_state
+    from dactyl_jax.physics.mjx import MjxEngine, write_state
 
+    if not isinstance(engine, MjxEngine):
+        raise ValueError(f"engine: raw stepping is known for native and mjx, not {engine.name!r}")
     recorded = jax.tree.map(jnp.asarray, recorded)
     parameters = {name: jnp.asarray(values) for name, values in parameters.items()}
     template = engine.make_data(recorded.qpos.shape[1])
