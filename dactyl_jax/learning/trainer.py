@@ -72,22 +72,12 @@ class Trainer:
         self.networks = make_networks(config, env)
         self._initial_curriculum = initial_curriculum
         self._update_curriculum = update_curriculum
+        self._initial_state = jax.jit(self._make_initial_state)
         self._iteration = jax.jit(self._run_iteration, donate_argnums=0)
 
     def initial_state(self) -> TrainState:
         """The start of a run; depends on `config.seed` alone."""
-        key, env_key, learner_key = jax.random.split(jax.random.key(self.config.seed), 3)
-        num_envs = self.config.num_envs
-        curriculum = self._initial_curriculum
-        env_state = self.env.reset(env_key, num_envs, curriculum.goal_distance)
-        state = TrainState(
-            learner=ppo.initial_learner(self.config, self.networks, learner_key),
-            actors=initial_actors(self.networks, env_state, num_envs),
-            curriculum=curriculum,
-            key=key,
-            iteration=jnp.int32(0),
-        )
-        return jax.tree.map(_own, state)
+        return self._initial_state(jax.random.key(self.config.seed))
 
     def iteration(self, state: TrainState) -> tuple[TrainState, ppo.Metrics]:
         """Roll-out, learning, metrics and curriculum: one call of one compiled function.
@@ -103,6 +93,20 @@ class Trainer:
     def steps(self, state: TrainState) -> int:
         """Control steps so far, over all environments; a Python integer, which cannot overflow."""
         return int(state.iteration) * self.config.ppo.horizon * self.config.num_envs
+
+    def _make_initial_state(self, seed_key: jax.Array) -> TrainState:
+        key, env_key, learner_key = jax.random.split(seed_key, 3)
+        num_envs, curriculum = self.config.num_envs, self._initial_curriculum
+        env_state = self.env.reset(env_key, num_envs, curriculum.goal_distance)
+        state = TrainState(
+            learner=ppo.initial_learner(self.config, self.networks, learner_key),
+            actors=initial_actors(self.networks, env_state, num_envs),
+            curriculum=curriculum,
+            key=key,
+            iteration=jnp.int32(0),
+        )
+        # A weak type would become firm in the first iteration, and have the second compiled anew.
+        return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), state)
 
     def _run_iteration(self, state: TrainState) -> tuple[TrainState, ppo.Metrics]:
         config = self.config
@@ -136,14 +140,3 @@ def _summary(events: Events) -> ppo.Metrics:
         "drops_per_minute": events.drops / events.minutes,
         "goals_per_episode": events.episode_goals / jnp.maximum(events.episodes, 1),
     }
-
-
-def _own(leaf: jax.Array) -> jax.Array:
-    """A copy of a firm type in a buffer of its own.
-
-    An iteration takes the state's buffers over; and a weak type would become firm in the first
-    iteration, and have the second compiled anew.
-    """
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jnp.copy(leaf)
-    return jnp.array(leaf, dtype=leaf.dtype, copy=True)

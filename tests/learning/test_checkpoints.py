@@ -1,4 +1,5 @@
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -158,6 +159,7 @@ def test_killed_at_random_moments_a_run_always_continues(trainer, tmp_path):
     for _ in range(5):
         process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, str(tmp_path), "1000000"],
+            cwd=pathlib.Path(__file__).parents[2],
             stdout=subprocess.PIPE,
             text=True,
         )
