@@ -6,7 +6,7 @@ import itertools
 import mujoco
 import numpy as np
 
-from dactyl_jax.hand import objects
+from dactyl_jax.hand import objects, studio
 
 DEFAULT_TILT = 0.30  # rad
 
@@ -15,7 +15,7 @@ PALM_POSITION = np.array([0.0, 0.0, 0.25])
 # The same point in the frame of the forearm.
 PALM_IN_FOREARM = np.array([0.021, 0.0, 0.29501])
 # Where the goal is shown: beside the hand, on the side of the little finger.
-GOAL_POSITION = PALM_POSITION + np.array([0.02, 0.13, 0.06])
+GOAL_POSITION = PALM_POSITION + np.array([0.01, 0.115, 0.015])
 
 _FINGERS = ("ff", "mf", "rf", "lf")
 
@@ -34,8 +34,8 @@ def load_model(
         tilt: angle of the palm to the horizontal [rad]; positive lowers the fingers.
         finger_collisions: whether fingers touch each other and the palm. The object touches the
             hand in any case; nothing else touches.
-        goal: whether to add the mocap body `goal`, a copy of the object beside the hand that is
-            only seen.
+        goal: whether to add what pictures need: the mocap body `goal`, a copy of the object beside
+            the hand that is only seen, and cameras, lights and a table (`studio`).
 
     Raises:
         ValueError: the object is unknown, or the tilt is not within -pi/2..pi/2.
@@ -58,6 +58,7 @@ def load_model(
     if goal:
         picture = spec.worldbody.add_body(name="goal", mocap=True, pos=GOAL_POSITION)
         objects.add_looks(spec, picture, object)
+        studio.add_studio(spec, PALM_POSITION)
     return spec.compile()
 
 
