@@ -1,1 +1,1 @@
-"""Programs: each parses flags, calls the library and reports."""
+"""Programs: train, evaluate, record and benchmark, each `python -m experiments.<name>`."""

@@ -1,0 +1,75 @@
+"""What trials say together: goals in a row, and goals and drops per environment-minute."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from dactyl_jax.evaluation.trials import Trials
+
+NEAR = 0.9  # rad; `near` goals lie 0.5 to 0.9 rad away
+
+
+def goal_distance(distribution: str, final: float) -> float:
+    """The largest angle of a goal, in rad, of a named distribution.
+
+    Args:
+        distribution: `near`, `uniform` (over all orientations), or `final`.
+        final: that of the run's last curriculum stage, rad.
+    """
+    return {"near": NEAR, "uniform": math.pi, "final": final}[distribution]
+
+
+def summarize(trials: Trials, control_dt: float) -> dict[str, Any]:
+    """Statistics as they are reported in the paper, and rates.
+
+    Args:
+        trials: all ended.
+        control_dt: seconds of a control step.
+
+    Returns:
+        `trials`; `goals` with mean, std (of the trials, not of their mean), median, max, per_trial;
+        `goals_per_minute` and `drops_per_minute` of environment time; `seconds_per_goal`, the mean
+        time spent on a goal that was reached, None if none was; how many trials ended with
+        `drops`, `timeouts`, `caps`, and `diverged`; `overflows`, trials in which the engine's
+        capacity was exceeded.
+    """
+    goals = np.asarray(trials.goals)
+    minutes = float(np.sum(trials.steps)) * control_dt / 60
+    reached = int(goals.sum())
+    seconds_on_goals = float(np.sum(trials.steps_to_last_goal)) * control_dt
+    drops, timeouts, diverged = (
+        int(np.sum(ended)) for ended in (trials.dropped, trials.timed_out, trials.diverged)
+    )
+    return {
+        "trials": int(goals.size),
+        "goals": {
+            "mean": float(goals.mean()),
+            "std": float(goals.std(ddof=1)) if goals.size > 1 else 0.0,
+            "median": float(np.median(goals)),
+            "max": int(goals.max()),
+            "per_trial": goals.tolist(),
+        },
+        "goals_per_minute": reached / minutes,
+        "drops_per_minute": drops / minutes,
+        "seconds_per_goal": seconds_on_goals / reached if reached else None,
+        "drops": drops,
+        "timeouts": timeouts,
+        "caps": int(goals.size) - drops - timeouts - diverged,
+        "diverged": diverged,
+        "overflows": int(np.sum(trials.overflow)),
+    }
+
+
+def histogram(goals: list[int], width: int = 40) -> list[str]:
+    """Lines of text, one a range of goals, with a bar as long as its share of the trials."""
+    edges = [0, 1, 2, 3, 5, 10, 20, 30, 40, 50]
+    edges = [edge for edge in edges if edge <= max(goals)] + [max(*goals, edges[-1]) + 1]
+    counts = np.histogram(goals, bins=sorted(set(edges)))[0]
+    lines = []
+    for low, high, count in zip(edges, edges[1:], counts, strict=False):
+        top = min(high - 1, max(goals))
+        name = f"{low}" if low >= top else f"{low}-{top}"
+        bar = "#" * round(width * count / len(goals))
+        lines.append(f"{name:>6} goals {count:>5} {bar}".rstrip())
+    return lines

@@ -1,0 +1,107 @@
+"""Trials: how many goals in a row an agent reaches before a drop, a time-out or the cap."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dactyl_jax.envs import Reorientation
+from dactyl_jax.evaluation.agents import Agent
+
+_CHUNK = 25  # control steps between two looks at whether all trials have ended
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Trials:
+    """One row a trial, `[trials]` each.
+
+    Attributes:
+        ended: whether the trial is over.
+        steps: control steps that it took, int32.
+        goals: consecutive goals reached, int32.
+        steps_to_last_goal: control steps up to its last goal, int32; 0 without a goal.
+        dropped, timed_out, diverged: how it ended; none of them at the cap of goals.
+        overflow: contacts or constraints exceeded the engine's capacity in some step.
+    """
+
+    ended: jax.Array
+    steps: jax.Array
+    goals: jax.Array
+    steps_to_last_goal: jax.Array
+    dropped: jax.Array
+    timed_out: jax.Array
+    diverged: jax.Array
+    overflow: jax.Array
+
+
+def run_trials(
+    env: Reorientation,
+    agent: Agent,
+    *,
+    trials: int,
+    seed: int,
+    goal_distance: float,
+    on_progress: Callable[[int], None] | None = None,
+) -> Trials:
+    """Runs `trials` environments side by side; the first episode of each is its trial.
+
+    Args:
+        env: the task; its configuration holds the time-out of a goal and the cap of goals.
+        agent: who acts.
+        trials: how many.
+        seed: of starts, goals and the agent's draws.
+        goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        on_progress: called with the number of trials that have ended, every few control steps.
+
+    Returns:
+        Trials of numpy arrays; each has ended.
+    """
+    start_key, act_key = jax.random.split(jax.random.key(seed))
+    distance = jnp.float32(goal_distance)
+    state = jax.jit(env.reset, static_argnums=1)(start_key, trials, distance)
+    zeros = jnp.zeros(trials, jnp.int32)
+    no = jnp.zeros(trials, bool)
+    rows = Trials(no, zeros, zeros, zeros, no, no, no, no)
+    carry = agent.initial_carry(trials)
+    first = jnp.ones(trials, bool)
+    advance = jax.jit(functools.partial(_advance, env))
+    while True:
+        act_key, key = jax.random.split(act_key)
+        state, carry, first, rows = advance(agent, state, carry, first, rows, key, distance)
+        ended = int(jnp.sum(rows.ended))
+        if on_progress is not None:
+            on_progress(ended)
+        if ended == trials:
+            return jax.tree.map(np.asarray, rows)
+
+
+def _advance(env, agent, state, carry, first, rows, key, goal_distance):
+    def step(loop, key):
+        state, carry, first, rows = loop
+        action, carry = agent.act(agent.parameters, carry, state.observation.policy, first, key)
+        state, outcome = env.step(state, action, goal_distance)
+        return (state, carry, outcome.done, _count(rows, outcome)), None
+
+    loop, _ = jax.lax.scan(step, (state, carry, first, rows), jax.random.split(key, _CHUNK))
+    return loop
+
+
+def _count(rows: Trials, outcome) -> Trials:
+    """Adds a control step to the trials that go on."""
+    going_on = ~rows.ended
+    steps = rows.steps + going_on
+    reached = going_on & outcome.goal_reached
+    return Trials(
+        ended=rows.ended | outcome.done,
+        steps=steps,
+        goals=jnp.where(going_on, outcome.goals, rows.goals),
+        steps_to_last_goal=jnp.where(reached, steps, rows.steps_to_last_goal),
+        dropped=rows.dropped | (going_on & outcome.dropped),
+        timed_out=rows.timed_out | (going_on & outcome.timed_out),
+        diverged=rows.diverged | (going_on & outcome.diverged),
+        overflow=rows.overflow | (going_on & outcome.overflow),
+    )

@@ -1,0 +1,350 @@
+"""The one place where programs read their command lines and report their users' errors.
+
+Flags are absl's; `--config=FILE` names a Python file with `get_config()`, and ml_collections sets
+`--config.a.b=value` on it, or on the program's own base where no file is named. Whatever a user can
+get wrong ends in one line on stderr that says what to change, and exit status 2. Errors of the
+program itself keep their traceback.
+"""
+
+import difflib
+import importlib.util
+import math
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags, logging
+from ml_collections import ConfigDict, config_flags
+
+import dactyl_jax.config
+
+CONFIGS = Path(__file__).parent / "configs"
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+# Flags that are short for a field of the configuration; a flag that is given wins.
+_FIELD_OF_FLAG = {
+    "engine": "engine",
+    "num_envs": "num_envs",
+    "max_minutes": "run.max_minutes",
+    "max_iterations": "run.max_iterations",
+    "goal_timeout_s": "env.goal_timeout_s",
+}
+_HELP = ("-h", "-help", "--help", "-helpfull", "--helpfull", "-helpshort", "--helpshort")
+
+
+class UserError(ValueError):
+    """Something that only the user can put right; the message is one line that says how."""
+
+
+def run(
+    main: Callable[[flags.FlagValues, ConfigDict], None],
+    *,
+    summary: str,
+    define_flags: Callable[[flags.FlagValues], None],
+    base_config: Callable[[flags.FlagValues], ConfigDict],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Parses a command line, runs a program and returns its exit status.
+
+    Args:
+        main: the program, given its flags and its validated configuration.
+        summary: what the program does, for `--help`.
+        define_flags: defines the program's own flags.
+        base_config: the configuration to start from where no `--config=FILE` is given.
+        argv: the arguments without the program's name; those of this process by default.
+
+    Returns:
+        0, or 2 after an error of the user's, or 130 when interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = main.__module__.rpartition(".")[2]
+    if name == "__main__":
+        name = Path(sys.argv[0]).stem
+    logging.set_verbosity(logging.ERROR)
+    try:
+        if any(argument in _HELP for argument in arguments):
+            print(_help(name, summary, define_flags))
+            return 0
+        values, config = parse(arguments, define_flags, base_config)
+        main(values, config)
+        return 0
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        message = _message_for_user(error)
+        if message is None:
+            raise
+        print(f"{name}: {_one_line(message)}", file=sys.stderr)
+        return EXIT_USER_ERROR
+
+
+def parse(
+    arguments: Sequence[str],
+    define_flags: Callable[[flags.FlagValues], None],
+    base_config: Callable[[flags.FlagValues], ConfigDict],
+) -> tuple[flags.FlagValues, ConfigDict]:
+    """Reads flags and configuration.
+
+    Raises:
+        UserError, ValueError or absl's flags.Error: the command line is wrong.
+    """
+    own, overrides = _split(arguments)
+    values = _flags(define_flags)
+    unexpected = values(["program", *own])[1:]
+    if unexpected:
+        raise UserError(f"unexpected argument {unexpected[0]!r}: flags are written --name=value")
+    config = load_config_file(values.config) if values.config else base_config(values)
+    config = _override(config, overrides)
+    for flag, field in _FIELD_OF_FLAG.items():
+        if flag in values and values[flag].value is not None:
+            config.update_from_flattened_dict({field: values[flag].value})
+    _check_numbers(config)
+    dactyl_jax.config.validate(config)
+    return values, config
+
+
+def _check_numbers(config: ConfigDict) -> None:
+    for field, value in leaves(config):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"config.{field} is {value}; it must be a finite number")
+    if not 0 <= config.seed < 2**31:
+        raise UserError(f"config.seed is {config.seed}; it must be at least 0 and below 2**31")
+
+
+def define_engine_flag(values: flags.FlagValues) -> None:
+    """Defines `--engine`, short for `--config.engine`."""
+    flags.DEFINE_enum(
+        "engine",
+        None,
+        ["auto", "native", "mjx-jax", "mjx-warp"],
+        "physics engine; auto: mjx-warp on CUDA, mjx-jax on a TPU, native on a CPU",
+        flag_values=values,
+    )
+
+
+def device_preset(values: flags.FlagValues) -> ConfigDict:
+    """The configuration for the device at hand: `quick` on a CPU, `dactyl` on an accelerator."""
+    del values
+    return load_config_file(str(CONFIGS / f"{device_preset_name()}.py"))
+
+
+def device_preset_name() -> str:
+    """`quick` where JAX finds only a CPU, else `dactyl`."""
+    import jax
+
+    return "quick" if jax.default_backend() == "cpu" else "dactyl"
+
+
+def load_config_file(path: str) -> ConfigDict:
+    """Runs `get_config()` of a Python file.
+
+    Raises:
+        UserError: no such file, an error inside it, or a result that is not a whole configuration.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise UserError(f"--config: there is no file {path!r}; name a Python file with get_config()")
+    specification = importlib.util.spec_from_file_location(f"config_file_{file.stem}", file)
+    if specification is None or specification.loader is None:
+        raise UserError(f"--config: {path!r} is not a Python file; its name must end in .py")
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+        get_config = getattr(module, "get_config", None)
+        if get_config is None:
+            raise UserError(f"--config: {path!r} does not define get_config()")
+        config = get_config()
+    except UserError:
+        raise
+    except Exception as error:
+        line = _line_in(file, error)
+        where = f"{path!r}, line {line}" if line else repr(path)
+        kind = type(error).__name__
+        raise UserError(f"--config: {where} fails: {kind}: {error}; correct the file") from error
+    if not isinstance(config, ConfigDict):
+        raise UserError(
+            f"--config: get_config() of {path!r} returns {type(config).__name__}, not a ConfigDict; "
+            "start from dactyl_jax.config.default()"
+        )
+    return complete(config, origin=repr(path))
+
+
+def complete(config: ConfigDict, *, origin: str) -> ConfigDict:
+    """A configuration with exactly the known fields, each of its own type, from a loose one.
+
+    Args:
+        config: any ConfigDict, for example one read from JSON, where tuples have become lists.
+        origin: where it came from, for messages.
+
+    Raises:
+        UserError: a field is missing, unknown or of another type.
+    """
+    result = dactyl_jax.config.default()
+    expected = dict(leaves(result))
+    given = dict(leaves(config))
+    for field in given:
+        if field not in expected:
+            raise UserError(f"{origin}: {_unknown(field, expected)}")
+    for field, default in expected.items():
+        if field not in given:
+            raise UserError(f"{origin}: the field {field} is missing; take it from the defaults")
+        value = given[field]
+        if isinstance(default, tuple) and isinstance(value, list):
+            value = tuple(value)
+        if isinstance(default, float) and type(value) is int:
+            value = float(value)
+        if default is not None and type(value) is not type(default):
+            raise UserError(
+                f"{origin}: {field} is {value!r}; it must be of type {type(default).__name__}"
+            )
+        if isinstance(value, tuple) and not all(type(item) is int for item in value):
+            raise UserError(f"{origin}: {field} is {value!r}; it must hold whole numbers")
+        try:
+            result.update_from_flattened_dict({field: value})
+        except TypeError:
+            raise UserError(f"{origin}: {field} is {value!r}, which is of another type") from None
+    return result
+
+
+def leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All (dotted field, value) of a configuration, in order."""
+    for key in config:
+        value = config[key]
+        if isinstance(value, ConfigDict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _flags(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
+    values = flags.FlagValues()
+    values.set_gnu_getopt(True)
+    flags.DEFINE_string(
+        "config",
+        None,
+        "a Python file with get_config(); --config.a.b=value sets one field, also without a file",
+        flag_values=values,
+    )
+    define_flags(values)
+    return values
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separates `--config.a.b=value` from all other arguments and writes it in one word."""
+    own, overrides = [], []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--":
+            return own + rest, overrides
+        if not re.match(r"--?(no)?config\.", argument):
+            own.append(argument)
+            continue
+        argument = "--" + argument.lstrip("-")
+        takes_value = "=" not in argument and not argument.startswith("--no")
+        if takes_value and rest and not rest[0].startswith("--"):
+            argument += "=" + rest.pop(0)
+        overrides.append(argument)
+    return own, overrides
+
+
+def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
+    known = dict(leaves(config))
+    for argument in overrides:
+        field = argument.partition("=")[0].partition(".")[2]
+        if field not in known:
+            raise UserError(f"--config.{field}: {_unknown(field, known)}")
+        if "=" not in argument and not isinstance(known[field], bool | None):
+            raise UserError(f"--config.{field} has no value: write --config.{field}=VALUE")
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_dict(
+        "config", config, flag_values=values, sys_argv=["program", *overrides]
+    )
+    try:
+        values(["program", *overrides])
+    except flags.IllegalFlagValueError as error:
+        raise UserError(f"{error}; {_type_hint(str(error), known)}") from error
+    result = values.config.unlock() or values.config
+    return complete(result, origin="--config")
+
+
+def _type_hint(message: str, known: dict[str, Any]) -> str:
+    match = re.match(r"flag --config\.([\w.]+)", message)
+    value = known.get(match[1]) if match else None
+    kinds = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        tuple: "a tuple such as (256,)",
+    }
+    return f"it must be {kinds.get(type(value), 'of the type of the default')}"
+
+
+def _unknown(field: str, known: dict[str, Any]) -> str:
+    group = [name for name in known if name.startswith(field + ".")]
+    if group:
+        return f"{field} is a group of fields: set one of them, such as {group[0]}"
+    close = difflib.get_close_matches(field, known, n=1, cutoff=0.6)
+    same_leaf = [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
+    suggestion = (same_leaf or close)[:1]
+    hint = f"did you mean {suggestion[0]}?" if suggestion else "--help lists the fields"
+    return f"there is no field {field}; {hint}"
+
+
+def _message_for_user(error: Exception) -> str | None:
+    """What to tell the user, or None where the error is the program's own."""
+    if isinstance(error, UserError | flags.Error):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror or error}{where}; check the path, its permissions and the disk"
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "not enough memory: lower --config.num_envs, --config.env.bank_size or the network"
+    if isinstance(error, ValueError) and _raised_by_us(error):
+        return str(error)
+    return None
+
+
+def _raised_by_us(error: BaseException) -> bool:
+    """Whether the innermost frame is this project's: its ValueErrors are messages to the user."""
+    frame = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        pass
+    module = frame.f_globals.get("__name__", "") if frame else ""
+    return module.split(".")[0] in ("dactyl_jax", "experiments", "__main__")
+
+
+def _line_in(file: Path, error: Exception) -> int | None:
+    """The line of a config file that an error came from."""
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    lines = [
+        entry.lineno
+        for entry in traceback.extract_tb(error.__traceback__)
+        if entry.filename == str(file)
+    ]
+    return lines[-1] if lines else None
+
+
+def _help(name: str, summary: str, define_flags: Callable[[flags.FlagValues], None]) -> str:
+    values = _flags(define_flags)
+    lines = [f"python -m experiments.{name}: {summary.strip()}", "", "flags:"]
+    for flag in sorted(values):
+        entry = values[flag]
+        shown = f"--{flag}" if entry.default is None else f"--{flag}={entry.default}"
+        lines.append(f"  {shown:<28} {' '.join((entry.help or '').split())}")
+    lines += ["", "fields of the configuration, with their defaults (a preset may differ):"]
+    lines += [
+        f"  --config.{field}={value}" for field, value in leaves(dactyl_jax.config.default())
+    ]
+    return "\n".join(lines)
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

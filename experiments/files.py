@@ -1,0 +1,46 @@
+"""Files that are either whole or not there: everything is written beside and moved into place."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from experiments.cli import UserError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file atomically; a reader sees the old or the new text, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes strict JSON (no NaN) atomically."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def check_output(flag: str, path: str) -> Path:
+    """The path of a file to be written later, checked before the work starts.
+
+    Raises:
+        UserError: the path is a folder, or lies under something that is not a writable folder.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise UserError(f"--{flag}: {path!r} is a folder; name a file")
+    parent = target.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise UserError(f"--{flag}: {str(parent)!r} is not a folder; choose another place")
+    if not os.access(parent, os.W_OK):
+        raise UserError(f"--{flag}: no permission to write in {str(parent)!r}; choose another place")
+    return target

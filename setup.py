@@ -1,0 +1,57 @@
+"""Packaging: training on Python 3.11 and later; on 3.8 to 3.10 only what the robot host needs."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+TRAINING = '; python_version >= "3.11"'
+ROBOT_HOST = '; python_version < "3.11"'
+
+training_stack = [
+    "absl-py>=2.1",
+    "flax>=0.12.8",
+    "imageio-ffmpeg>=0.6",
+    "jax>=0.10",
+    "matplotlib>=3.9",
+    "ml_collections>=1.0",
+    "mujoco==4.0.*",
+    "mujoco-mjx[warp]==3.17.*",
+    "numpy>=2.0",
+    "optax>=0.2.5",
+    "orbax-checkpoint>=0.11.20",
+    "rich>=13",
+    "tensorboardX>=2.6.2",
+]
+robot_host = ["numpy", "onnxruntime"]
+
+setup(
+    name="dactyl_jax",
+    version="0.1.0",
+    description="Dactyl in JAX: a simulated Shadow hand learns to turn objects in its palm",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.8",
+    packages=find_packages(include=["dactyl_jax*", "experiments*", "hardware*"]),
+    package_data={"dactyl_jax": ["**/*.xml", "**/*.png", "py.typed", "pretrained/**/*"]},
+    install_requires=[name + TRAINING for name in training_stack]
+    + [name + ROBOT_HOST for name in robot_host],
+    extras_require={
+        "dev": [
+            "mypy>=1.15" + TRAINING,
+            "pytest>=8",
+            "pytest-xdist>=3.6" + TRAINING,
+            "ruff>=0.9",
+            "setuptools>=65",
+            "wheel",
+        ],
+        "cuda": ["jax[cuda13]>=0.10" + TRAINING],
+        "tpu": ["jax[tpu]>=0.10" + TRAINING],
+        "bench": ["gymnasium-robotics>=1.3" + TRAINING],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
