@@ -74,14 +74,18 @@ def fingertip_positions(chain: Chain, joint_angles: ArrayLike) -> jax.Array:
         return offset + rotations.rotate(rotations.multiply(quaternion, turn), position), None
 
     tips = jnp.broadcast_to(jnp.asarray(chain.tip, jnp.float32), (*angles.shape[:-1], 5, 3))
-    steps = (chain.position, chain.quaternion, chain.axis)
-    steps = (*(jnp.asarray(table, jnp.float32) for table in steps), jnp.asarray(chain.joint))
+    steps = (
+        jnp.asarray(chain.position, jnp.float32),
+        jnp.asarray(chain.quaternion, jnp.float32),
+        jnp.asarray(chain.axis, jnp.float32),
+        jnp.asarray(chain.joint),
+    )
     return jax.lax.scan(ascend, tips, steps, reverse=True)[0]
 
 
 def _path(model: mujoco.MjModel, body: int) -> list[int]:
     """Bodies below the forearm down to `body`."""
-    path = []
+    path: list[int] = []
     forearm = model.body("rh_forearm").id
     while body != forearm:
         path.insert(0, body)

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
@@ -40,9 +41,10 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps:
 
 def _write(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
     shape = None
-    with imageio.get_writer(
+    writer: Any = imageio.get_writer(
         path, format="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=2
-    ) as writer:
+    )
+    with writer:
         for frame in frames:
             shape = shape or frame.shape
             if frame.shape != shape or len(shape) != 3 or shape[0] % 2 or shape[1] % 2:
