@@ -128,10 +128,59 @@ def define_engine_flag(values: flags.FlagValues) -> None:
     )
 
 
+def define_run_flag(values: flags.FlagValues) -> None:
+    """Defines `--workdir` of a run that is there already."""
+    flags.DEFINE_string(
+        "workdir", None, "work directory of a trained run (required)", flag_values=values
+    )
+
+
+def define_goals_flag(values: flags.FlagValues, default: str = "uniform") -> None:
+    """Defines `--goals`, the distribution of goals."""
+    flags.DEFINE_enum(
+        "goals",
+        default,
+        ["uniform", "final", "near"],
+        "uniform over orientations, the run's last curriculum stage, or 0.5 to 0.9 rad away",
+        flag_values=values,
+    )
+
+
+def define_goal_timeout_flag(values: flags.FlagValues, default: str) -> None:
+    """Defines `--goal_timeout_s`, short for `--config.env.goal_timeout_s`."""
+    flags.DEFINE_float(
+        "goal_timeout_s",
+        None,
+        f"simulated seconds that a goal may take; default: {default}",
+        lower_bound=0.0,
+        flag_values=values,
+    )
+
+
+def saved_config(values: flags.FlagValues) -> ConfigDict:
+    """The configuration saved in `--workdir`, with the engine left to the device.
+
+    Raises:
+        UserError: no `--workdir`, or none that holds a configuration.
+    """
+    from experiments.workdir import WorkDirectory
+
+    if values.workdir is None:
+        raise UserError("--workdir is missing: name the work directory of a trained run")
+    config = WorkDirectory(values.workdir).load_config()
+    config.engine = "auto"
+    return config
+
+
 def device_preset(values: flags.FlagValues) -> ConfigDict:
     """The configuration for the device at hand: `quick` on a CPU, `dactyl` on an accelerator."""
     del values
     return load_config_file(str(CONFIGS / f"{device_preset_name()}.py"))
+
+
+def config_name(values: flags.FlagValues) -> str:
+    """The name of the configuration file in use, without its ending."""
+    return Path(values.config).stem if values.config else device_preset_name()
 
 
 def device_preset_name() -> str:
@@ -149,7 +198,9 @@ def load_config_file(path: str) -> ConfigDict:
     """
     file = Path(path)
     if not file.is_file():
-        raise UserError(f"--config: there is no file {path!r}; name a Python file with get_config()")
+        raise UserError(
+            f"--config: there is no file {path!r}; name a Python file with get_config()"
+        )
     specification = importlib.util.spec_from_file_location(f"config_file_{file.stem}", file)
     if specification is None or specification.loader is None:
         raise UserError(f"--config: {path!r} is not a Python file; its name must end in .py")
@@ -340,9 +391,7 @@ def _help(name: str, summary: str, define_flags: Callable[[flags.FlagValues], No
         shown = f"--{flag}" if entry.default is None else f"--{flag}={entry.default}"
         lines.append(f"  {shown:<28} {' '.join((entry.help or '').split())}")
     lines += ["", "fields of the configuration, with their defaults (a preset may differ):"]
-    lines += [
-        f"  --config.{field}={value}" for field, value in leaves(dactyl_jax.config.default())
-    ]
+    lines += [f"  --config.{field}={value}" for field, value in leaves(dactyl_jax.config.default())]
     return "\n".join(lines)
 
 

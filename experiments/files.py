@@ -42,5 +42,7 @@ def check_output(flag: str, path: str) -> Path:
     if not parent.is_dir():
         raise UserError(f"--{flag}: {str(parent)!r} is not a folder; choose another place")
     if not os.access(parent, os.W_OK):
-        raise UserError(f"--{flag}: no permission to write in {str(parent)!r}; choose another place")
+        raise UserError(
+            f"--{flag}: no permission to write in {str(parent)!r}; choose another place"
+        )
     return target

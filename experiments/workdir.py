@@ -1,11 +1,11 @@
 """The work directory of a run: what it holds, and when it may be continued.
 
-    config.json      the whole configuration, with the engine that was chosen
-    checkpoints/     the full training state
-    metrics.jsonl    one line an iteration; lines after the newest checkpoint are dropped on resuming
-    tensorboard/     the same figures as TensorBoard events
-    report/          learning_curve.png, evaluation.json
-    videos/          the policy at work
+config.json      the whole configuration, with the engine that was chosen
+checkpoints/     the full training state
+metrics.jsonl    one line an iteration; lines after the newest checkpoint are dropped on resuming
+tensorboard/     the same figures as TensorBoard events
+report/          learning_curve.png, evaluation.json
+videos/          the policy at work
 """
 
 import fcntl

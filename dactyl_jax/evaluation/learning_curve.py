@@ -23,7 +23,9 @@ def draw_learning_curve(
         control_dt: seconds of a control step.
     """
     steps = np.array([row["control_steps"] for row in rows], float)
-    unit, name = (1e6, "million control steps") if steps.max() >= 1e6 else (1e3, "thousand control steps")
+    unit, name = (
+        (1e6, "million control steps") if steps.max() >= 1e6 else (1e3, "thousand control steps")
+    )
     x = steps / unit
     years = control_dt / (365.25 * 24 * 3600)  # of one control step
 
@@ -42,8 +44,14 @@ def draw_learning_curve(
     distance = np.degrees([row["goal_distance"] for row in rows])
     panels[2].step(x, distance, where="post", color=_GREEN, linewidth=2)
     panels[2].axhline(180, color=_GREY, linewidth=0.8, linestyle="--")
-    panels[2].annotate("all orientations", (0.01, 177), xycoords=("axes fraction", "data"),
-                       va="top", fontsize=8, color=_GREY)
+    panels[2].annotate(
+        "all orientations",
+        (0.01, 177),
+        xycoords=("axes fraction", "data"),
+        va="top",
+        fontsize=8,
+        color=_GREY,
+    )
     panels[2].set_ylabel("farthest goal\n(degrees)")
     panels[2].set_ylim(0, 195)
     panels[2].set_yticks([0, 45, 90, 135, 180])

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dactyl_jax.envs import Reorientation
-from dactyl_jax.evaluation.agents import Agent
+from dactyl_jax.envs import Outcome, Reorientation
+from dactyl_jax.learning import Agent
 
 _CHUNK = 25  # control steps between two looks at whether all trials have ended
 
@@ -62,16 +62,15 @@ def run_trials(
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
     distance = jnp.float32(goal_distance)
-    state = jax.jit(env.reset, static_argnums=1)(start_key, trials, distance)
+    state = _reset(env, trials, start_key, distance)
     zeros = jnp.zeros(trials, jnp.int32)
     no = jnp.zeros(trials, bool)
     rows = Trials(no, zeros, zeros, zeros, no, no, no, no)
     carry = agent.initial_carry(trials)
     first = jnp.ones(trials, bool)
-    advance = jax.jit(functools.partial(_advance, env))
     while True:
         act_key, key = jax.random.split(act_key)
-        state, carry, first, rows = advance(agent, state, carry, first, rows, key, distance)
+        state, carry, first, rows = _advance(env, agent, state, carry, first, rows, key, distance)
         ended = int(jnp.sum(rows.ended))
         if on_progress is not None:
             on_progress(ended)
@@ -79,10 +78,19 @@ def run_trials(
             return jax.tree.map(np.asarray, rows)
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _reset(env: Reorientation, trials: int, key: jax.Array, goal_distance: jax.Array):
+    return env.reset(key, trials, goal_distance)
+
+
+@functools.partial(jax.jit, static_argnums=0)
 def _advance(env, agent, state, carry, first, rows, key, goal_distance):
+    """Control steps of one chunk; `env` is compiled in, so that further calls reuse the code."""
+
     def step(loop, key):
         state, carry, first, rows = loop
-        action, carry = agent.act(agent.parameters, carry, state.observation.policy, first, key)
+        keys = jax.random.split(key, first.shape[0])
+        action, carry = agent.act(state.observation.policy, carry, first, keys)
         state, outcome = env.step(state, action, goal_distance)
         return (state, carry, outcome.done, _count(rows, outcome)), None
 
@@ -90,7 +98,7 @@ def _advance(env, agent, state, carry, first, rows, key, goal_distance):
     return loop
 
 
-def _count(rows: Trials, outcome) -> Trials:
+def _count(rows: Trials, outcome: Outcome) -> Trials:
     """Adds a control step to the trials that go on."""
     going_on = ~rows.ended
     steps = rows.steps + going_on

@@ -1,0 +1,103 @@
+"""Measures how many goals in a row a trained policy reaches.
+
+The configuration is the one saved in the work directory; the engine is the one for this device.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments import cli, files
+from experiments.workdir import WorkDirectory
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """This program's own flags."""
+    cli.define_run_flag(values)
+    cli.define_engine_flag(values)
+    flags.DEFINE_enum(
+        "agent",
+        "policy",
+        ["policy", "zero", "random"],
+        "who acts: the trained policy, the middle bin of every actuator, or chance",
+        flag_values=values,
+    )
+    flags.DEFINE_integer("trials", 100, "how many trials", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "of starts, goals and draws",
+        lower_bound=0,
+        upper_bound=2**31 - 1,
+        flag_values=values,
+    )
+    cli.define_goals_flag(values)
+    cli.define_goal_timeout_flag(values, "80")
+    flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+
+
+def base_config(values: flags.FlagValues) -> ConfigDict:
+    """The saved configuration, as an evaluation wants it: any device, long goals, fresh starts."""
+    config = cli.saved_config(values)
+    config.env.goal_timeout_s = 80.0
+    config.seed = values.seed
+    return config
+
+
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
+    """Runs the trials and prints what they show."""
+    target = files.check_output("json", values.json) if values.json else None
+    workdir = WorkDirectory(values.workdir)
+    workdir.load_config()
+    from dactyl_jax import evaluation
+    from dactyl_jax.envs import make_environment
+    from experiments import preparation, report
+
+    checkpoint = None
+    if values.agent == "policy" or values.goals == "final":
+        checkpoint = preparation.load_policy(values.workdir)
+    env = make_environment(config)
+    if values.agent == "policy":
+        preparation.check_policy(checkpoint, env)
+    result = report.evaluate(
+        env,
+        preparation.make_agent(values.agent, checkpoint, env),
+        trials=values.trials,
+        seed=values.seed,
+        distribution=values.goals,
+        final_distance=checkpoint.goal_distance if checkpoint else 0.0,
+        checkpoint_step=checkpoint.steps if values.agent == "policy" else None,
+    )
+    result = {"agent": values.agent, **result}
+    _print(result, evaluation.histogram(result["goals"]["per_trial"]))
+    if target is not None:
+        files.write_json(target, result)
+
+
+def _print(result: dict[str, Any], histogram: list[str]) -> None:
+    from experiments import report
+
+    print(report.sentence(result))
+    print("\n".join(histogram))
+    ends = (f"{result[name]} {name}" for name in ("drops", "timeouts", "caps", "diverged"))
+    print("trials ended by: " + ", ".join(ends))
+    if result["overflows"]:
+        print(f"warning: the engine ran out of room for contacts in {result['overflows']} trials")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `cli.run`."""
+    return cli.run(
+        run,
+        summary=__doc__ or "",
+        define_flags=define_flags,
+        base_config=base_config,
+        argv=argv,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""What programs need before they start: the device, the engine, a policy, enough memory."""
+
+import os
+
+import jax
+from ml_collections import ConfigDict
+
+from dactyl_jax import hand, physics
+from dactyl_jax.envs import Reorientation
+from dactyl_jax.learning import (
+    Agent,
+    PolicyCheckpoint,
+    RandomAgent,
+    Trainer,
+    ZeroAgent,
+    restore_policy,
+)
+from experiments.cli import UserError
+from experiments.workdir import WorkDirectory
+
+
+def device() -> str:
+    """The device that JAX computes on, in words."""
+    first = jax.devices()[0]
+    return f"{os.cpu_count()} CPU cores" if first.platform == "cpu" else first.device_kind
+
+
+def engine_name(config: ConfigDict) -> str:
+    """The engine that `config.engine` means on this device.
+
+    Raises:
+        ValueError: the device cannot run it.
+    """
+    return physics.make_engine(config.engine, hand.load_model(config.env.object)).name
+
+
+def load_policy(workdir: str) -> PolicyCheckpoint:
+    """The policy of the newest checkpoint of a run.
+
+    Raises:
+        ValueError: there is none, or it cannot be read.
+    """
+    WorkDirectory(workdir).load_config()
+    return restore_policy(workdir)
+
+
+def check_policy(checkpoint: PolicyCheckpoint, env: Reorientation) -> None:
+    """Refuses a policy that does not fit the environment.
+
+    Raises:
+        UserError: says what differs.
+    """
+    inputs = checkpoint.agent.network.inputs
+    if inputs != env.policy_size:
+        raise UserError(
+            f"config.env.policy_observation is {env.config.env.policy_observation!r} with "
+            f"{env.policy_size} numbers, the policy was trained on {inputs}; leave it as it was"
+        )
+
+
+def make_agent(name: str, checkpoint: PolicyCheckpoint | None, env: Reorientation) -> Agent:
+    """The agent called `policy` (the checkpoint's), `zero` or `random`."""
+    if checkpoint is not None and name == "policy":
+        return checkpoint.agent
+    kind = ZeroAgent if name == "zero" else RandomAgent
+    return kind(env.num_actuators, env.num_bins)
+
+
+def check_memory(trainer: Trainer) -> None:
+    """Refuses a run whose state and roll-out alone exceed the device's memory.
+
+    Raises:
+        UserError: says how much there is and what to lower.
+    """
+    config = trainer.config
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in _leaves(trainer))
+    numbers = trainer.env.policy_size + trainer.env.value_size + 16
+    needed = state + 4 * numbers * config.num_envs * config.ppo.horizon
+    limit = _memory()
+    if needed > limit:
+        raise UserError(
+            f"config.num_envs is {config.num_envs}: its state and one roll-out need at least "
+            f"{needed / 2**30:.1f} GiB, the device has {limit / 2**30:.1f}; lower config.num_envs, "
+            "config.ppo.horizon or config.env.bank_size"
+        )
+
+
+def _leaves(trainer: Trainer) -> list[jax.ShapeDtypeStruct]:
+    """Shapes of the state's arrays, without its few keys."""
+    leaves = jax.tree.leaves(jax.eval_shape(trainer.initial_state))
+    return [x for x in leaves if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended)]
+
+
+def _memory() -> int:
+    """Bytes that the device has; the host's for a CPU."""
+    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    return limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

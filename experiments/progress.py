@@ -1,0 +1,97 @@
+"""What a run shows while it trains: a live panel on a terminal, plain lines elsewhere."""
+
+import math
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+_LINE_EVERY = 15.0  # s between plain lines
+
+
+class Progress:
+    """Shows the newest iteration; a context manager.
+
+    Args:
+        max_minutes: of the whole run; 0: no limit.
+        max_iterations: of the whole run; 0: no limit.
+    """
+
+    def __init__(self, max_minutes: float, max_iterations: int):
+        self._max_minutes = max_minutes
+        self._max_iterations = max_iterations
+        self._console = Console()
+        self._live = Live(console=self._console, refresh_per_second=4, transient=False)
+        self._printed = -math.inf
+        self._first: tuple[int, float] | None = None
+
+    def __enter__(self) -> "Progress":
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def show(self, row: dict[str, Any]) -> None:
+        """Shows the row of metrics of one iteration."""
+        share, left = self._share_and_left(row)
+        shown = {
+            "iteration": f"{row['iteration']}",
+            "control steps": _short(row["control_steps"]),
+            "steps/s": f"{row['control_steps_per_second']:.0f}",
+            "goals/min": f"{row['goals_per_minute']:.1f}",
+            "drops/min": f"{row['drops_per_minute']:.2f}",
+            "farthest goal": f"{math.degrees(row['goal_distance']):.0f} deg",
+            "time left": _clock(left),
+        }
+        for count in ("diverged", "overflow"):
+            if row[count]:
+                shown[count] = f"{row[count]:.0f}"
+        if self._console.is_terminal:
+            self._live.update(_panel(shown, share))
+        elif time.monotonic() - self._printed >= _LINE_EVERY:
+            self._printed = time.monotonic()
+            print(", ".join(f"{name} {value}" for name, value in shown.items()), flush=True)
+
+    def _share_and_left(self, row: dict[str, Any]) -> tuple[float, float | None]:
+        """The share of the run that is done, and the minutes that are left, None if unlimited."""
+        iteration, minutes = row["iteration"], row["wall_minutes"]
+        shares, left = [0.0], []
+        if self._max_minutes:
+            shares.append(minutes / self._max_minutes)
+            left.append(self._max_minutes - minutes)
+        if self._first is None:
+            self._first = iteration, minutes
+        elif self._max_iterations:
+            pace = (minutes - self._first[1]) / (iteration - self._first[0])
+            left.append(pace * (self._max_iterations - iteration))
+        if self._max_iterations:
+            shares.append(iteration / self._max_iterations)
+        return min(max(shares), 1.0), max(min(left), 0.0) if left else None
+
+
+def _panel(shown: dict[str, str], share: float) -> Table:
+    table = Table(*shown, expand=False, title=ProgressBar(total=1.0, completed=share, width=80))
+    for column in table.columns:
+        column.justify = "right"
+    table.add_row(*shown.values())
+    return table
+
+
+def _short(count: int) -> str:
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= unit:
+            return f"{count / unit:.2f}{name}"
+    return str(count)
+
+
+def _clock(minutes: float | None) -> str:
+    if minutes is None:
+        return "no limit"
+    seconds = round(minutes * 60)
+    return f"{seconds // 60}:{seconds % 60:02d}"

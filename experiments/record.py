@@ -1,0 +1,80 @@
+"""Records a video of a trained policy, with the goal shown beside the hand.
+
+Of a few environments it takes the one that reaches most goals.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments import cli, files
+from experiments.cli import UserError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """This program's own flags."""
+    cli.define_run_flag(values)
+    cli.define_engine_flag(values)
+    flags.DEFINE_string("out", None, "the MP4 file to write (required)", flag_values=values)
+    flags.DEFINE_float(
+        "seconds", 20.0, "length in s", lower_bound=0.1, upper_bound=600.0, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "of starts, goals and draws",
+        lower_bound=0,
+        upper_bound=2**31 - 1,
+        flag_values=values,
+    )
+    cli.define_goals_flag(values, default="final")
+    cli.define_goal_timeout_flag(values, "that of the training")
+
+
+def base_config(values: flags.FlagValues) -> ConfigDict:
+    """The saved configuration with fresh starts, for any device."""
+    if values.out is None:
+        raise UserError("--out is missing: name the video to write, --out=FILE.mp4")
+    if not values.out.endswith(".mp4"):
+        raise UserError(f"--out: {values.out!r} must end in .mp4")
+    config = cli.saved_config(values)
+    config.seed = values.seed
+    return config
+
+
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
+    """Records and renders."""
+    target = files.check_output("out", values.out)
+    from dactyl_jax import evaluation
+    from dactyl_jax.envs import make_environment
+    from experiments import preparation
+
+    checkpoint = preparation.load_policy(values.workdir)
+    env = make_environment(config)
+    preparation.check_policy(checkpoint, env)
+    recording = evaluation.record(
+        env,
+        checkpoint.agent,
+        seed=values.seed,
+        goal_distance=evaluation.goal_distance(values.goals, checkpoint.goal_distance),
+        seconds=values.seconds,
+    )
+    evaluation.write_recording(recording, target, env)
+    print(f"{target}: {len(recording.qpos) * env.control_dt:.1f} s, drops: {recording.drops}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `cli.run`."""
+    return cli.run(
+        run,
+        summary=__doc__ or "",
+        define_flags=define_flags,
+        base_config=base_config,
+        argv=argv,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""What a run ends with: an evaluation, its learning curve and a video."""
+
+import time
+from typing import Any
+
+from dactyl_jax import evaluation
+from dactyl_jax.envs import Reorientation
+from dactyl_jax.learning import Agent, restore_policy
+from experiments import files
+from experiments.workdir import WorkDirectory
+
+DISTRIBUTIONS = ("near", "final", "uniform")
+_EVALUATION_SEED = 1_000_003  # apart from the seeds that people train with
+_VIDEO_SECONDS = 20.0
+
+
+def write(workdir: WorkDirectory, env: Reorientation) -> None:
+    """Evaluates the newest checkpoint's policy and writes `report/` and `videos/`."""
+    config = env.config
+    checkpoint = restore_policy(workdir.path)
+    print(f"Evaluating after {checkpoint.steps:,} control steps:", flush=True)
+    results = {}
+    for distribution in DISTRIBUTIONS:
+        results[distribution] = evaluate(
+            env,
+            checkpoint.agent,
+            trials=config.run.eval_trials,
+            seed=_EVALUATION_SEED,
+            distribution=distribution,
+            final_distance=checkpoint.goal_distance,
+            checkpoint_step=checkpoint.steps,
+        )
+        print("  " + sentence(results[distribution]), flush=True)
+    files.write_json(workdir.report / "evaluation.json", results)
+
+    rows = workdir.read_metrics()
+    if rows:
+        curve = workdir.report / "learning_curve.png"
+        title = f"{config.env.object}, {config.engine} engine, seed {config.seed}"
+        evaluation.draw_learning_curve(rows, curve, title=title, control_dt=env.control_dt)
+        print(f"Learning curve: {curve}", flush=True)
+
+    video = workdir.videos / "policy.mp4"
+    recording = evaluation.record(
+        env,
+        checkpoint.agent,
+        seed=_EVALUATION_SEED,
+        goal_distance=checkpoint.goal_distance,
+        seconds=_VIDEO_SECONDS,
+    )
+    evaluation.write_recording(recording, video, env)
+    print(f"Video: {video}", flush=True)
+
+
+def evaluate(
+    env: Reorientation,
+    agent: Agent,
+    *,
+    trials: int,
+    seed: int,
+    distribution: str,
+    final_distance: float,
+    checkpoint_step: int | None,
+) -> dict[str, Any]:
+    """Runs trials and says what they show, as `experiments.evaluate --json` writes it."""
+    distance = evaluation.goal_distance(distribution, final_distance)
+    started = time.monotonic()
+    outcome = evaluation.run_trials(env, agent, trials=trials, seed=seed, goal_distance=distance)
+    return evaluation.summarize(outcome, env.control_dt) | {
+        "goal_distribution": distribution,
+        "goal_distance": distance,
+        "goal_timeout_s": env.config.env.goal_timeout_s,
+        "engine": env.engine.name,
+        "seed": seed,
+        "checkpoint_step": checkpoint_step,
+        "wall_s": time.monotonic() - started,
+    }
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """One line for a result of `evaluate`."""
+    goals = result["goals"]
+    pace = result["seconds_per_goal"]
+    return (
+        f"{result['goal_distribution']} goals: {goals['mean']:.1f} +- {goals['std']:.1f} in a row "
+        f"(median {goals['median']:g}, max {goals['max']}), "
+        f"{result['goals_per_minute']:.1f} goals and {result['drops_per_minute']:.2f} drops per "
+        f"environment-minute, {'no goal' if pace is None else f'{pace:.1f} s a goal'}, "
+        f"{result['trials']} trials"
+    )

@@ -1,0 +1,129 @@
+"""Trains a policy that turns the object in the hand to the orientation asked for.
+
+Without arguments it picks the engine and the preset for the device. The same command again
+continues a run that was stopped, and evaluates a finished one again.
+"""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments import cli
+from experiments.cli import UserError
+from experiments.workdir import WorkDirectory
+
+_STARTED = time.monotonic()
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """This program's own flags."""
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "where the run lives; runs/NAME by default, NAME being the configuration file's",
+        flag_values=values,
+    )
+    cli.define_engine_flag(values)
+    flags.DEFINE_float(
+        "max_minutes",
+        None,
+        "stop after this many minutes of the whole run, resumptions included; 0: no limit",
+        lower_bound=0.0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "max_iterations",
+        None,
+        "stop after this many iterations of the whole run; 0: no limit",
+        lower_bound=0,
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "init_from",
+        None,
+        "start a new run from the policy of another run's work directory",
+        flag_values=values,
+    )
+
+
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
+    """Trains, evaluates, draws the learning curve and records a video."""
+    workdir = WorkDirectory(values.workdir or f"runs/{cli.config_name(values)}")
+    from experiments import preparation
+
+    config.engine = preparation.engine_name(config)
+    resuming = workdir.check(config)
+    source = preparation.load_policy(values.init_from).agent if values.init_from else None
+    with workdir.lock():
+        print(
+            f"Training in {workdir.path} on {preparation.device()} with the {config.engine} engine."
+        )
+        _train(workdir, config, source, resuming)
+
+
+def _train(workdir: WorkDirectory, config: ConfigDict, source, resuming: bool) -> None:
+    from dactyl_jax.envs import make_environment
+    from dactyl_jax.learning import Checkpoints
+    from experiments import preparation, report, training
+    from experiments.progress import Progress
+
+    env = make_environment(config)
+    trainer = training.make_trainer(config, env)
+    preparation.check_memory(trainer)
+    state = trainer.initial_state()
+    if source is not None:
+        state = _with_policy(state, trainer, source)
+    if not resuming:
+        workdir.claim(config)
+    checkpoints = Checkpoints(workdir.path)
+    try:
+        if checkpoints.latest_iteration() is None:
+            checkpoints.save(state, trainer.networks, trainer.steps(state))
+        else:
+            state = checkpoints.restore(state)
+            print(f"Continuing after iteration {int(state.iteration)}.", flush=True)
+        progress = Progress(config.run.max_minutes, config.run.max_iterations)
+        state, stopped = training.train(
+            trainer, state, checkpoints, workdir, progress, started=_STARTED
+        )
+    finally:
+        checkpoints.close()
+    if stopped:
+        print(f"Stopped after iteration {int(state.iteration)}; the same command continues.")
+        return
+    report.write(workdir, env)
+
+
+def _with_policy(state, trainer, source):
+    """A fresh state with the policy, and the statistics of its observations, of another run."""
+    if source.network != trainer.networks.policy:
+        ours, theirs = (dataclasses.asdict(n) for n in (trainer.networks.policy, source.network))
+        field = next(name for name in ours if ours[name] != theirs[name])
+        raise UserError(
+            f"--init_from: its policy has {field}={theirs[field]!r}, this run has {ours[field]!r}; "
+            "give this run the same --config.network and --config.env.policy_observation"
+        )
+    learner = state.learner
+    normalizers = dataclasses.replace(learner.normalizers, policy_observation=source.statistics)
+    parameters = {**learner.parameters, "policy": source.parameters}
+    learner = dataclasses.replace(learner, parameters=parameters, normalizers=normalizers)
+    return dataclasses.replace(state, learner=learner)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `cli.run`."""
+    return cli.run(
+        run,
+        summary=__doc__ or "",
+        define_flags=define_flags,
+        base_config=cli.device_preset,
+        argv=argv,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The training loop: iterate, show, record, store, until it is time to stop."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+from tensorboardX import SummaryWriter
+
+from dactyl_jax.envs import Reorientation, curriculum
+from dactyl_jax.learning import Checkpoints, Trainer, TrainState
+from experiments.progress import Progress
+from experiments.workdir import WorkDirectory
+
+
+def make_trainer(config: ConfigDict, env: Reorientation) -> Trainer:
+    """The trainer of a configuration, with its curriculum of goal distances."""
+    return Trainer(
+        config,
+        env,
+        curriculum.initial(config),
+        lambda state, events: curriculum.update(config, state, events.goals, events.minutes),
+    )
+
+
+def train(
+    trainer: Trainer,
+    state: TrainState,
+    checkpoints: Checkpoints,
+    workdir: WorkDirectory,
+    progress: Progress,
+    *,
+    started: float,
+) -> tuple[TrainState, bool]:
+    """Iterates until `run.max_minutes` or `run.max_iterations` of the whole run, or a signal.
+
+    Metrics of an iteration are on disk before a checkpoint that holds it; on resuming, rows that no
+    checkpoint holds are dropped, so that the record is that of the state.
+
+    Args:
+        trainer: of this run.
+        state: to continue from; given up.
+        checkpoints: open; the last state is stored in it whenever this function returns.
+        workdir: takes metrics and TensorBoard events.
+        progress: shows each iteration.
+        started: `time.monotonic()` of the program's start, from which its minutes count.
+
+    Returns:
+        The last state, and whether it stopped because of a signal.
+    """
+    run = trainer.config.run
+    rows = workdir.keep_metrics(int(state.iteration))
+    minutes_before = rows[-1]["wall_minutes"] if rows else 0.0
+
+    def minutes() -> float:
+        return minutes_before + (time.monotonic() - started) / 60
+
+    def finished() -> bool:
+        enough = 0 < run.max_iterations <= int(state.iteration)
+        return enough or 0 < run.max_minutes <= minutes()
+
+    writer = SummaryWriter(str(workdir.tensorboard), purge_step=int(state.iteration) + 1)
+    stored = time.monotonic()
+    with writer, _stop_signals() as stop, progress:
+        while not finished() and not stop.is_set():
+            begun = time.monotonic()
+            state, metrics = trainer.iteration(state)
+            row = _row(trainer, state, jax.device_get(metrics), begun)
+            row["wall_minutes"] = minutes()
+            workdir.append_metrics(row)
+            for name, value in row.items():
+                writer.add_scalar(name, value, row["iteration"])
+            progress.show(row)
+            if time.monotonic() - stored >= run.checkpoint_s:
+                checkpoints.save(state, trainer.networks, trainer.steps(state))
+                stored = time.monotonic()
+        checkpoints.save(state, trainer.networks, trainer.steps(state))
+        return state, stop.is_set()
+
+
+def _row(
+    trainer: Trainer, state: TrainState, metrics: dict[str, Any], begun: float
+) -> dict[str, Any]:
+    config = trainer.config
+    seconds = time.monotonic() - begun
+    values = {name: value.item() for name, value in metrics.items()}
+    values["environment_minutes"] = values.pop("minutes")
+    return {
+        "iteration": int(state.iteration),
+        "control_steps": trainer.steps(state),
+        "control_steps_per_second": config.num_envs * config.ppo.horizon / seconds,
+        **values,
+    }
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT or SIGTERM sets; a second signal ends the program at once."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: Any) -> None:
+        del number, frame
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
