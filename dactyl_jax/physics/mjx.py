@@ -46,6 +46,11 @@ class MjxEngine:
         plain = constants.without_autoreset(model)
         plain.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
         self._plain = plain
+        if impl == "warp":
+            import warp
+
+            # Otherwise a line is printed for every kernel loaded, into the programs' progress.
+            warp.config.log_level = max(warp.config.log_level, warp.LOG_WARNING)
         self._mjx_model = mjx.put_model(plain, impl=impl)
         if impl == "warp":
             if capacity is None:

@@ -97,7 +97,7 @@ def _closing(model, num_envs):
     return dataclasses.replace(state, ctrl=high)
 
 
-EPISODES, CONTROL_STEPS = 200, 12
+EPISODES, CONTROL_STEPS = 200, 8
 
 
 @functools.cache
