@@ -44,7 +44,7 @@ def default() -> ConfigDict:
                 "object": "block",
                 "action": "relative",
                 "policy_observation": "paper",
-                "tilt": 0.2,
+                "tilt": 0.3,
                 "finger_collisions": True,
                 "control_dt": 0.08,
                 "sim_dt": 0.008,

@@ -3,6 +3,7 @@
 import pytest
 
 from dactyl_jax import config as config_lib
+from dactyl_jax.hand import model
 
 
 def test_default_is_valid():
@@ -40,3 +41,7 @@ def test_wrong_value_is_refused_in_words(field, value, says):
     with pytest.raises(ValueError, match=says) as error:
         config_lib.validate(config)
     assert "config." in str(error.value) and "\n" not in str(error.value)
+
+
+def test_default_tilt_is_the_hands():
+    assert config_lib.default().env.tilt == model.DEFAULT_TILT
