@@ -13,6 +13,7 @@ import re
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def run(
     if name == "__main__":
         name = Path(sys.argv[0]).stem
     logging.set_verbosity(logging.ERROR)
+    warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     try:
         if any(argument in _HELP for argument in arguments):
             print(_help(name, summary, define_flags))
@@ -220,8 +222,8 @@ def load_config_file(path: str) -> ConfigDict:
         raise UserError(f"--config: {where} fails: {kind}: {error}; correct the file") from error
     if not isinstance(config, ConfigDict):
         raise UserError(
-            f"--config: get_config() of {path!r} returns {type(config).__name__}, not a ConfigDict; "
-            "start from dactyl_jax.config.default()"
+            f"--config: get_config() of {path!r} returns {type(config).__name__}; "
+            "start from dactyl_jax.config.default(), a ConfigDict"
         )
     return complete(config, origin=repr(path))
 
@@ -364,10 +366,8 @@ def _message_for_user(error: Exception) -> str | None:
 
 def _raised_by_us(error: BaseException) -> bool:
     """Whether the innermost frame is this project's: its ValueErrors are messages to the user."""
-    frame = None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        pass
-    module = frame.f_globals.get("__name__", "") if frame else ""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    module = frames[-1].f_globals.get("__name__", "") if frames else ""
     return module.split(".")[0] in ("dactyl_jax", "experiments", "__main__")
 
 

@@ -85,7 +85,10 @@ def write_recording(
         env: says which object it was and how the palm is tilted.
         width, height: of the picture, pixels; even numbers.
     """
-    from dactyl_jax.rendering import Renderer, write_video  # the ray tracer is slow to import
+    import warp  # like the ray tracer above it, slow to import
+
+    warp.config.quiet = True
+    from dactyl_jax.rendering import Renderer, write_video
 
     config = env.config.env
     model = hand.load_model(
