@@ -49,6 +49,8 @@ class WorkDirectory:
             )
         try:
             fields = json.loads(self.config_file.read_text(encoding="utf-8"))
+            if not isinstance(fields, dict):
+                raise ValueError("not a JSON object")
             config = ConfigDict(fields)
         except (ValueError, TypeError) as error:
             raise UserError(

@@ -1,0 +1,67 @@
+"""Statistics of four trials worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dactyl_jax.evaluation import Trials, goal_distance, histogram, summarize
+
+
+def trials(goals, steps, last, dropped=(), timed_out=(), diverged=()):
+    count = len(goals)
+
+    def at(indices):
+        return np.isin(np.arange(count), indices)
+
+    return Trials(
+        ended=np.ones(count, bool),
+        steps=np.array(steps, np.int32),
+        goals=np.array(goals, np.int32),
+        steps_to_last_goal=np.array(last, np.int32),
+        dropped=at(dropped),
+        timed_out=at(timed_out),
+        diverged=at(diverged),
+        overflow=at(()),
+    )
+
+
+def test_summary_of_four_trials():
+    # 750 control steps of 80 ms are one minute.
+    result = summarize(
+        trials([0, 2, 4, 50], [50, 200, 250, 250], [0, 100, 250, 250], [0], [1], [2]), 0.08
+    )
+    assert result["trials"] == 4
+    assert result["goals"]["mean"] == 14.0
+    assert result["goals"]["median"] == 3.0
+    assert result["goals"]["max"] == 50
+    assert result["goals"]["per_trial"] == [0, 2, 4, 50]
+    assert result["goals"]["std"] == pytest.approx(math.sqrt((196 + 144 + 100 + 1296) / 3))
+    assert result["goals_per_minute"] == pytest.approx(56.0)
+    assert result["drops_per_minute"] == pytest.approx(1.0)
+    assert result["seconds_per_goal"] == pytest.approx(600 * 0.08 / 56)
+    ends = [result[name] for name in ("drops", "timeouts", "diverged", "caps")]
+    assert ends == [1, 1, 1, 1]
+
+
+def test_no_goal_has_no_time_and_one_trial_no_spread():
+    result = summarize(trials([0], [100], [0], [0]), 0.08)
+    assert result["seconds_per_goal"] is None
+    assert result["goals"]["std"] == 0.0
+    assert result["goals_per_minute"] == 0.0
+
+
+def test_goal_distributions():
+    assert goal_distance("near", 2.0) == 0.9
+    assert goal_distance("final", 2.0) == 2.0
+    assert goal_distance("uniform", 2.0) == math.pi
+
+
+def test_histogram_counts_every_trial_once():
+    lines = histogram([0, 0, 1, 4, 50])
+    counts = [int(line.split()[2]) for line in lines]
+    assert sum(counts) == 5
+    assert lines[0].split()[:3] == ["0", "goals", "2"]
+    assert lines[-1].split()[:3] == ["50", "goals", "1"]
+    assert histogram([0, 0])[0].split()[:3] == ["0", "goals", "2"]
+    assert len(histogram([0, 0])) == 1

@@ -1,0 +1,49 @@
+"""A run so small that it trains in seconds, shared by the tests of the programs."""
+
+import pytest
+
+from experiments import train
+
+TINY = [
+    "--engine=native",
+    "--config.num_envs=4",
+    "--config.env.bank_size=4",
+    "--config.ppo.horizon=4",
+    "--config.ppo.chunk=2",
+    "--config.ppo.minibatches=2",
+    "--config.ppo.passes=1",
+    "--config.network.dense=(8,)",
+    "--config.network.lstm=8",
+    "--config.run.eval_trials=2",
+    "--config.env.goal_timeout_s=0.8",
+    "--config.run.max_minutes=0",
+    "--config.env.max_goals=2",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> list[str]:
+    """Arguments of `experiments.train` for a tiny run on the native engine."""
+    return list(TINY)
+
+
+@pytest.fixture
+def no_report(monkeypatch):
+    """Training without what follows it."""
+    from experiments import report
+
+    monkeypatch.setattr(report, "write", lambda workdir, env: None)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A work directory after two iterations, without a report."""
+    from experiments import report
+
+    folder = tmp_path_factory.mktemp("run") / "tiny"
+    write, report.write = report.write, lambda workdir, env: None
+    try:
+        assert train.main([*TINY, f"--workdir={folder}", "--max_iterations=2"]) == 0
+    finally:
+        report.write = write
+    return folder

@@ -1,0 +1,172 @@
+"""Every error of a user's: one line that names it, exit status 2, nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from absl import flags
+
+from experiments import cli
+
+
+def define_flags(values):
+    flags.DEFINE_string("workdir", None, "a folder", flag_values=values)
+    flags.DEFINE_float("max_minutes", None, "minutes", lower_bound=0.0, flag_values=values)
+    cli.define_engine_flag(values)
+
+
+def quick(values):
+    return cli.load_config_file(str(cli.CONFIGS / "quick.py"))
+
+
+def run(arguments, main=lambda values, config: None):
+    return cli.run(main, summary="", define_flags=define_flags, base_config=quick, argv=arguments)
+
+
+def parse(*arguments):
+    return cli.parse(arguments, define_flags, quick)[1]
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [
+        ("--foo=1", "'foo'"),
+        ("--workdri=x", "did you mean: workdir"),
+        ("loose", "'loose'"),
+        ("--workdir", "workdir"),
+        ("--engine=fast", "native"),
+        ("--max_minutes=-1", "non-negative"),
+        ("--max_minutes=nan", "finite"),
+        ("--max_minutes=soon", "max_minutes=soon"),
+        ("--config=nowhere.py", "nowhere.py"),
+        ("--flagfile=nowhere", "nowhere"),
+        ("--config.ppo.horzon=3", "ppo.horizon"),
+        ("--config.horizon=3", "ppo.horizon"),
+        ("--config.nothing=3", "nothing"),
+        ("--config.ppo=3", "group"),
+        ("--config.seed=1.5", "whole number"),
+        ("--config.seed=-1", "seed"),
+        ("--config.seed=99999999999999999999", "seed"),
+        ("--config.seed", "no value"),
+        ("--config.ppo.learning_rate=fast", "a number"),
+        ("--config.ppo.learning_rate=nan", "learning_rate"),
+        ("--config.network.memory=maybe", "true or false"),
+        ("--config.network.dense=wide", "network.dense"),
+        ("--config.env.object=cube", "block"),
+        ("--config.num_envs=0", "num_envs"),
+        ("--config.ppo.minibatches=7", "minibatches"),
+        ("--config.ppo.chunk=5", "chunk"),
+    ],
+)
+def test_a_wrong_argument_is_named_in_one_line(argument, named, capsys):
+    assert run([argument]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert named.lower() in output.err.lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("def get_config(:", "line 1"),
+        ("import nothing_of_this_name", "ModuleNotFoundError"),
+        ("x = 1", "get_config"),
+        ("def get_config():\n    return 1 / 0", "line 2"),
+        ("def get_config():\n    return {}", "ConfigDict"),
+        ("from ml_collections import ConfigDict\nget_config = ConfigDict", "missing"),
+        (
+            "from dactyl_jax.config import default\ndef get_config():\n"
+            "    c = default()\n    c.num_envs = 'many'\n    return c",
+            "line 4",
+        ),
+        (
+            "from dactyl_jax.config import default\ndef get_config():\n"
+            "    c = default()\n    c.extra = 1\n    return c",
+            "extra",
+        ),
+    ],
+)
+def test_a_wrong_configuration_file_is_named_in_one_line(text, named, tmp_path, capsys):
+    file = tmp_path / "wrong.py"
+    file.write_text(text)
+    assert run([f"--config={file}"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "wrong.py" in error
+    assert named in error
+
+
+def test_fields_are_set_with_and_without_a_file():
+    assert parse().num_envs == 1024
+    assert parse("--config.num_envs=64").num_envs == 64
+    assert parse("--config.num_envs", "64").num_envs == 64
+    assert parse(f"--config={cli.CONFIGS / 'dactyl.py'}").num_envs == 8192
+    config = parse(f"--config={cli.CONFIGS / 'dactyl.py'}", "--config.network.dense=(64,32)")
+    assert config.network.dense == (64, 32)
+    assert config.network.lstm == 512
+
+
+def test_switches_can_be_turned_off_and_unset_ones_set():
+    assert parse("--noconfig.network.memory").network.memory is False
+    assert parse("--config.network.memory=false").network.memory is False
+    assert parse().terms.mass.enabled is None
+    assert parse("--config.terms.mass.enabled=true").terms.mass.enabled is True
+
+
+def test_short_flags_win_over_fields():
+    config = parse("--max_minutes=3", "--engine=native", "--config.run.max_minutes=5")
+    assert config.run.max_minutes == 3.0
+    assert config.engine == "native"
+
+
+def test_help_lists_flags_and_fields_without_reading_anything(capsys):
+    assert run(["--help", "--config=nowhere.py"]) == 0
+    text = capsys.readouterr().out
+    assert "--max_minutes" in text
+    assert "--config.ppo.horizon=" in text
+
+
+def test_our_own_value_errors_are_messages_and_others_keep_their_traceback(capsys):
+    def raise_ours(values, config):
+        raise ValueError("config.a is 1;\n it must be 2")
+
+    def raise_anothers(values, config):
+        int("x")
+
+    def run_out_of_memory(values, config):
+        raise MemoryError
+
+    def miss_a_file(values, config):
+        Path("nowhere/file").read_text()
+
+    # The test stands in for a package of ours.
+    raise_ours.__globals__["__name__"] = "experiments.test_cli"
+    assert run([], raise_ours) == 2
+    assert capsys.readouterr().err.endswith("config.a is 1; it must be 2\n")
+    assert run([], run_out_of_memory) == 2
+    assert "num_envs" in capsys.readouterr().err
+    assert run([], miss_a_file) == 2
+    assert "nowhere/file" in capsys.readouterr().err
+
+    def divide(values, config):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run([], divide)
+
+
+@pytest.mark.parametrize("program", ["train", "evaluate", "record", "benchmark"])
+def test_programs_refuse_an_unknown_flag(program):
+    result = subprocess.run(
+        [sys.executable, "-m", f"experiments.{program}", "--no_such_flag"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"{program}: ")
+    assert "no_such_flag" in result.stderr

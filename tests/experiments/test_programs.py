@@ -1,0 +1,129 @@
+"""Evaluate, record, benchmark and the report, on a tiny run."""
+
+import json
+import shutil
+
+import imageio.v2 as imageio
+import pytest
+
+from dactyl_jax.learning import restore_policy
+from experiments import benchmark, evaluate, files, record, train
+
+KEYS = {
+    "trials",
+    "goals",
+    "goals_per_minute",
+    "drops_per_minute",
+    "seconds_per_goal",
+    "goal_distribution",
+    "engine",
+    "seed",
+    "checkpoint_step",
+}
+
+
+@pytest.mark.parametrize(
+    ("agent", "goals", "checkpoint_step"),
+    [("policy", "final", 32), ("zero", "near", None), ("random", "uniform", None)],
+)
+def test_evaluate_writes_what_it_measured(trained, tmp_path, agent, goals, checkpoint_step, capsys):
+    target = tmp_path / "result.json"
+    arguments = ["--trials=3", "--seed=7", "--goal_timeout_s=0.8", f"--json={target}"]
+    flags = [f"--agent={agent}", f"--goals={goals}"]
+    assert evaluate.main([f"--workdir={trained}", *arguments, *flags]) == 0
+    result = json.loads(target.read_text())
+    assert set(result) >= KEYS
+    assert set(result["goals"]) == {"mean", "std", "median", "max", "per_trial"}
+    assert len(result["goals"]["per_trial"]) == result["trials"] == 3
+    assert result["checkpoint_step"] == checkpoint_step
+    assert (result["engine"], result["seed"]) == ("native", 7)
+    assert (result["agent"], result["goal_distribution"]) == (agent, goals)
+    assert (result["seconds_per_goal"] is None) == (sum(result["goals"]["per_trial"]) == 0)
+    assert f"{goals} goals" in capsys.readouterr().out
+
+
+def test_the_same_seed_gives_the_same_trials(trained, tmp_path):
+    results = []
+    for number in (1, 2):
+        target = tmp_path / f"{number}.json"
+        flags = ["--trials=4", "--goals=near", "--seed=1", "--goal_timeout_s=1.6"]
+        assert evaluate.main([f"--workdir={trained}", *flags, f"--json={target}"]) == 0
+        result = json.loads(target.read_text())
+        results.append((result["goals"], result["goals_per_minute"], result["drops_per_minute"]))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("program", [evaluate, record])
+def test_missing_and_broken_work_directories_are_named(program, trained, tmp_path, capsys):
+    out = [f"--out={tmp_path}/v.mp4"] if program is record else []
+    broken = tmp_path / "broken"
+    shutil.copytree(trained, broken)
+    newest = broken / "checkpoints" / str(restore_policy(trained).iteration)
+    for file in (newest / "policy").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    unsaved = tmp_path / "unsaved"
+    unsaved.mkdir()
+    shutil.copy(trained / "config.json", unsaved)
+    for arguments, named in (
+        ([], "--workdir is missing"),
+        ([f"--workdir={tmp_path}/nowhere"], "nowhere"),
+        ([f"--workdir={tmp_path}"], "no config.json"),
+        ([f"--workdir={unsaved}"], "no checkpoint"),
+        ([f"--workdir={broken}"], "cannot be read"),
+        ([f"--workdir={trained}", "--config.env.policy_observation=proprioceptive"], "trained on"),
+    ):
+        assert program.main([*arguments, *out]) == 2
+        error = capsys.readouterr().err
+        assert named in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "v.mp4").exists()
+
+
+def test_record_refuses_what_it_cannot_write(trained, capsys):
+    for arguments in ([], ["--out=video.gif"], [f"--out={trained}/config.json/video.mp4"]):
+        assert record.main([f"--workdir={trained}", *arguments]) == 2
+        assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_record_writes_a_video(trained, tmp_path):
+    target = tmp_path / "video.mp4"
+    assert record.main([f"--workdir={trained}", f"--out={target}", "--seconds=0.4"]) == 0
+    frames = list(imageio.get_reader(target))
+    assert len(frames) == 5
+    assert frames[0].shape == (480, 640, 3)
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_a_report_and_the_same_command_ends_with_it_again(tiny, tmp_path):
+    arguments = [*tiny, f"--workdir={tmp_path}/run", "--max_iterations=2"]
+    for _ in range(2):
+        assert train.main(arguments) == 0
+        results = json.loads((tmp_path / "run" / "report" / "evaluation.json").read_text())
+        assert set(results) == {"near", "final", "uniform"}
+        assert all(set(result) >= KEYS for result in results.values())
+        for name in ("report/learning_curve.png", "videos/policy.mp4"):
+            file = tmp_path / "run" / name
+            assert file.stat().st_size > 1000
+            file.unlink()
+
+
+@pytest.mark.parametrize("mode", ["physics", "env", "rollout", "train"])
+def test_benchmark_compares_with_bare_stepping(tiny, tmp_path, mode):
+    target = tmp_path / "result.json"
+    arguments = [f"--mode={mode}", "--seconds=0.01", "--num_envs=8", f"--json={target}"]
+    assert benchmark.main([*tiny, *arguments]) == 0
+    result = json.loads(target.read_text())
+    assert (result["mode"], result["engine"], result["num_envs"]) == (mode, "native", 8)
+    ours, raw = result["control_steps_per_second"], result["raw_control_steps_per_second"]
+    assert ours > 0
+    assert result["ratio_to_raw"] == pytest.approx(ours / raw)
+
+
+def test_json_is_not_written_when_nothing_was_measured(trained, tmp_path, capsys):
+    target = tmp_path / "result.json"
+    files.write_json(target, {"old": True})
+    assert evaluate.main([f"--workdir={trained}", f"--json={target}", "--trials=0"]) == 2
+    assert "trials" in capsys.readouterr().err
+    assert json.loads(target.read_text()) == {"old": True}
