@@ -10,6 +10,7 @@ ROBOT_HOST = '; python_version < "3.11"'
 training_stack = [
     "absl-py>=2.1",
     "flax>=0.12.8",
+    "imageio>=2.36",
     "imageio-ffmpeg>=0.6",
     "jax>=0.10",
     "matplotlib>=3.9",
@@ -19,6 +20,7 @@ training_stack = [
     "numpy>=2.0",
     "optax>=0.2.5",
     "orbax-checkpoint>=0.11.20",
+    "pillow>=10.1",
     "rich>=13",
     "tensorboardX>=2.6.2",
 ]

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 from experiments import cli, files
 
 if TYPE_CHECKING:
+    from dactyl_jax.envs import Reorientation
     from dactyl_jax.learning import Trainer
 
 _ROUNDS = 3  # turns of ours and bare stepping
@@ -54,8 +55,8 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     trainer = training.make_trainer(config, env)
     preparation.check_memory(trainer)
     ours, bare = [], []
-    turn = _bare_turn(trainer, values.seconds)
-    advance, steps = workloads.WORKLOADS[values.mode](trainer)
+    turn = _bare_turn(trainer, env, values.seconds)
+    advance, steps = workloads.WORKLOADS[values.mode](trainer, env)
     advance()
     for _ in range(_ROUNDS):
         ours += [_rate(advance, steps, values.seconds) for _ in range(_WINDOWS)]
@@ -86,16 +87,16 @@ def _rate(advance: Callable[[], None], steps: int, seconds: float) -> float:
     return calls * steps / (time.perf_counter() - started)
 
 
-def _bare_turn(trainer: "Trainer", seconds: float) -> Callable[[], float]:
+def _bare_turn(trainer: "Trainer", env: "Reorientation", seconds: float) -> Callable[[], float]:
     """Measures bare stepping, in one turn of as many windows as ours."""
     from dactyl_jax import physics
     from experiments import workloads
 
     config = trainer.config
-    parameters, recorded = workloads.recording(trainer)
+    parameters, recorded = workloads.recording(trainer, env)
     return functools.partial(
         physics.raw_control_steps_per_second,
-        trainer.env.engine,
+        env.engine,
         parameters,
         recorded,
         round(config.env.control_dt / config.env.sim_dt),

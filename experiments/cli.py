@@ -290,7 +290,8 @@ def _flags(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Separates `--config.a.b=value` from all other arguments and writes it in one word."""
-    own, overrides = [], []
+    own: list[str] = []
+    overrides: list[str] = []
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)

@@ -56,11 +56,11 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     from dactyl_jax.envs import make_environment
     from experiments import preparation, report
 
-    checkpoint = None
-    if values.agent == "policy" or values.goals == "final":
-        checkpoint = preparation.load_policy(values.workdir)
+    acting = values.agent == "policy"
+    needed = acting or values.goals == "final"
+    checkpoint = preparation.load_policy(values.workdir) if needed else None
     env = make_environment(config)
-    if values.agent == "policy":
+    if acting and checkpoint is not None:
         preparation.check_policy(checkpoint, env)
     result = report.evaluate(
         env,
@@ -69,7 +69,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         seed=values.seed,
         distribution=values.goals,
         final_distance=checkpoint.goal_distance if checkpoint else 0.0,
-        checkpoint_step=checkpoint.steps if values.agent == "policy" else None,
+        checkpoint_step=checkpoint.steps if acting and checkpoint else None,
     )
     result = {"agent": values.agent, **result}
     _print(result, evaluation.histogram(result["goals"]["per_trial"]))

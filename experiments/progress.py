@@ -4,7 +4,7 @@ import math
 import time
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -42,11 +42,11 @@ class Progress:
         share, left = self._share_and_left(row)
         shown = {
             "iteration": f"{row['iteration']}",
-            "control steps": _short(row["control_steps"]),
+            "steps": _short(row["control_steps"]),
             "steps/s": f"{row['control_steps_per_second']:.0f}",
             "goals/min": f"{row['goals_per_minute']:.1f}",
             "drops/min": f"{row['drops_per_minute']:.2f}",
-            "farthest goal": f"{math.degrees(row['goal_distance']):.0f} deg",
+            "goals up to": f"{math.degrees(row['goal_distance']):.0f} deg",
             "time left": _clock(left),
         }
         for count in ("diverged", "overflow"):
@@ -75,12 +75,12 @@ class Progress:
         return min(max(shares), 1.0), max(min(left), 0.0) if left else None
 
 
-def _panel(shown: dict[str, str], share: float) -> Table:
-    table = Table(*shown, expand=False, title=ProgressBar(total=1.0, completed=share, width=80))
+def _panel(shown: dict[str, str], share: float) -> Group:
+    table = Table(*shown, box=None, padding=(0, 2, 0, 0))
     for column in table.columns:
         column.justify = "right"
     table.add_row(*shown.values())
-    return table
+    return Group(ProgressBar(total=1.0, completed=share, width=80), table)
 
 
 def _short(count: int) -> str:

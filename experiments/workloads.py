@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from dactyl_jax.envs import Reorientation
 from dactyl_jax.learning import Trainer
 from dactyl_jax.learning.rollout import rollout
 from dactyl_jax.physics import Parameters, State
@@ -16,9 +17,9 @@ RECORDED_STEPS = 16  # control steps of a recording
 Workload = tuple[Callable[[], None], int]
 
 
-def recording(trainer: Trainer) -> tuple[Parameters, State]:
+def recording(trainer: Trainer, env: Reorientation) -> tuple[Parameters, State]:
     """Parameters, and states that random actions led to, with the controls that followed."""
-    env, num_envs = trainer.env, trainer.config.num_envs
+    num_envs = trainer.config.num_envs
     distance = trainer.initial_state().curriculum.goal_distance
 
     def step(state, key):
@@ -38,11 +39,11 @@ def recording(trainer: Trainer) -> tuple[Parameters, State]:
     return jax.device_get(record(jax.random.key(trainer.config.seed)))
 
 
-def physics(trainer: Trainer) -> Workload:
+def physics(trainer: Trainer, env: Reorientation) -> Workload:
     """The recorded states through the engine's interface, in one compiled loop."""
-    config, engine = trainer.config, trainer.env.engine
+    config, engine = trainer.config, env.engine
     substeps = round(config.env.control_dt / config.env.sim_dt)
-    parameters, recorded = jax.tree.map(jnp.asarray, recording(trainer))
+    parameters, recorded = jax.tree.map(jnp.asarray, recording(trainer, env))
 
     @jax.jit
     def replay(parameters, recorded):
@@ -58,9 +59,9 @@ def physics(trainer: Trainer) -> Workload:
     )
 
 
-def env_steps(trainer: Trainer) -> Workload:
+def env_steps(trainer: Trainer, env: Reorientation) -> Workload:
     """The task with random actions."""
-    env, num_envs = trainer.env, trainer.config.num_envs
+    num_envs = trainer.config.num_envs
     actors = trainer.initial_state()
     distance = actors.curriculum.goal_distance
 
@@ -77,7 +78,7 @@ def env_steps(trainer: Trainer) -> Workload:
     return loop, RECORDED_STEPS * num_envs
 
 
-def policy_rollout(trainer: Trainer) -> Workload:
+def policy_rollout(trainer: Trainer, env: Reorientation) -> Workload:
     """The untrained policy in the task, with everything that learning needs recorded."""
     config, state = trainer.config, trainer.initial_state()
     ppo, num_envs = config.ppo, config.num_envs
@@ -85,7 +86,7 @@ def policy_rollout(trainer: Trainer) -> Workload:
     @jax.jit
     def advance(actors, key):
         actors, trajectory, _ = rollout(
-            trainer.env,
+            env,
             trainer.networks,
             state.learner.parameters,
             state.learner.normalizers,
@@ -103,8 +104,9 @@ def policy_rollout(trainer: Trainer) -> Workload:
     return _Loop(first, state.actors), ppo.horizon * num_envs
 
 
-def training(trainer: Trainer) -> Workload:
-    """Whole iterations of training."""
+def training(trainer: Trainer, env: Reorientation) -> Workload:
+    """Whole iterations of training; the trainer holds the environment."""
+    del env
     loop = _Loop(lambda state, key: trainer.iteration(state)[0], trainer.initial_state())
     return loop, trainer.config.ppo.horizon * trainer.config.num_envs
 

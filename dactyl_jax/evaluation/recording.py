@@ -85,9 +85,9 @@ def write_recording(
         env: says which object it was and how the palm is tilted.
         width, height: of the picture, pixels; even numbers.
     """
-    import warp  # like the ray tracer above it, slow to import
+    import warp  # slow to import, like the ray tracer that stands on it
 
-    warp.config.quiet = True
+    warp.config.log_level = warp.LOG_ERROR
     from dactyl_jax.rendering import Renderer, write_video
 
     config = env.config.env

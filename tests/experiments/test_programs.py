@@ -90,7 +90,7 @@ def test_record_refuses_what_it_cannot_write(trained, capsys):
 def test_record_writes_a_video(trained, tmp_path):
     target = tmp_path / "video.mp4"
     assert record.main([f"--workdir={trained}", f"--out={target}", "--seconds=0.4"]) == 0
-    frames = list(imageio.get_reader(target))
+    frames = [*imageio.get_reader(target).iter_data()]
     assert len(frames) == 5
     assert frames[0].shape == (480, 640, 3)
 
