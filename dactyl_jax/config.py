@@ -14,12 +14,14 @@ _CHOICES = {
     "ppo.schedule": ("fixed", "adaptive"),
 }
 _POSITIVE = (
-    "num_envs env.bank_size env.sim_dt env.control_dt env.goal_threshold env.goal_timeout_s "
-    "env.max_goals curriculum.initial_distance curriculum.growth curriculum.goals_per_minute "
-    "network.lstm ppo.horizon ppo.chunk ppo.minibatches ppo.passes ppo.learning_rate ppo.kl_low "
-    "ppo.kl_high ppo.clip ppo.max_gradient_norm ppo.reward_scale run.checkpoint_s run.eval_trials"
-).split()
-_UNIT = "env.smoothing ppo.discount ppo.gae_lambda".split()
+    *("num_envs", "env.bank_size", "env.sim_dt", "env.control_dt", "env.goal_threshold"),
+    *("env.goal_timeout_s", "env.max_goals", "curriculum.initial_distance", "curriculum.growth"),
+    *("curriculum.goals_per_minute", "network.lstm", "ppo.horizon", "ppo.chunk"),
+    *("ppo.minibatches", "ppo.passes", "ppo.learning_rate", "ppo.kl_low", "ppo.kl_high"),
+    *("ppo.clip", "ppo.max_gradient_norm", "ppo.reward_scale"),
+    *("run.checkpoint_s", "run.eval_trials"),
+)
+_UNIT = ("env.smoothing", "ppo.discount", "ppo.gae_lambda")
 
 
 def default() -> ConfigDict:
@@ -81,7 +83,12 @@ def default() -> ConfigDict:
                 "max_gradient_norm": 1.0,
                 "reward_scale": 1.0,
             },
-            "run": {"max_minutes": 50.0, "max_iterations": 0, "checkpoint_s": 30.0, "eval_trials": 100},
+            "run": {
+                "max_minutes": 50.0,
+                "max_iterations": 0,
+                "checkpoint_s": 30.0,
+                "eval_trials": 100,
+            },
         }
     )
 
@@ -147,16 +154,22 @@ def validate(config: ConfigDict) -> None:
     if chunks % config.ppo.minibatches:
         fail(
             "ppo.minibatches",
-            f"a divisor of the {chunks} chunks (num_envs * ppo.horizon / ppo.chunk) of an iteration",
+            f"a divisor of an iteration's {chunks} chunks (num_envs * ppo.horizon / ppo.chunk)",
         )
     if config.ppo.kl_low >= config.ppo.kl_high:
         fail("ppo.kl_low", f"less than config.ppo.kl_high ({config.ppo.kl_high})")
     if config.run.max_minutes < 0 or config.run.max_iterations < 0:
-        fail("run.max_minutes" if config.run.max_minutes < 0 else "run.max_iterations", "0 (no limit) or more")
+        fail(
+            "run.max_minutes" if config.run.max_minutes < 0 else "run.max_iterations",
+            "0 (no limit) or more",
+        )
     for name in ("friction", "mass", "damping", "gain"):
         term = config.terms[name]
         if not 0 < term.low <= term.high:
-            fail(f"terms.{name}.low", f"greater than 0 and at most config.terms.{name}.high ({term.high})")
+            fail(
+                f"terms.{name}.low",
+                f"greater than 0 and at most config.terms.{name}.high ({term.high})",
+            )
     for name, deviation in config.terms.observation_noise.items():
         if name != "enabled" and not (math.isfinite(deviation) and deviation >= 0):
             fail(f"terms.observation_noise.{name}", "0 or more")

@@ -43,4 +43,6 @@ def targets(
 
 def actuator_angles(layout: hand.Layout, joint_angles: jax.Array) -> jax.Array:
     """Angles that the actuators act on, `[E, 20]` rad, from `[E, 24]`: J, or J1 + J2 of a pair."""
-    return jnp.matmul(joint_angles, jnp.asarray(layout.coupling, jnp.float32).T, precision="highest")
+    return jnp.matmul(
+        joint_angles, jnp.asarray(layout.coupling, jnp.float32).T, precision="highest"
+    )

@@ -23,7 +23,7 @@ _POSTURE_SPREAD = 0.15  # of half an actuator's range: how far starting postures
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Bank:
-    """`size` pairs, on the device: `parameters` `{field: [N, ...]}` and settled `states` (`[N, ...]`)."""
+    """`size` pairs: `parameters` `{field: [N, ...]}`, and `states` settled under them."""
 
     parameters: physics.Parameters
     states: physics.State
@@ -50,14 +50,14 @@ def build(config: ConfigDict, model: mujoco.MjModel) -> Bank:
     layout = hand.layout(model)
     engine = physics.make_engine("native", model)
     substeps = round(config.env.control_dt / config.env.sim_dt)
-    kept: list[tuple[dict[str, np.ndarray], physics.State]] = []
+    kept: list[tuple[physics.Parameters, physics.State]] = []
     found = drawn = 0
     while found < size:
         indices = np.arange(drawn, drawn + size)
         drawn += size
         fields = randomization.physics.draw(model, config, indices)
-        parameters = physics.derive(model, fields) if fields else {}
-        parameters = {name: np.asarray(v, np.float32) for name, v in parameters.items()}
+        derived = physics.derive(model, fields) if fields else {}
+        parameters = {name: jnp.asarray(v, jnp.float32) for name, v in derived.items()}
         state = _let_go(model, layout, config.seed, indices)
         failed = np.zeros(size, bool)
         for _ in range(_SETTLING_STEPS):
@@ -65,13 +65,15 @@ def build(config: ConfigDict, model: mujoco.MjModel) -> Bank:
             failed |= np.asarray(info.diverged)
         good = ~failed & _settled(layout, state)
         found += int(good.sum())
-        kept.append(jax.tree.map(lambda leaf: np.asarray(leaf)[good], (parameters, state)))
+        kept.append(_rows((parameters, state), good))
         if drawn >= 8 * size and found < drawn // 50:
             raise ValueError(
-                f"Only {found} of {drawn} starts left the object in the palm; lower config.env.tilt "
-                f"({config.env.tilt}) or narrow the ranges in config.terms."
+                f"Only {found} of {drawn} starts left the object in the palm; "
+                f"lower config.env.tilt ({config.env.tilt}) or narrow the ranges in config.terms."
             )
-    parameters, states = jax.tree.map(lambda *parts: jnp.asarray(np.concatenate(parts)[:size]), *kept)
+    parameters, states = jax.tree.map(
+        lambda *parts: jnp.asarray(np.concatenate(parts)[:size]), *kept
+    )
     states = dataclasses.replace(states, time=jnp.zeros_like(states.time))
     return Bank(parameters, states)
 
@@ -95,6 +97,10 @@ def _let_go(
     shares = layout.coupling / layout.coupling.sum(axis=1, keepdims=True)
     qpos[:, layout.joint_qpos] = ctrl @ shares
     return dataclasses.replace(state, qpos=jnp.asarray(qpos), ctrl=jnp.asarray(ctrl))
+
+
+def _rows(tree, mask: np.ndarray):
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[mask], tree)
 
 
 def _settled(layout: hand.Layout, state: physics.State) -> np.ndarray:

@@ -15,7 +15,7 @@ WINDOW_MINUTES = 20.0  # environment-minutes over which the rate of goals is jud
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class CurriculumState:
-    """Largest goal angle in rad, and goals and environment-minutes since it was last judged; all `[]`."""
+    """Largest goal angle (rad), goals and environment-minutes since it was judged, all `[]`."""
 
     goal_distance: jax.Array
     goals: jax.Array
@@ -32,7 +32,7 @@ def initial(config: ConfigDict) -> CurriculumState:
 def update(
     config: ConfigDict, state: CurriculumState, goals: jax.Array, minutes: jax.Array
 ) -> CurriculumState:
-    """Counts an iteration's `goals` `[]` and environment-`minutes` `[]`; widens when the rate suffices."""
+    """Counts an iteration's goals and environment-minutes, `[]`; widens if the rate suffices."""
     goals, minutes = state.goals + goals, state.minutes + minutes
     judged = minutes >= WINDOW_MINUTES
     passed = judged & (goals >= config.curriculum.goals_per_minute * minutes)

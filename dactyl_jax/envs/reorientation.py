@@ -89,7 +89,7 @@ class _Keys(NamedTuple):
 
 
 class Reorientation:
-    """In-hand reorientation over any engine; `reset` and `step` are pure functions of their arguments.
+    """In-hand reorientation over any engine; `reset` and `step` are pure functions.
 
     Args:
         config: a whole configuration, see `dactyl_jax.config`.
@@ -113,7 +113,7 @@ class Reorientation:
         self._noisy = randomization.enabled(config, "observation_noise")
 
     def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array | float) -> EnvState:
-        """Starts `num_envs` environments; the draws of environment i come from `fold_in(key, i)` alone.
+        """Starts environments; the draws of environment i come from `fold_in(key, i)` alone.
 
         Args:
             key: a typed key, `[]`.
@@ -137,7 +137,12 @@ class Reorientation:
         keys = _split(state.key)
         before = self._read(state.physics)
         targets = actions.targets(
-            self._layout, config.action, config.smoothing, action, before.joint_angles, state.physics.ctrl
+            self._layout,
+            config.action,
+            config.smoothing,
+            action,
+            before.joint_angles,
+            state.physics.ctrl,
         )
         parameters, _ = state.bank.take(state.pair)
         moved, info = self.engine.step(
@@ -249,7 +254,7 @@ def _where(mask: jax.Array, chosen, other):
 
 
 def _replace(state: EnvState, done: jax.Array, anew: EnvState) -> EnvState:
-    """The states `anew` where episodes are `done`; each environment keeps its own stream of keys."""
+    """The states `anew` where episodes are `done`; each keeps its own stream of keys."""
     fields = [f.name for f in dataclasses.fields(EnvState) if f.name not in ("bank", "key")]
     return dataclasses.replace(
         state, **{name: _where(done, getattr(anew, name), getattr(state, name)) for name in fields}

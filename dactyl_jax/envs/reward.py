@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 def reward(
     weights: ConfigDict, before: jax.Array, after: jax.Array, reached: jax.Array, dropped: jax.Array
 ) -> jax.Array:
-    """What the turn gained on the goal, plus the prizes for reaching it and for dropping the object.
+    """What the turn gained on the goal, plus what reaching it or dropping the object brings.
 
     Args:
         weights: `config.env.reward`.

@@ -16,7 +16,7 @@ from dactyl_jax.hand import rotations
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Offsets:
-    """Errors that stay for a whole episode: fingertips `[E, 5, 3]` m, position `[E, 3]` m, rotation `[E, 4]`."""
+    """Errors of an episode: fingertips `[E, 5, 3]` m, position `[E, 3]` m, rotation `[E, 4]`."""
 
     fingertips: jax.Array
     position: jax.Array

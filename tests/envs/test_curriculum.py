@@ -32,7 +32,9 @@ def test_ends_at_pi():
 
 def test_short_iterations_are_judged_together():
     # 20 environment-minutes make a window: four iterations of 5 minutes.
-    np.testing.assert_allclose(_run(9.0, 8, minutes=5.0), [0.9] * 3 + [0.99] * 4 + [1.089], rtol=1e-5)
+    np.testing.assert_allclose(
+        _run(9.0, 8, minutes=5.0), [0.9] * 3 + [0.99] * 4 + [1.089], rtol=1e-5
+    )
 
 
 def test_disabled_means_uniform_goals():

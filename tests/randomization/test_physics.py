@@ -86,7 +86,9 @@ def test_seed_changes_draws(model):
     config = _config(mass=True)
     first = physics.draw(model, config, np.arange(2))
     config.seed = 1
-    assert np.all(first["body_mass"][:, 1:] != physics.draw(model, config, np.arange(2))["body_mass"][:, 1:])
+    assert np.all(
+        first["body_mass"][:, 1:] != physics.draw(model, config, np.arange(2))["body_mass"][:, 1:]
+    )
 
 
 def test_preset_none_draws_nothing_and_a_terms_own_flag_wins(model):
