@@ -71,7 +71,7 @@ class MjxEngine:
         def one_environment(model: mjx.Model, state: State) -> tuple[State, Any, Any]:
             data = write_state(template, state)
             data, _ = jax.lax.scan(
-                lambda data, _: (mjx.step(model, data), None), data, length=num_steps
+                lambda data, _: (advance(model, data), None), data, length=num_steps
             )
             force = data.qfrc_constraint[self._object]
             overflow = data._impl.overflow if self._impl == "warp" else jnp.zeros((), jnp.int32)
@@ -113,6 +113,22 @@ class MjxEngine:
                 naccdmax=num_envs * self._capacity.convex_pairs,
                 njmax=self._capacity.constraints,
             )
+
+
+def advance(model: mjx.Model, data: mjx.Data) -> mjx.Data:
+    """`mjx.step`, in an order that cannot stop XLA's thread pool on a CPU.
+
+    With the integrator `implicitfast`, MJX factorises two matrices: the solver's Hessian and the
+    integrator's. Neither needs the other, so XLA runs them at once; on a CPU each batched
+    factorisation waits, on a thread of the pool, for tasks that it has queued on that pool, and
+    two of them on two threads wait for ever (jaxlib 0.10.2; within seconds at 200 environments).
+    Here the integrator's matrix depends on the solver's result, by adding zero times it.
+    """
+    if model.impl == mjx.Impl.WARP or model.opt.integrator != mjx.IntegratorType.IMPLICITFAST:
+        return mjx.step(model, data)
+    data = mjx.forward(model, data)
+    mass_matrix = data._impl.M + 0.0 * jnp.sum(data.qacc)
+    return mjx.implicit(model, data.tree_replace({"_impl.M": mass_matrix}))
 
 
 def write_state(data: mjx.Data, state: State) -> mjx.Data:

@@ -83,7 +83,7 @@ def _mjx_replay(
     """One compiled loop of vmapped `mjx.step` over the recording."""
     from mujoco import mjx  # slow to import, and not needed by native
 
-    from dactyl_jax.physics.mjx import MjxEngine, write_state
+    from dactyl_jax.physics.mjx import MjxEngine, advance, write_state
 
     if not isinstance(engine, MjxEngine):
         raise ValueError(f"engine: raw stepping is known for native and mjx, not {engine.name!r}")
@@ -98,7 +98,7 @@ def _mjx_replay(
         @functools.partial(jax.vmap, in_axes=(axes, 0))
         def control_step(model: "mjx.Model", state: State) -> jax.Array:
             data, _ = jax.lax.scan(
-                lambda data, _: (mjx.step(model, data), None),
+                lambda data, _: (advance(model, data), None),
                 write_state(template, state),
                 length=num_steps,
             )

@@ -9,7 +9,7 @@ import pytest
 
 from dactyl_jax import hand, physics
 from dactyl_jax.physics.capacity import Capacity
-from dactyl_jax.physics.mjx import MjxEngine, compiler_options
+from dactyl_jax.physics.mjx import MjxEngine
 
 MJX_ENGINES = ("mjx-jax", "mjx-warp")
 ENVS, STEPS = 4, 10
@@ -114,7 +114,7 @@ def _contact_forces(name: str) -> np.ndarray:
     targets = rng.uniform(low, high, (CONTROL_STEPS, EPISODES, model.nu)).astype(np.float32)
     engine = physics.make_engine(name, model)
 
-    @functools.partial(jax.jit, compiler_options=compiler_options(name))
+    @jax.jit
     def play(parameters, state, targets):
         def step(state, targets):
             return engine.step(parameters, dataclasses.replace(state, ctrl=targets), STEPS)
