@@ -10,7 +10,7 @@ def get_config():
     config.randomization = "none"
     config.env.action = "absolute"
     config.env.bank_size = 1024
-    config.env.reward.drop = -5.0
+    config.env.reward.drop = -8.0
     config.network.dense = (128,)
     config.network.lstm = 128
     config.network.activation = "elu"
