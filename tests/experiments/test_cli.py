@@ -8,7 +8,6 @@ import pytest
 from absl import flags
 
 from experiments import cli
-from experiments.configs import quick
 
 
 def define_flags(values):
@@ -100,7 +99,7 @@ def test_a_wrong_configuration_file_is_named_in_one_line(text, named, tmp_path, 
 
 
 def test_fields_are_set_with_and_without_a_file():
-    assert parse().num_envs == quick.get_config().num_envs
+    assert parse().num_envs == quick(None).num_envs
     assert parse("--config.num_envs=64").num_envs == 64
     assert parse("--config.num_envs", "64").num_envs == 64
     assert parse(f"--config={cli.CONFIGS / 'dactyl.py'}").num_envs == 8192
