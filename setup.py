@@ -34,8 +34,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.8",
-    packages=find_packages(include=["dactyl_jax*", "experiments*", "hardware*"]),
-    package_data={"dactyl_jax": ["**/*.xml", "**/*.png", "py.typed", "pretrained/**/*"]},
+    packages=find_packages(include=["dactyl_jax*", "experiments*"]),
+    package_data={"dactyl_jax": ["**/*.xml"]},
     install_requires=[name + TRAINING for name in training_stack]
     + [name + ROBOT_HOST for name in robot_host],
     extras_require={

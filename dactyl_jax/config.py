@@ -86,7 +86,7 @@ def default() -> ConfigDict:
             "run": {
                 "max_minutes": 50.0,
                 "max_iterations": 0,
-                "checkpoint_s": 30.0,
+                "checkpoint_s": 20.0,
                 "eval_trials": 100,
             },
         }
@@ -156,6 +156,13 @@ def validate(config: ConfigDict) -> None:
             "ppo.minibatches",
             f"a divisor of an iteration's {chunks} chunks (num_envs * ppo.horizon / ppo.chunk)",
         )
+    if config.run.checkpoint_s > 30:
+        fail("run.checkpoint_s", "at most 30, so that little is lost when a run is killed")
+    if config.env.bank_size > 1_000_000:
+        fail("env.bank_size", "at most 1000000")
+    for field in ("ppo.entropy", "ppo.value_coefficient"):
+        if not (math.isfinite(value(field)) and value(field) >= 0):
+            fail(field, "0 or more")
     if config.ppo.kl_low >= config.ppo.kl_high:
         fail("ppo.kl_low", f"less than config.ppo.kl_high ({config.ppo.kl_high})")
     if config.run.max_minutes < 0 or config.run.max_iterations < 0:

@@ -56,7 +56,7 @@ def run(
         main: the program, given its flags and its validated configuration.
         summary: what the program does, for `--help`.
         define_flags: defines the program's own flags.
-        base_config: the configuration to start from where no `--config=FILE` is given.
+        base_config: the configuration to start from; reads `--config=FILE` where it is given.
         argv: the arguments without the program's name; those of this process by default.
 
     Returns:
@@ -101,8 +101,7 @@ def parse(
     unexpected = values(["program", *own])[1:]
     if unexpected:
         raise UserError(f"unexpected argument {unexpected[0]!r}: flags are written --name=value")
-    config = load_config_file(values.config) if values.config else base_config(values)
-    config = _override(config, overrides)
+    config = _override(base_config(values), overrides)
     for flag, field in _FIELD_OF_FLAG.items():
         if flag in values and values[flag].value is not None:
             config.update_from_flattened_dict({field: values[flag].value})
@@ -160,7 +159,9 @@ def define_goal_timeout_flag(values: flags.FlagValues, default: str) -> None:
 
 
 def saved_config(values: flags.FlagValues) -> ConfigDict:
-    """The configuration saved in `--workdir`, with the engine left to the device.
+    """That of `--config=FILE`, or the one saved in `--workdir`, for trials on the device at hand.
+
+    Its seed is that of trials, so that their starts and hands are not those of the training.
 
     Raises:
         UserError: no `--workdir`, or none that holds a configuration.
@@ -170,14 +171,21 @@ def saved_config(values: flags.FlagValues) -> ConfigDict:
     if values.workdir is None:
         raise UserError("--workdir is missing: name the work directory of a trained run")
     config = WorkDirectory(values.workdir).load_config()
+    if values.config:
+        config = load_config_file(values.config)
     config.engine = "auto"
+    config.seed = trial_seed(values.seed)
     return config
 
 
+def trial_seed(seed: int) -> int:
+    """The configuration's seed for trials of `seed`: not one that people train with."""
+    return (seed + 1_000_003) % 2**31
+
+
 def device_preset(values: flags.FlagValues) -> ConfigDict:
-    """The configuration for the device at hand: `quick` on a CPU, `dactyl` on an accelerator."""
-    del values
-    return load_config_file(str(CONFIGS / f"{device_preset_name()}.py"))
+    """That of `--config=FILE`, or the device's preset: `quick` on a CPU, `dactyl` elsewhere."""
+    return load_config_file(values.config or str(CONFIGS / f"{device_preset_name()}.py"))
 
 
 def config_name(values: flags.FlagValues) -> str:

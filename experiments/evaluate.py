@@ -40,10 +40,9 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """The saved configuration, as an evaluation wants it: any device, long goals, fresh starts."""
+    """As `cli.saved_config`, with long goals."""
     config = cli.saved_config(values)
     config.env.goal_timeout_s = 80.0
-    config.seed = values.seed
     return config
 
 

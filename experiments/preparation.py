@@ -5,7 +5,7 @@ import os
 import jax
 from ml_collections import ConfigDict
 
-from dactyl_jax import hand, physics
+from dactyl_jax import physics
 from dactyl_jax.envs import Reorientation
 from dactyl_jax.learning import (
     Agent,
@@ -22,7 +22,7 @@ from experiments.workdir import WorkDirectory
 def device() -> str:
     """The device that JAX computes on, in words."""
     first = jax.devices()[0]
-    return f"{os.cpu_count()} CPU cores" if first.platform == "cpu" else first.device_kind
+    return f"{physics.available_cpus()} CPU cores" if first.platform == "cpu" else first.device_kind
 
 
 def engine_name(config: ConfigDict) -> str:
@@ -31,7 +31,7 @@ def engine_name(config: ConfigDict) -> str:
     Raises:
         ValueError: the device cannot run it.
     """
-    return physics.make_engine(config.engine, hand.load_model(config.env.object)).name
+    return physics.resolve_engine(config.engine)
 
 
 def load_policy(workdir: str) -> PolicyCheckpoint:

@@ -34,14 +34,12 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """The saved configuration with fresh starts, for any device."""
+    """As `cli.saved_config`; `--out` must be a video."""
     if values.out is None:
         raise UserError("--out is missing: name the video to write, --out=FILE.mp4")
     if not values.out.endswith(".mp4"):
         raise UserError(f"--out: {values.out!r} must end in .mp4")
-    config = cli.saved_config(values)
-    config.seed = values.seed
-    return config
+    return cli.saved_config(values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:

@@ -3,20 +3,28 @@
 import time
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from dactyl_jax import evaluation
-from dactyl_jax.envs import Reorientation
+from dactyl_jax.envs import Reorientation, make_environment
 from dactyl_jax.learning import Agent, restore_policy
-from experiments import files
+from experiments import cli, files
 from experiments.workdir import WorkDirectory
 
 DISTRIBUTIONS = ("near", "final", "uniform")
-_EVALUATION_SEED = 1_000_003  # apart from the seeds that people train with
+_SEED = 0  # of the trials; their configuration's seed is not the training's
 _VIDEO_SECONDS = 20.0
 
 
-def write(workdir: WorkDirectory, env: Reorientation) -> None:
-    """Evaluates the newest checkpoint's policy and writes `report/` and `videos/`."""
-    config = env.config
+def write(workdir: WorkDirectory, config: ConfigDict) -> None:
+    """Evaluates the newest checkpoint's policy on starts and hands that it was not trained on.
+
+    Writes `report/` and `videos/`. Goals time out as in training.
+    """
+    trained_seed = config.seed
+    config = config.copy_and_resolve_references()
+    config.seed = cli.trial_seed(_SEED)
+    env = make_environment(config)
     checkpoint = restore_policy(workdir.path)
     print(f"Evaluating after {checkpoint.steps:,} control steps:", flush=True)
     results = {}
@@ -25,7 +33,7 @@ def write(workdir: WorkDirectory, env: Reorientation) -> None:
             env,
             checkpoint.agent,
             trials=config.run.eval_trials,
-            seed=_EVALUATION_SEED,
+            seed=_SEED,
             distribution=distribution,
             final_distance=checkpoint.goal_distance,
             checkpoint_step=checkpoint.steps,
@@ -36,7 +44,7 @@ def write(workdir: WorkDirectory, env: Reorientation) -> None:
     rows = workdir.read_metrics()
     if rows:
         curve = workdir.report / "learning_curve.png"
-        title = f"{config.env.object}, {config.engine} engine, seed {config.seed}"
+        title = f"{config.env.object}, {config.engine} engine, seed {trained_seed}"
         evaluation.draw_learning_curve(rows, curve, title=title, control_dt=env.control_dt)
         print(f"Learning curve: {curve}", flush=True)
 
@@ -44,7 +52,7 @@ def write(workdir: WorkDirectory, env: Reorientation) -> None:
     recording = evaluation.record(
         env,
         checkpoint.agent,
-        seed=_EVALUATION_SEED,
+        seed=_SEED,
         goal_distance=checkpoint.goal_distance,
         seconds=_VIDEO_SECONDS,
     )

@@ -56,9 +56,13 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     from experiments import preparation
 
     config.engine = preparation.engine_name(config)
-    resuming = workdir.check(config)
-    source = preparation.load_policy(values.init_from).agent if values.init_from else None
+    workdir.check(config)
     with workdir.lock():
+        resuming = workdir.check(config)
+        source = None
+        if values.init_from and not resuming:
+            source = preparation.load_policy(values.init_from).agent
+            _check_source(WorkDirectory(values.init_from).load_config(), config)
         print(
             f"Training in {workdir.path} on {preparation.device()} with the {config.engine} engine."
         )
@@ -95,7 +99,17 @@ def _train(workdir: WorkDirectory, config: ConfigDict, source, resuming: bool) -
     if stopped:
         print(f"Stopped after iteration {int(state.iteration)}; the same command continues.")
         return
-    report.write(workdir, env)
+    report.write(workdir, config)
+
+
+def _check_source(theirs: ConfigDict, ours: ConfigDict) -> None:
+    """Refuses another run's policy where its actions or observations mean something else."""
+    for field in ("action", "policy_observation"):
+        if theirs.env[field] != ours.env[field]:
+            raise UserError(
+                f"--init_from: its policy was trained with env.{field}={theirs.env[field]!r}; "
+                f"give this run --config.env.{field}={theirs.env[field]}"
+            )
 
 
 def _with_policy(state, trainer, source):

@@ -76,8 +76,8 @@ def train(
                 writer.add_scalar(name, value, row["iteration"])
             progress.show(row)
             if time.monotonic() - stored >= run.checkpoint_s:
-                checkpoints.save(state, trainer.networks, trainer.steps(state))
                 stored = time.monotonic()
+                checkpoints.save(state, trainer.networks, trainer.steps(state))
         checkpoints.save(state, trainer.networks, trainer.steps(state))
         return state, stop.is_set()
 

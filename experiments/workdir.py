@@ -29,7 +29,6 @@ class WorkDirectory:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.metrics_file = self.path / "metrics.jsonl"
-        self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.report = self.path / "report"
         self.videos = self.path / "videos"

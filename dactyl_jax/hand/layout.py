@@ -50,7 +50,6 @@ class Layout:
         coupling: [20, 24]; actuator angles = coupling @ joint angles (J0 = J1 + J2).
         ctrl_range: [20, 2] rad, lowest and highest target.
         start_targets: [20] rad, a gently cupped hand in which the object rests.
-        object_body: id of the body `object`.
         forearm_position: [3] m, world position of `rh_forearm`, which is fixed.
         forearm_quaternion: [4], its world orientation.
         palm_position: [3] m, world position of the centre of the palm's surface, wrist at zero.
@@ -63,7 +62,6 @@ class Layout:
     coupling: np.ndarray
     ctrl_range: np.ndarray
     start_targets: np.ndarray
-    object_body: int
     forearm_position: np.ndarray
     forearm_quaternion: np.ndarray
     palm_position: np.ndarray
@@ -97,7 +95,6 @@ def layout(model: mujoco.MjModel) -> Layout:
         coupling=moment[actuators][:, joint_qvel],
         ctrl_range=model.actuator_ctrlrange[actuators].copy(),
         start_targets=targets,
-        object_body=model.body("object").id,
         forearm_position=forearm.pos.copy(),
         forearm_quaternion=forearm.quat.copy(),
         palm_position=assembly.PALM_POSITION.copy(),

@@ -28,8 +28,8 @@ class Engine(Protocol):
         ...
 
 
-def make_engine(name: str, model: mujoco.MjModel) -> Engine:
-    """The engine called `name`; `auto` is the one that is fast on JAX's default device.
+def resolve_engine(name: str) -> str:
+    """The engine that `name` means: `auto` is the one that is fast on JAX's default device.
 
     Raises:
       ValueError: there is no such engine, or this device or installation cannot run it.
@@ -39,10 +39,16 @@ def make_engine(name: str, model: mujoco.MjModel) -> Engine:
     platform = jax.default_backend()
     if name == "auto":
         name = _FOR_PLATFORM.get(platform, "mjx-jax")
-    if name == "native":
-        return NativeEngine(model)
     if name == "mjx-warp":
         _require_warp(platform)
+    return name
+
+
+def make_engine(name: str, model: mujoco.MjModel) -> Engine:
+    """The engine that `name` means, see `resolve_engine`, for copies of `model`."""
+    name = resolve_engine(name)
+    if name == "native":
+        return NativeEngine(model)
     from dactyl_jax.physics.mjx import MjxEngine  # slow to import, and not needed by native
 
     return MjxEngine(model, name.removeprefix("mjx-"))

@@ -21,6 +21,11 @@ _OVERFLOW = np.array(
 STATE_FIELDS = ("qpos", "qvel", "ctrl", "qacc_warmstart", "qfrc_applied", "time")
 
 
+def available_cpus() -> int:
+    """CPUs that this process may use; all of them where the system does not tell (macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class _Rows:
     """A Batch with the parameters that each of its rows holds."""
 
@@ -92,7 +97,7 @@ class NativeEngine:
         log.logto_console = log.logto_file = False
         log.set()
         self.model = constants.without_autoreset(model)
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or available_cpus()
         self._object = state_lib.object_force_slice(model)
         self._rows: dict[tuple[int, tuple[str, ...]], _Rows] = {}
         self._lock = threading.Lock()

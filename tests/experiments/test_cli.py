@@ -128,12 +128,9 @@ def test_help_lists_flags_and_fields_without_reading_anything(capsys):
     assert "--config.ppo.horizon=" in text
 
 
-def test_our_own_value_errors_are_messages_and_others_keep_their_traceback(capsys):
+def test_our_own_value_errors_are_messages_and_others_keep_their_traceback(capsys, monkeypatch):
     def raise_ours(values, config):
         raise ValueError("config.a is 1;\n it must be 2")
-
-    def raise_anothers(values, config):
-        int("x")
 
     def run_out_of_memory(values, config):
         raise MemoryError
@@ -142,7 +139,7 @@ def test_our_own_value_errors_are_messages_and_others_keep_their_traceback(capsy
         Path("nowhere/file").read_text()
 
     # The test stands in for a package of ours.
-    raise_ours.__globals__["__name__"] = "experiments.test_cli"
+    monkeypatch.setitem(raise_ours.__globals__, "__name__", "experiments.test_cli")
     assert run([], raise_ours) == 2
     assert capsys.readouterr().err.endswith("config.a is 1; it must be 2\n")
     assert run([], run_out_of_memory) == 2
