@@ -36,6 +36,8 @@ def default() -> ConfigDict:
             "seed": 0,
             "num_envs": 8192,
             "engine": "auto",
+            # A work directory whose policy a new run starts from; empty for a fresh one.
+            "init_from": "",
             # A preset's name; it decides on each term whose own `enabled` is left unset.
             "randomization": "basic",
             "terms": {

@@ -31,6 +31,7 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 _FIELD_OF_FLAG = {
     "engine": "engine",
     "num_envs": "num_envs",
+    "init_from": "init_from",
     "max_minutes": "run.max_minutes",
     "max_iterations": "run.max_iterations",
     "goal_timeout_s": "env.goal_timeout_s",

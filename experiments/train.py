@@ -60,9 +60,9 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     with workdir.lock():
         resuming = workdir.check(config)
         source = None
-        if values.init_from and not resuming:
-            source = preparation.load_policy(values.init_from).agent
-            _check_source(WorkDirectory(values.init_from).load_config(), config)
+        if config.init_from and not resuming:
+            source = preparation.load_policy(config.init_from).agent
+            _check_source(WorkDirectory(config.init_from).load_config(), config)
         print(
             f"Training in {workdir.path} on {preparation.device()} with the {config.engine} engine."
         )

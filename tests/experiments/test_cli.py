@@ -16,8 +16,11 @@ def define_flags(values):
     cli.define_engine_flag(values)
 
 
+QUICK = str(cli.CONFIGS / "quick.py")
+
+
 def quick(values):
-    return cli.load_config_file(str(cli.CONFIGS / "quick.py"))
+    return cli.load_config_file(values.config or QUICK)
 
 
 def run(arguments, main=lambda values, config: None):
@@ -99,7 +102,7 @@ def test_a_wrong_configuration_file_is_named_in_one_line(text, named, tmp_path, 
 
 
 def test_fields_are_set_with_and_without_a_file():
-    assert parse().num_envs == quick(None).num_envs
+    assert parse().num_envs == cli.load_config_file(QUICK).num_envs
     assert parse("--config.num_envs=64").num_envs == 64
     assert parse("--config.num_envs", "64").num_envs == 64
     assert parse(f"--config={cli.CONFIGS / 'dactyl.py'}").num_envs == 8192
