@@ -1,7 +1,7 @@
 """Measures control steps per second, and the same engine's bare stepping in the same run.
 
 Bare stepping repeats recorded states and controls with nothing of this project around the engine.
-Both are measured in turns, after a warm-up, and reported as medians of all windows.
+Both are measured in turns, after a warm-up, and reported as medians over the turns.
 """
 
 import functools
