@@ -131,9 +131,17 @@ def define_engine_flag(values: flags.FlagValues) -> None:
 
 
 def define_run_flag(values: flags.FlagValues) -> None:
-    """Defines `--workdir` of a run that is there already."""
+    """Defines `--workdir` of a run that is there already, and `--seed` of its trials."""
     flags.DEFINE_string(
         "workdir", None, "work directory of a trained run (required)", flag_values=values
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "of starts, goals and draws",
+        lower_bound=0,
+        upper_bound=2**31 - 1,
+        flag_values=values,
     )
 
 

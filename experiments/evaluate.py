@@ -26,14 +26,6 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_integer("trials", 100, "how many trials", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer(
-        "seed",
-        0,
-        "of starts, goals and draws",
-        lower_bound=0,
-        upper_bound=2**31 - 1,
-        flag_values=values,
-    )
     cli.define_goals_flag(values)
     cli.define_goal_timeout_flag(values, "80")
     flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)

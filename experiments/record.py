@@ -21,14 +21,6 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "seconds", 20.0, "length in s", lower_bound=0.1, upper_bound=600.0, flag_values=values
     )
-    flags.DEFINE_integer(
-        "seed",
-        0,
-        "of starts, goals and draws",
-        lower_bound=0,
-        upper_bound=2**31 - 1,
-        flag_values=values,
-    )
     cli.define_goals_flag(values, default="final")
     cli.define_goal_timeout_flag(values, "that of the training")
 
