@@ -1,0 +1,113 @@
+"""What a randomised quantity is: a name, a law, a source, and a family that presets go by."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+FAMILIES = ("physics", "sensing", "unmodelled")
+BASIC = frozenset(
+    ("friction", "mass", "damping", "gain")
+    + ("fingertip_noise", "position_noise", "orientation_noise")
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """One row of the published tables.
+
+    Attributes:
+        name: its node in `config.terms`.
+        family: one of `FAMILIES`, by which presets take and leave terms.
+        source: where the law is published.
+        law: fields of the node with their defaults. Names say what values may be, see `check`.
+    """
+
+    name: str
+    family: str
+    source: str
+    law: Mapping[str, float]
+
+    def enabled(self, config: ConfigDict) -> bool:
+        """Whether the term is on: its own `enabled` where that is set, else by the preset."""
+        own = config.terms[self.name].enabled
+        return PRESETS[config.randomization](self) if own is None else own
+
+
+@dataclasses.dataclass(frozen=True)
+class PhysicsTerm(Term):
+    """A term of the model, drawn on the host, one model at a time.
+
+    `draw(fields, rng, law, strength)` changes `fields` in place and returns the numbers it drew,
+    `[n]`, `n` being the same every time.
+    """
+
+    draw: Callable[[Any, np.random.Generator, ConfigDict, float], np.ndarray]
+
+
+class Begin(Protocol):
+    """What a term remembers at the start of an episode, draws of the episode included."""
+
+    def __call__(self, key: jax.Array, law: ConfigDict, strength: jax.Array, signal, scene): ...
+
+
+class Apply(Protocol):
+    """The term's memory and its signal after one control step."""
+
+    def __call__(
+        self, key: jax.Array, law: ConfigDict, strength: jax.Array, memory, signal, scene
+    ): ...
+
+
+@dataclasses.dataclass(frozen=True)
+class StepTerm(Term):
+    """A term that acts in every control step, written for one environment.
+
+    Attributes:
+        begin: `(key, law, strength, signal, scene) -> memory`, at the start of an episode.
+        apply: `(key, law, strength, memory, signal, scene) -> (memory, signal)`, in each step.
+    """
+
+    begin: Begin
+    apply: Apply
+
+
+PRESETS: dict[str, Callable[[Term], bool]] = {
+    "none": lambda term: False,
+    "basic": lambda term: term.name in BASIC,
+    "all": lambda term: True,
+    "no_physics": lambda term: term.family != "physics",
+    "no_sensing": lambda term: term.family != "sensing",
+    "no_unmodelled": lambda term: term.family != "unmodelled",
+}
+
+
+def check(terms: Iterable[Term], config: ConfigDict) -> None:
+    """Checks the laws in `config.terms`.
+
+    Bounds (`low`, `high`, or names that end so) are positive and in order; probabilities, decays
+    and shares are at most 1; all else, such as standard deviations and times, is 0 or more.
+
+    Raises:
+        ValueError: names the field, the value it has and those it may have.
+    """
+    for term in terms:
+        law = config.terms[term.name]
+        for name in term.law:
+            value, field = law[name], f"config.terms.{term.name}.{name}"
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{field} is {value!r}; it must be 0 or more.")
+            if any(word in name for word in ("probability", "decay", "share")) and value > 1:
+                raise ValueError(f"{field} is {value!r}; it must be at most 1.")
+            if not name.endswith("low"):
+                continue
+            other = name.removesuffix("low") + "high"
+            if not 0 < value <= law[other]:
+                raise ValueError(
+                    f"{field} is {value!r}; it must be greater than 0 and at most "
+                    f"config.terms.{term.name}.{other} ({law[other]})."
+                )
