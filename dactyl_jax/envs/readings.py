@@ -19,6 +19,7 @@ class Readings:
         joint_velocities: `[E, 24]` rad/s.
         targets: of the actuators, smoothed, `[E, 20]` rad.
         fingertips: FF, MF, RF, LF, TH, `[E, 5, 3]` m.
+        links: orientations of the fingertips' distal links, `[E, 5, 4]`.
         position: of the object's centre, `[E, 3]` m.
         orientation: of the object, `[E, 4]`.
         velocity: of the object's centre, `[E, 3]` m/s.
@@ -29,6 +30,7 @@ class Readings:
     joint_velocities: jax.Array
     targets: jax.Array
     fingertips: jax.Array
+    links: jax.Array
     position: jax.Array
     orientation: jax.Array
     velocity: jax.Array
@@ -39,6 +41,7 @@ def read(layout: hand.Layout, chain: kinematics.Chain, state: physics.State) -> 
     """Reads a physics state; the same function for every engine."""
     to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
     joint_angles = state.qpos[:, layout.joint_qpos]
+    fingertips, links = kinematics.fingertip_poses(chain, joint_angles)
     pose = state.qpos[:, layout.object_qpos]
     twist = state.qvel[:, layout.object_qvel]
     orientation = rotations.multiply(to_forearm, pose[:, 3:])
@@ -47,7 +50,8 @@ def read(layout: hand.Layout, chain: kinematics.Chain, state: physics.State) -> 
         joint_angles=joint_angles,
         joint_velocities=state.qvel[:, layout.joint_qvel],
         targets=state.ctrl,
-        fingertips=kinematics.fingertip_positions(chain, joint_angles),
+        fingertips=fingertips,
+        links=links,
         position=rotations.rotate(to_forearm, pose[:, :3] - forearm),
         orientation=orientation,
         velocity=rotations.rotate(to_forearm, twist[:, :3]),

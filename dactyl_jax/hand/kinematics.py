@@ -1,4 +1,4 @@
-"""Fingertip positions from joint angles: the hand's forward kinematics, without a simulator."""
+"""Fingertip poses from joint angles: the hand's forward kinematics, without a simulator."""
 
 import dataclasses
 
@@ -54,33 +54,39 @@ def chain(model: mujoco.MjModel) -> Chain:
     return table
 
 
-def fingertip_positions(chain: Chain, joint_angles: ArrayLike) -> jax.Array:
-    """Positions of the fingertips FF, MF, RF, LF, TH in the frame of `rh_forearm`.
+def fingertip_poses(chain: Chain, joint_angles: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    """Poses of the fingertips FF, MF, RF, LF, TH in the frame of `rh_forearm`.
 
     Args:
         chain: from `chain(model)`.
         joint_angles: [..., 24] rad, in the order of `JOINTS`.
 
     Returns:
-        [..., 5, 3] m.
+        Positions of the tips, [..., 5, 3] m, and orientations of the distal links, [..., 5, 4].
     """
     angles = jnp.asarray(joint_angles, jnp.float32)
 
     # From the fingertips up to the forearm, the digits side by side. A loop, because the compiler
     # would fuse the steps, written out, into one expression and take long over it.
-    def ascend(position: jax.Array, step: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+    def ascend(pose, step):
+        position, orientation = pose
         offset, quaternion, axis, joint = step
-        turn = rotations.from_axis_angle(axis, angles[..., joint])
-        return offset + rotations.rotate(rotations.multiply(quaternion, turn), position), None
+        turn = rotations.multiply(quaternion, rotations.from_axis_angle(axis, angles[..., joint]))
+        return (
+            offset + rotations.rotate(turn, position),
+            rotations.multiply(turn, orientation),
+        ), None
 
-    tips = jnp.broadcast_to(jnp.asarray(chain.tip, jnp.float32), (*angles.shape[:-1], 5, 3))
+    batch = angles.shape[:-1]
+    tips = jnp.broadcast_to(jnp.asarray(chain.tip, jnp.float32), (*batch, 5, 3))
+    links = jnp.broadcast_to(jnp.array([1.0, 0.0, 0.0, 0.0]), (*batch, 5, 4))
     steps = (
         jnp.asarray(chain.position, jnp.float32),
         jnp.asarray(chain.quaternion, jnp.float32),
         jnp.asarray(chain.axis, jnp.float32),
         jnp.asarray(chain.joint),
     )
-    return jax.lax.scan(ascend, tips, steps, reverse=True)[0]
+    return jax.lax.scan(ascend, (tips, links), steps, reverse=True)[0]
 
 
 def _path(model: mujoco.MjModel, body: int) -> list[int]:

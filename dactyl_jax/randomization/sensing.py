@@ -1,67 +1,340 @@
-"""Sensing terms: what the policy reads of the world, with errors drawn per episode and per step.
+"""Sensing terms: the errors in what the policy reads of the world.
 
-Only the policy's readings pass through here; the value function and the reward see the true state.
-Laws are those of OpenAI (2018), Table 7.
+Motion-capture markers on the fingertips and the object are seen with noise, from where they were
+not meant to be, late, or not at all. Only the policy's readings pass through here; the value
+function and the reward see the true state. Sections and tables are those of OpenAI (2018),
+"Learning Dexterous In-Hand Manipulation".
 """
 
-import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 from ml_collections import ConfigDict
 
-from dactyl_jax.hand import rotations
+from dactyl_jax.hand import rotations, surface
+from dactyl_jax.randomization.terms import StepTerm
+
+# Where a marker is, from its fingertip, in the distal link's frame [m]: on the back, at the nail.
+MARKER = np.array([0.0, 0.0083, -0.0085])
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Offsets:
-    """Errors of an episode: fingertips `[E, 5, 3]` m, position `[E, 3]` m, rotation `[E, 4]`."""
+class Sensed(NamedTuple):
+    """What is read, in the `rh_forearm` frame.
+
+    Attributes:
+        fingertips: FF, MF, RF, LF, TH, `[5, 3]` m.
+        position: of the object's centre, `[3]` m.
+        orientation: of the object, `[4]`.
+    """
 
     fingertips: jax.Array
     position: jax.Array
-    rotation: jax.Array
+    orientation: jax.Array
 
 
-def draw_offsets(keys: jax.Array, law: ConfigDict) -> Offsets:
-    """Draws the errors of one episode for each environment's key `[E]`."""
-    return _draw(keys, law.fingertip_episode, law.position_episode, law.orientation_episode)
+class Scene(NamedTuple):
+    """The truth that errors depend on.
+
+    Attributes:
+        links: orientations of the distal links in the `rh_forearm` frame, `[5, 4]`.
+        spacing: from each fingertip's marker to the nearest of another, `[5]` m.
+        clearance: from each fingertip's marker to the object's surface, `[5]` m, negative inside.
+        control_dt: time since the reading before, `[]` s.
+    """
+
+    links: jax.Array
+    spacing: jax.Array
+    clearance: jax.Array
+    control_dt: jax.Array
 
 
-def observe(
-    keys: jax.Array,
-    offsets: Offsets,
-    fingertips: jax.Array,
-    position: jax.Array,
-    orientation: jax.Array,
-    law: ConfigDict,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Adds the episode's errors and fresh ones of this step to true readings.
+def make_scene(
+    shape: surface.Surface,
+    truth: Sensed,
+    links: jax.Array,
+    object_scale: ArrayLike,
+    control_dt: ArrayLike,
+) -> Scene:
+    """The scene of true readings, of one environment or, with leading axes `...`, of many.
 
     Args:
-        keys: `[E]`, one key an environment.
-        offsets: the episode's errors.
-        fingertips: `[E, 5, 3]` m.
-        position: of the object, `[E, 3]` m.
-        orientation: of the object, `[E, 4]`.
-        law: standard deviations, the node `terms.observation_noise`.
-
-    Returns:
-        The readings as the policy sees them, of the same shapes.
+        shape: of the object as modelled, from `surface.surface(model)`.
+        truth: `[..., 5, 3]`, `[..., 3]` and `[..., 4]`.
+        links: orientations of the distal links, `[..., 5, 4]`.
+        object_scale: size of the object as a multiple of the model's, `[...]`.
+        control_dt: `[...]` s, or one for all.
     """
-    noise = _draw(keys, law.fingertip_step, law.position_step, law.orientation_step)
+    markers = truth.fingertips + rotations.rotate(links, MARKER)
+    apart = jnp.linalg.norm(markers[..., :, None, :] - markers[..., None, :, :], axis=-1)
+    to_object = rotations.conjugate(truth.orientation)[..., None, :]
+    in_object = rotations.rotate(to_object, markers - truth.position[..., None, :])
+    return Scene(
+        links=links,
+        spacing=jnp.min(jnp.where(jnp.eye(5, dtype=bool), jnp.inf, apart), axis=-1),
+        clearance=surface.distance(shape, in_object, jnp.asarray(object_scale)[..., None]),
+        control_dt=jnp.broadcast_to(jnp.asarray(control_dt, jnp.float32), links.shape[:-2]),
+    )
+
+
+def begin_marker_placement(
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+) -> tuple[jax.Array, jax.Array]:
+    """Where markers were glued to the fingertips' links and to the hand's base (Table 7)."""
+    on_links, on_base = jnp.split(jax.random.normal(key, (6, 3)), [5])
+    return strength * law.fingertip * on_links, strength * law.base * on_base[0]
+
+
+def apply_marker_placement(
+    key: jax.Array,
+    law: ConfigDict,
+    strength: jax.Array,
+    memory: tuple[jax.Array, jax.Array],
+    signal: Sensed,
+    scene: Scene,
+) -> tuple[tuple[jax.Array, jax.Array], Sensed]:
+    """Fingertips' errors turn with their links; the base's shifts all positions (Table 7)."""
+    on_links, on_base = memory
+    return memory, signal._replace(
+        fingertips=signal.fingertips + rotations.rotate(scene.links, on_links) + on_base,
+        position=signal.position + on_base,
+    )
+
+
+def begin_fingertip_noise(
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+) -> jax.Array:
+    """The fingertips' errors of an episode (Table 7)."""
+    return strength * law.episode * jax.random.normal(key, (5, 3))
+
+
+def apply_fingertip_noise(
+    key: jax.Array,
+    law: ConfigDict,
+    strength: jax.Array,
+    memory: jax.Array,
+    signal: Sensed,
+    scene: Scene,
+) -> tuple[jax.Array, Sensed]:
+    """Adds the fingertips' errors of the episode and of this step (Table 7)."""
+    noise = strength * law.step * jax.random.normal(key, (5, 3))
+    return memory, signal._replace(fingertips=signal.fingertips + memory + noise)
+
+
+def begin_position_noise(
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+) -> jax.Array:
+    """The error of the object's position of an episode (Table 7)."""
+    return strength * law.episode * jax.random.normal(key, (3,))
+
+
+def apply_position_noise(
+    key: jax.Array,
+    law: ConfigDict,
+    strength: jax.Array,
+    memory: jax.Array,
+    signal: Sensed,
+    scene: Scene,
+) -> tuple[jax.Array, Sensed]:
+    """Adds the errors of the object's position, the episode's and this step's (Table 7)."""
+    noise = strength * law.step * jax.random.normal(key, (3,))
+    return memory, signal._replace(position=signal.position + memory + noise)
+
+
+def begin_orientation_noise(
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+) -> jax.Array:
+    """The error of the object's orientation of an episode (Table 7)."""
+    return _small_rotation(key, strength * law.episode)
+
+
+def apply_orientation_noise(
+    key: jax.Array,
+    law: ConfigDict,
+    strength: jax.Array,
+    memory: jax.Array,
+    signal: Sensed,
+    scene: Scene,
+) -> tuple[jax.Array, Sensed]:
+    """Turns the object's orientation by the error of the episode, then of this step (Table 7)."""
+    noise = rotations.multiply(_small_rotation(key, strength * law.step), memory)
+    return memory, signal._replace(orientation=rotations.multiply(noise, signal.orientation))
+
+
+class Last(NamedTuple):
+    """The reading before, and whether there is one: at the start of an episode there is none."""
+
+    reading: Sensed
+    exists: jax.Array
+
+
+def begin_marker_occlusion(
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+) -> Last:
+    """Nothing has been read yet."""
+    return Last(signal, jnp.asarray(False))
+
+
+def apply_marker_occlusion(
+    key: jax.Array,
+    law: ConfigDict,
+    strength: jax.Array,
+    memory: Last,
+    signal: Sensed,
+    scene: Scene,
+) -> tuple[Last, Sensed]:
+    """A marker close to another finger's or to the object keeps its last reading (Section C.2).
+
+    Published is that sites of unknown size behind the nails may not collide; distances are ours.
+    """
+    hidden = (scene.spacing < strength * law.marker_distance) | (
+        jnp.maximum(scene.clearance, 0.0) < strength * law.object_distance
+    )
+    signal = _hold(hidden & memory.exists, jnp.asarray(False), memory.reading, signal)
+    return Last(signal, jnp.asarray(True)), signal
+
+
+class Dropout(NamedTuple):
+    """Which markers are lost: fingertips' `[5]`, the object's `[]` bool; the reading before."""
+
+    fingertips: jax.Array
+    object: jax.Array
+    last: Sensed
+
+
+def begin_marker_dropout(
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+) -> Dropout:
+    """All markers are in sight."""
+    return Dropout(jnp.zeros(5, bool), jnp.asarray(False), signal)
+
+
+def apply_marker_dropout(
+    key: jax.Array,
+    law: ConfigDict,
+    strength: jax.Array,
+    memory: Dropout,
+    signal: Sensed,
+    scene: Scene,
+) -> tuple[Dropout, Sensed]:
+    """Now and then a marker is lost for a while; its last reading stays (Sections 3.2, C.2).
+
+    Each is lost and found again by itself, at constant rates, so that a loss lasts `mean_s` in the
+    mean. The rates of the object's losses and of being found are those of robogym.
+    """
+    signal = _hold(memory.fingertips, memory.object, memory.last, signal)
+    rates = strength * jnp.array([law.fingertip_rate] * 5 + [law.object_rate])
+    is_lost = jnp.append(memory.fingertips, memory.object)
+    stays_lost = 1.0 - scene.control_dt / law.mean_s
+    becomes_lost = -jnp.expm1(-rates * scene.control_dt)
+    lost = jax.random.uniform(key, (6,)) < jnp.where(is_lost, stays_lost, becomes_lost)
+    return Dropout(lost[:5], lost[5], signal), signal
+
+
+class Delay(NamedTuple):
+    """Whether the episode's readings come late, `[]` bool; the reading before."""
+
+    late: jax.Array
+    last: Last
+
+
+def begin_observation_delay(
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+) -> Delay:
+    """Some episodes' readings come late."""
+    late = jax.random.bernoulli(key, jnp.minimum(strength * law.probability, 1.0))
+    return Delay(late, Last(signal, jnp.asarray(False)))
+
+
+def apply_observation_delay(
+    key: jax.Array,
+    law: ConfigDict,
+    strength: jax.Array,
+    memory: Delay,
+    signal: Sensed,
+    scene: Scene,
+) -> tuple[Delay, Sensed]:
+    """Late readings are those of one control step before. Not published; this project's own."""
+    late = memory.late & memory.last.exists
     return (
-        fingertips + offsets.fingertips + noise.fingertips,
-        position + offsets.position + noise.position,
-        rotations.multiply(noise.rotation, rotations.multiply(offsets.rotation, orientation)),
+        memory._replace(last=Last(signal, jnp.asarray(True))),
+        _hold(late, late, memory.last.reading, signal),
     )
 
 
-def _draw(keys: jax.Array, fingertip: float, position: float, angle: float) -> Offsets:
-    normal = jax.vmap(lambda key: jax.random.normal(key, (22,)))(keys)
-    axis = normal[:, 18:21] / jnp.linalg.norm(normal[:, 18:21], axis=-1, keepdims=True)
-    return Offsets(
-        fingertips=fingertip * normal[:, :15].reshape(-1, 5, 3),
-        position=position * normal[:, 15:18],
-        rotation=rotations.from_axis_angle(axis, angle * normal[:, 21]),
+def _small_rotation(key: jax.Array, deviation: jax.Array) -> jax.Array:
+    """A rotation `[4]` by a normal angle about an axis uniform on the sphere."""
+    draws = jax.random.normal(key, (4,))
+    axis = draws[:3] / jnp.linalg.norm(draws[:3])
+    return rotations.from_axis_angle(axis, deviation * draws[3])
+
+
+def _hold(fingertips: jax.Array, object: jax.Array, last: Sensed, now: Sensed) -> Sensed:
+    """`last` of what is masked, fingertips `[5]` (or one for all) and the object, else `now`."""
+    return Sensed(
+        fingertips=jnp.where(fingertips[..., None], last.fingertips, now.fingertips),
+        position=jnp.where(object, last.position, now.position),
+        orientation=jnp.where(object, last.orientation, now.orientation),
     )
+
+
+TERMS = (
+    StepTerm(
+        "marker_placement",
+        "sensing",
+        "Table 7",
+        {"fingertip": 0.003, "base": 0.001},  # m
+        begin_marker_placement,
+        apply_marker_placement,
+    ),
+    StepTerm(
+        "fingertip_noise",
+        "sensing",
+        "Table 7",
+        {"episode": 0.001, "step": 0.002},  # m
+        begin_fingertip_noise,
+        apply_fingertip_noise,
+    ),
+    StepTerm(
+        "position_noise",
+        "sensing",
+        "Table 7",
+        {"episode": 0.005, "step": 0.001},  # m
+        begin_position_noise,
+        apply_position_noise,
+    ),
+    StepTerm(
+        "orientation_noise",
+        "sensing",
+        "Table 7",
+        {"episode": 0.1, "step": 0.1},  # rad
+        begin_orientation_noise,
+        apply_orientation_noise,
+    ),
+    StepTerm(
+        "marker_occlusion",
+        "unmodelled",
+        "Section C.2; distances: ours",
+        {"marker_distance": 0.015, "object_distance": 0.005},  # m
+        begin_marker_occlusion,
+        apply_marker_occlusion,
+    ),
+    StepTerm(
+        "marker_dropout",
+        "unmodelled",
+        "Section C.2; object and duration: robogym",
+        {"fingertip_rate": 0.2, "object_rate": 0.02, "mean_s": 1.0},  # 1/s, 1/s, s
+        begin_marker_dropout,
+        apply_marker_dropout,
+    ),
+    StepTerm(
+        "observation_delay",
+        "unmodelled",
+        "ours",
+        {"probability": 0.2},
+        begin_observation_delay,
+        apply_observation_delay,
+    ),
+)

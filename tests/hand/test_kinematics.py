@@ -24,7 +24,7 @@ def test_fingertips_agree_with_mujoco_over_the_joint_ranges():
     model = hand.load_model(tilt=0.3)
     ranges = np.array([model.joint(name).range for name in hand.JOINTS])
     angles = np.random.default_rng(0).uniform(*ranges.T, size=(50, 24))
-    tips = jax.jit(lambda q: kinematics.fingertip_positions(kinematics.chain(model), q))(angles)
+    tips = jax.jit(lambda q: kinematics.fingertip_poses(kinematics.chain(model), q)[0])(angles)
     assert tips.shape == (50, 5, 3)
     np.testing.assert_allclose(tips, mujoco_fingertips(model, angles), atol=1e-6)
 
@@ -33,9 +33,9 @@ def test_leading_axes_and_the_tilt_do_not_matter():
     angles = np.zeros((2, 3, 24))
     flat = kinematics.chain(hand.load_model(tilt=0.0))
     tilted = kinematics.chain(hand.load_model(tilt=0.5))
-    tips = kinematics.fingertip_positions(flat, angles)
+    tips = kinematics.fingertip_poses(flat, angles)[0]
     assert tips.shape == (2, 3, 5, 3)
-    np.testing.assert_allclose(tips, kinematics.fingertip_positions(tilted, angles), atol=1e-9)
+    np.testing.assert_allclose(tips, kinematics.fingertip_poses(tilted, angles)[0], atol=1e-9)
     # Zero angles: the straight middle finger, from the forearm to its tip.
     reach = 0.21301 + 0.034 + 0.099 + 0.045 + 0.025 + 0.026
     np.testing.assert_allclose(tips[0, 0, 1], [0.01, 0.011, reach], atol=1e-6)
