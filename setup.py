@@ -13,6 +13,7 @@ training_stack = [
     "imageio>=2.36",
     "imageio-ffmpeg>=0.6",
     "jax>=0.10",
+    "joblib>=1.4",
     "matplotlib>=3.9",
     "ml_collections>=1.0",
     "mujoco==4.0.*",

@@ -4,12 +4,16 @@ import math
 
 from ml_collections import ConfigDict, config_dict
 
+from dactyl_jax import randomization
+
 _CHOICES = {
     "engine": ("auto", "native", "mjx-jax", "mjx-warp"),
-    "randomization": ("none", "basic"),
+    "randomization": tuple(randomization.PRESETS),
+    "env.world": ("training", "surrogate"),
     "env.object": ("block", "prism", "sphere"),
     "env.action": ("relative", "absolute"),
     "env.policy_observation": ("paper", "proprioceptive"),
+    "env.value_observation": ("paper", "privileged"),
     "network.activation": ("relu", "elu", "tanh"),
     "ppo.schedule": ("fixed", "adaptive"),
 }
@@ -19,9 +23,9 @@ _POSITIVE = (
     *("curriculum.goals_per_minute", "network.lstm", "ppo.horizon", "ppo.chunk"),
     *("ppo.minibatches", "ppo.passes", "ppo.learning_rate", "ppo.kl_low", "ppo.kl_high"),
     *("ppo.clip", "ppo.max_gradient_norm", "ppo.reward_scale"),
-    *("run.checkpoint_s", "run.eval_trials"),
+    *("run.checkpoint_s", "run.eval_trials", "adr.step", "adr.maximum", "adr.episodes"),
 )
-_UNIT = ("env.smoothing", "ppo.discount", "ppo.gae_lambda")
+_UNIT = ("env.smoothing", "ppo.discount", "ppo.gae_lambda", "adr.boundary_share")
 
 
 def default() -> ConfigDict:
@@ -41,13 +45,18 @@ def default() -> ConfigDict:
             # A preset's name; it decides on each term whose own `enabled` is left unset.
             "randomization": "basic",
             "terms": {
-                name: {"enabled": config_dict.placeholder(bool), **values}
-                for name, values in _TERMS.items()
+                term.name: {"enabled": config_dict.placeholder(bool), **term.law}
+                for term in randomization.TERMS
             },
             "env": {
+                # `surrogate` stands in for the real robot: to evaluate in, never to train in.
+                "world": "training",
                 "object": "block",
+                "locked_wrist": False,
                 "action": "relative",
                 "policy_observation": "paper",
+                # `privileged` shows the value function what the episode's model was drawn to be.
+                "value_observation": "paper",
                 "tilt": 0.3,
                 "finger_collisions": True,
                 "control_dt": 0.08,
@@ -59,6 +68,8 @@ def default() -> ConfigDict:
                 "max_goals": 50,
                 "reward": {"distance": 1.0, "goal": 5.0, "drop": -20.0},
                 "bank_size": 2048,
+                # Iterations after which all starts and models are drawn anew; 0: never.
+                "bank_redraw": 100,
             },
             "curriculum": {
                 "enabled": True,
@@ -66,6 +77,23 @@ def default() -> ConfigDict:
                 "growth": 1.1,
                 # Goals per environment-minute from which on the goals move further away.
                 "goals_per_minute": 8.0,
+            },
+            # Automatic domain randomisation (OpenAI 2019, "Solving Rubik's Cube with a Robot Hand"):
+            # the enabled terms act at strengths from 0 to limits of their own, which move.
+            "adr": {
+                "enabled": False,
+                # Limits at the start, how far they move at a time, and how far at most; 1 is the
+                # law in `terms`.
+                "initial": 0.0,
+                "step": 0.1,
+                "maximum": 1.5,
+                # Share of the episodes that play at the limit of one term, to judge it.
+                "boundary_share": 0.3,
+                # Such episodes before a term is judged, and their mean goals in a row from which
+                # on its limit widens, or below which it narrows.
+                "episodes": 64,
+                "widen_goals": 3.0,
+                "narrow_goals": 1.0,
             },
             "network": {"memory": True, "dense": (1024,), "lstm": 512, "activation": "relu"},
             "ppo": {
@@ -93,23 +121,6 @@ def default() -> ConfigDict:
             },
         }
     )
-
-
-# Laws of OpenAI (2018), Tables 1 and 7. Factors are dimensionless; noise in metres and radians.
-_TERMS = {
-    "friction": {"low": 0.7, "high": 1.3},
-    "mass": {"low": 0.5, "high": 1.5},
-    "damping": {"low": 0.3, "high": 3.0},
-    "gain": {"low": 0.75, "high": 1.5},
-    "observation_noise": {
-        "fingertip_episode": 0.001,
-        "fingertip_step": 0.002,
-        "position_episode": 0.005,
-        "position_step": 0.001,
-        "orientation_episode": 0.1,
-        "orientation_step": 0.1,
-    },
-}
 
 
 def validate(config: ConfigDict) -> None:
@@ -162,6 +173,8 @@ def validate(config: ConfigDict) -> None:
         fail("run.checkpoint_s", "at most 30, so that little is lost when a run is killed")
     if config.env.bank_size > 1_000_000:
         fail("env.bank_size", "at most 1000000")
+    if config.env.bank_redraw < 0:
+        fail("env.bank_redraw", "0 (never) or more")
     for field in ("ppo.entropy", "ppo.value_coefficient"):
         if not (math.isfinite(value(field)) and value(field) >= 0):
             fail(field, "0 or more")
@@ -172,13 +185,13 @@ def validate(config: ConfigDict) -> None:
             "run.max_minutes" if config.run.max_minutes < 0 else "run.max_iterations",
             "0 (no limit) or more",
         )
-    for name in ("friction", "mass", "damping", "gain"):
-        term = config.terms[name]
-        if not 0 < term.low <= term.high:
-            fail(
-                f"terms.{name}.low",
-                f"greater than 0 and at most config.terms.{name}.high ({term.high})",
-            )
-    for name, deviation in config.terms.observation_noise.items():
-        if name != "enabled" and not (math.isfinite(deviation) and deviation >= 0):
-            fail(f"terms.observation_noise.{name}", "0 or more")
+    randomization.check(config)
+    if not 0 <= config.adr.initial <= config.adr.maximum:
+        fail("adr.initial", f"0 to config.adr.maximum ({config.adr.maximum})")
+    if not 0 <= config.adr.narrow_goals < config.adr.widen_goals:
+        fail(
+            "adr.narrow_goals",
+            f"0 or more and less than config.adr.widen_goals ({config.adr.widen_goals})",
+        )
+    if config.adr.enabled and not config.env.bank_redraw:
+        fail("env.bank_redraw", "1 or more with config.adr.enabled, whose limits enter by it")

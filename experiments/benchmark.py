@@ -92,14 +92,13 @@ def _bare_turn(trainer: "Trainer", env: "Reorientation", seconds: float) -> Call
     from dactyl_jax import physics
     from experiments import workloads
 
-    config = trainer.config
     parameters, recorded = workloads.recording(trainer, env)
     return functools.partial(
         physics.raw_control_steps_per_second,
         env.engine,
         parameters,
         recorded,
-        round(config.env.control_dt / config.env.sim_dt),
+        env.substeps,
         windows=_WINDOWS,
         seconds=seconds,
     )

@@ -32,9 +32,8 @@ def recording(trainer: Trainer, env: Reorientation) -> tuple[Parameters, State]:
     def record(key):
         start_key, act_key = jax.random.split(key)
         state = env.reset(start_key, num_envs, distance)
-        parameters, _ = state.bank.take(state.pair)
         _, recorded = jax.lax.scan(step, state, jax.random.split(act_key, RECORDED_STEPS))
-        return parameters, recorded
+        return state.draw.parameters, recorded
 
     return jax.device_get(record(jax.random.key(trainer.config.seed)))
 
@@ -42,13 +41,12 @@ def recording(trainer: Trainer, env: Reorientation) -> tuple[Parameters, State]:
 def physics(trainer: Trainer, env: Reorientation) -> Workload:
     """The recorded states through the engine's interface, in one compiled loop."""
     config, engine = trainer.config, env.engine
-    substeps = round(config.env.control_dt / config.env.sim_dt)
     parameters, recorded = jax.tree.map(jnp.asarray, recording(trainer, env))
 
     @jax.jit
     def replay(parameters, recorded):
         def step(total, state):
-            after, _ = engine.step(parameters, state, substeps)
+            after, _ = engine.step(parameters, state, env.substeps)
             return total + jnp.sum(after.qpos), None
 
         return jax.lax.scan(step, jnp.float32(0), recorded)[0]

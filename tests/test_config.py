@@ -34,7 +34,7 @@ def test_default_is_valid():
         ("ppo.entropy", -0.1, "0 or more"),
         ("terms.mass.low", -1.0, "high"),
         ("terms.gain.low", 9.0, "high"),
-        ("terms.observation_noise.position_step", -0.1, "0 or more"),
+        ("terms.position_noise.step", -0.1, "0 or more"),
         ("ppo.learning_rate", float("nan"), "greater than 0"),
     ],
 )

@@ -1,13 +1,21 @@
 """The bank of starts: pairs of a drawn model and a state settled under it.
 
 A reset takes a pair, so that it costs a look-up, and no object ever starts inside a finger. Bank
-and draws are made on the host by the native engine, whichever engine trains.
+and draws are made on the host by the native engine, whichever engine trains, and kept on disk for
+the next program that needs the same.
 """
 
 import dataclasses
+import hashlib
+import importlib.resources
+import json
+import os
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import joblib
 import mujoco
 import numpy as np
 from ml_collections import ConfigDict
@@ -18,92 +26,213 @@ from dactyl_jax.envs.drop import dropped
 _SETTLING_STEPS = 25  # control steps from letting go of the object: 2 s
 _HEIGHT = 0.06  # m above its rest on the palm at which the object is let go
 _POSTURE_SPREAD = 0.15  # of half an actuator's range: how far starting postures lie apart
+_CACHE_BYTES = "500M"  # the oldest banks on disk go first
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """What was drawn for an episode, `[N, ...]`.
+
+    Attributes:
+        parameters: `{field: [N, ...]}`, the model's drawn fields and the constants derived of them.
+        numbers: what the physics terms drew, side by side, `[N, D]`.
+        strengths: of each of `randomization.TERMS`, `[N, T]`; 1 is the law as configured.
+        tested: number of the term at whose limit the episode plays, `[N]` int32; -1: of none.
+    """
+
+    parameters: physics.Parameters
+    numbers: jax.Array
+    strengths: jax.Array
+    tested: jax.Array
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Bank:
-    """`size` pairs: `parameters` `{field: [N, ...]}`, and `states` settled under them."""
+    """`size` pairs: draws, and states settled under them."""
 
-    parameters: physics.Parameters
+    draws: Draw
     states: physics.State
 
     @property
     def size(self) -> int:
         return self.states.qpos.shape[0]
 
-    def take(self, pair: jax.Array) -> tuple[physics.Parameters, physics.State]:
-        """Parameters and states of the pairs numbered `pair` `[E]`."""
-        return jax.tree.map(lambda table: table[pair], (self.parameters, self.states))
+    def take(self, pair: jax.Array) -> tuple[Draw, physics.State]:
+        """Draws and states of the pairs numbered `pair` `[E]`."""
+        return jax.tree.map(lambda table: table[pair], (self.draws, self.states))
 
 
-def build(config: ConfigDict, model: mujoco.MjModel) -> Bank:
+def build(
+    config: ConfigDict,
+    model: mujoco.MjModel,
+    generation: int = 0,
+    limits: np.ndarray | None = None,
+) -> Bank:
     """Draws models and lets the object settle in the palm until `config.env.bank_size` pairs stand.
 
-    Candidate n depends on `config.seed` and n alone; those whose object left the palm or still
-    moves are thrown away.
+    Candidate n depends on `config.seed`, the generation, the limits and n alone; those whose object
+    left the palm or still moves are thrown away. A bank once built is read from the disk, from
+    `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`.
+
+    Args:
+        config: a whole configuration.
+        model: the nominal one.
+        generation: number of the bank in a run that redraws it.
+        limits: of automatic domain randomisation: the largest strength of each of
+            `randomization.TERMS`, `[T]`. Without limits all strengths are 1.
 
     Raises:
         ValueError: when hardly any candidate settles, because of the terms or the tilt.
     """
+    relevant = {
+        "seed": config.seed,
+        "control_dt": config.env.control_dt,
+        "bank_size": config.env.bank_size,
+        "boundary_share": config.adr.boundary_share,
+        "terms": {
+            term.name: config.terms[term.name].to_dict()
+            for term in randomization.TERMS
+            if term.enabled(config)
+        },
+    }
+    settled = _settle_from_disk()(
+        json.dumps(relevant, sort_keys=True), _digest(model), generation, limits, config, model
+    )
+    return jax.tree.map(jnp.asarray, settled)
+
+
+def _settle(
+    relevant: str,
+    digest: str,
+    generation: int,
+    limits: np.ndarray | None,
+    config: ConfigDict,
+    model: mujoco.MjModel,
+) -> Bank:
+    """A bank of numpy arrays; `relevant` and `digest` only tell it from others on disk."""
+    del relevant, digest
     size = config.env.bank_size
     layout = hand.layout(model)
     engine = physics.make_engine("native", model)
-    substeps = round(config.env.control_dt / config.env.sim_dt)
-    kept: list[tuple[physics.Parameters, physics.State]] = []
+    substeps = round(config.env.control_dt / model.opt.timestep)
+    kept: list[Bank] = []
     found = drawn = 0
     while found < size:
         indices = np.arange(drawn, drawn + size)
         drawn += size
-        fields = randomization.physics.draw(model, config, indices)
-        derived = physics.derive(model, fields) if fields else {}
-        parameters = {name: jnp.asarray(v, jnp.float32) for name, v in derived.items()}
-        state = _let_go(model, layout, config.seed, indices)
+        draw = _draw(config, model, generation, indices, limits)
+        state = _let_go(config, model, layout, generation, indices, draw.parameters)
         failed = np.zeros(size, bool)
         for _ in range(_SETTLING_STEPS):
-            state, info = engine.step(parameters, state, substeps)
+            state, info = engine.step(draw.parameters, state, substeps)
             failed |= np.asarray(info.diverged)
         good = ~failed & _settled(layout, state)
         found += int(good.sum())
-        kept.append(_rows((parameters, state), good))
+        kept.append(_rows(Bank(draw, state), good))
         if drawn >= 8 * size and found < drawn // 50:
             raise ValueError(
                 f"Only {found} of {drawn} starts left the object in the palm; "
                 f"lower config.env.tilt ({config.env.tilt}) or narrow the ranges in config.terms."
             )
-    parameters, states = jax.tree.map(
-        lambda *parts: jnp.asarray(np.concatenate(parts)[:size]), *kept
+    bank = jax.tree.map(lambda *parts: np.concatenate(parts)[:size], *kept)
+    states = dataclasses.replace(bank.states, time=np.zeros_like(bank.states.time))
+    return Bank(bank.draws, states)
+
+
+def _draw(
+    config: ConfigDict,
+    model: mujoco.MjModel,
+    generation: int,
+    indices: np.ndarray,
+    limits: np.ndarray | None,
+) -> Draw:
+    count, names = len(indices), [term.name for term in randomization.TERMS]
+    strengths, tested = np.ones((count, len(names))), np.full(count, -1)
+    enabled = np.flatnonzero([term.enabled(config) for term in randomization.TERMS])
+    if limits is not None:
+        for row, index in enumerate(indices):
+            rng = np.random.default_rng([config.seed, 2, generation, int(index)])
+            strengths[row] = rng.uniform(0, limits)
+            if rng.uniform() < config.adr.boundary_share:
+                tested[row] = rng.choice(enabled)
+                strengths[row, tested[row]] = limits[tested[row]]
+    # A generation's draws must not be those of another: their numbers lie apart.
+    fields, numbers = randomization.physics.draw(
+        model,
+        config,
+        indices + generation * 2**32,
+        dict(zip(names, strengths.T, strict=True)),
     )
-    states = dataclasses.replace(states, time=jnp.zeros_like(states.time))
-    return Bank(parameters, states)
+    return Draw(
+        parameters=physics.derive(model, fields) if fields else {},
+        numbers=numbers.astype(np.float32),
+        strengths=strengths.astype(np.float32),
+        tested=tested.astype(np.int32),
+    )
 
 
 def _let_go(
-    model: mujoco.MjModel, layout: hand.Layout, seed: int, indices: np.ndarray
+    config: ConfigDict,
+    model: mujoco.MjModel,
+    layout: hand.Layout,
+    generation: int,
+    indices: np.ndarray,
+    parameters: dict[str, np.ndarray],
 ) -> physics.State:
     """The object in a random orientation above the palm, the hand in a posture near its start."""
     state = physics.initial_state(model, len(indices))
     qpos, ctrl = np.array(state.qpos), np.array(state.ctrl)
     low, high = layout.ctrl_range.T
     for row, index in enumerate(indices):
-        rng = np.random.default_rng([seed, 1, int(index)])
+        rng = np.random.default_rng([config.seed, 1, generation, int(index)])
         spread = _POSTURE_SPREAD * 0.5 * (high - low)
         ctrl[row] = np.clip(layout.start_targets + rng.uniform(-spread, spread), low, high)
         quaternion = rng.normal(size=4)
         offset = np.append(rng.uniform(-0.01, 0.01, 2), _HEIGHT)
         qpos[row, layout.object_qpos[:3]] = layout.palm_position + offset
         qpos[row, layout.object_qpos[3:]] = quaternion / np.linalg.norm(quaternion)
-    # A coupled pair shares its angle equally.
+    # A coupled pair shares its angle equally; drawn limits hold from the start.
     shares = layout.coupling / layout.coupling.sum(axis=1, keepdims=True)
-    qpos[:, layout.joint_qpos] = ctrl @ shares
-    return dataclasses.replace(state, qpos=jnp.asarray(qpos), ctrl=jnp.asarray(ctrl))
-
-
-def _rows(tree, mask: np.ndarray):
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[mask], tree)
+    limits = parameters.get("jnt_range", model.jnt_range[None])
+    joints = [model.joint(name).id for name in hand.JOINTS]
+    low, high = np.moveaxis(limits[:, joints], -1, 0)
+    qpos[:, layout.joint_qpos] = np.clip(ctrl @ shares, low, high)
+    return dataclasses.replace(state, qpos=qpos, ctrl=ctrl)
 
 
 def _settled(layout: hand.Layout, state: physics.State) -> np.ndarray:
     speed = np.abs(np.asarray(state.qvel)[:, layout.object_qvel])
     still = (speed[:, :3] < 0.05).all(axis=1) & (speed[:, 3:] < 1.0).all(axis=1)
     return still & ~np.asarray(dropped(layout, state))
+
+
+def _rows(tree: Bank, mask: np.ndarray) -> Bank:
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[mask], tree)
+
+
+def _settle_from_disk() -> Any:
+    """`_settle`, remembered on disk where that can be written."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dactyl_jax"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return _settle
+    if not os.access(folder, os.W_OK):
+        return _settle
+    memory = joblib.Memory(folder, verbose=0)
+    memory.reduce_size(bytes_limit=_CACHE_BYTES)
+    return memory.cache(_settle, ignore=["config", "model"])
+
+
+def _digest(model: mujoco.MjModel) -> str:
+    """Of the model, and of all code that a bank follows from."""
+    content = np.zeros(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, content)
+    digest = hashlib.sha256(content.tobytes() + mujoco.__version__.encode())
+    for package in ("hand", "physics", "randomization", "envs"):
+        for file in sorted(importlib.resources.files(f"dactyl_jax.{package}").iterdir(), key=str):
+            if file.name.endswith(".py"):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import hand, physics, randomization
 from dactyl_jax.envs import actions, goals, observation, readings
-from dactyl_jax.envs.bank import Bank, build
+from dactyl_jax.envs.bank import Bank, Draw, build
 from dactyl_jax.envs.drop import dropped
 from dactyl_jax.envs.reward import reward
-from dactyl_jax.hand import kinematics, rotations
-from dactyl_jax.randomization import sensing
+from dactyl_jax.hand import kinematics, rotations, surface
+from dactyl_jax.randomization import actuation, sensing
 
 _MAX_SPEED = 1e3  # m/s and rad/s: beyond this a simulation has diverged
 
@@ -26,23 +27,26 @@ class EnvState:
     Attributes:
         bank: the pairs that resets take.
         key: `[E]`, each environment's own stream of random numbers.
-        pair: the bank's pair that the episode started from, `[E]` int32.
-        physics: the engines' state row.
+        draw: what was drawn for the episode; it stays when the bank is drawn anew.
+        physics: the engines' state row; its `ctrl` holds the controller's targets, of which the
+            motors may have got something else.
         goal: target orientation in the `rh_forearm` frame, `[E, 4]`.
         goals: goals reached in the episode, `[E]` int32.
         goal_steps: control steps spent on the goal, `[E]` int32.
-        offsets: the episode's sensing errors.
+        actuation: what the actuation terms remember.
+        sensing: what the sensing terms remember.
         observation: of this state, for the next action.
     """
 
     bank: Bank
     key: jax.Array
-    pair: jax.Array
+    draw: Draw
     physics: physics.State
     goal: jax.Array
     goals: jax.Array
     goal_steps: jax.Array
-    offsets: sensing.Offsets
+    actuation: randomization.Memory
+    sensing: randomization.Memory
     observation: observation.Observation
 
 
@@ -80,12 +84,14 @@ class _Keys(NamedTuple):
     """Streams of one control step, `[E]` each."""
 
     carry: jax.Array
+    actuation: jax.Array
     goal: jax.Array
     sensing: jax.Array
     pair: jax.Array
     start_goal: jax.Array
-    offsets: jax.Array
+    start_actuation: jax.Array
     start_sensing: jax.Array
+    first_sensing: jax.Array
 
 
 class Reorientation:
@@ -98,19 +104,24 @@ class Reorientation:
 
     num_actuators = len(hand.ACTUATORS)
     num_bins = actions.NUM_BINS
-    value_size = observation.VALUE_SIZE
 
     def __init__(self, config: ConfigDict, engine: physics.Engine):
         self.config = config
         self.engine = engine
         self.control_dt = config.env.control_dt
-        self.policy_size = observation.POLICY_SIZES[config.env.policy_observation]
+        self.substeps = round(config.env.control_dt / engine.model.opt.timestep)
         self.bank = build(config, engine.model)
+        self._privileged = config.env.value_observation == "privileged"
+        self.policy_size = observation.POLICY_SIZES[config.env.policy_observation]
+        self.value_size = observation.VALUE_SIZE
+        if self._privileged:
+            self.value_size += self.bank.draws.numbers.shape[1]
         self._layout = hand.layout(engine.model)
         self._chain = kinematics.chain(engine.model)
-        self._substeps = round(config.env.control_dt / config.env.sim_dt)
+        self._surface = surface.surface(engine.model)
         self._timeout_steps = round(config.env.goal_timeout_s / config.env.control_dt)
-        self._noisy = randomization.enabled(config, "observation_noise")
+        self._actuation = randomization.Pipeline(randomization.actuation.TERMS, config)
+        self._sensing = randomization.Pipeline(randomization.sensing.TERMS, config)
 
     def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array | float) -> EnvState:
         """Starts environments; the draws of environment i come from `fold_in(key, i)` alone.
@@ -123,6 +134,19 @@ class Reorientation:
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(num_envs))
         return self._start(self.bank, _split(keys), jnp.float32(goal_distance))
 
+    def redraw(
+        self, state: EnvState, generation: int, limits: np.ndarray | None = None
+    ) -> EnvState:
+        """The state with a new bank, for the episodes to come; runs on the host.
+
+        Args:
+            state: its episodes go on under their own draws.
+            generation: number of the bank; the first one was 0.
+            limits: of automatic domain randomisation, see `bank.build`.
+        """
+        bank = build(self.config, self.engine.model, generation, limits)
+        return dataclasses.replace(state, bank=bank)
+
     def step(
         self, state: EnvState, action: jax.Array, goal_distance: jax.Array
     ) -> tuple[EnvState, Outcome]:
@@ -133,7 +157,7 @@ class Reorientation:
             action: bins, `[E, 20]` int32 in 0..10.
             goal_distance: largest angle of a new goal, `[]` rad; from pi on goals are uniform.
         """
-        config = self.config.env
+        config, draw = self.config.env, state.draw
         keys = _split(state.key)
         before = self._read(state.physics)
         targets = actions.targets(
@@ -144,10 +168,15 @@ class Reorientation:
             before.joint_angles,
             state.physics.ctrl,
         )
-        parameters, _ = state.bank.take(state.pair)
-        moved, info = self.engine.step(
-            parameters, dataclasses.replace(state.physics, ctrl=targets), self._substeps
+        actuation_memory, command = self._actuation.apply(
+            keys.actuation,
+            _strengths(draw),
+            state.actuation,
+            self._command(targets),
+            self._motors(draw, before),
         )
+        moved, info = self._simulate(draw, state.physics, command)
+        moved = dataclasses.replace(moved, ctrl=targets)
         diverged = info.diverged | ~_sound(moved)
         moved = _where(diverged, state.physics, moved)  # a finite stand-in; the episode ends below
         after = self._read(moved)
@@ -165,11 +194,13 @@ class Reorientation:
         done = diverged | fell | timed_out | capped
 
         goal = _where(reached, goals.draw(keys.goal, after.orientation, goal_distance), state.goal)
+        sensing_memory, sensed = self._sense(keys.sensing, draw, state.sensing, after)
+        seen = self._observe(draw, sensed, after, goal)
         outcome = Outcome(
             reward=gained,
             done=done,
             truncated=timed_out | capped,
-            terminal_value_observation=observation.value_observation(after, goal),
+            terminal_value_observation=seen.value,
             goal_reached=reached,
             dropped=fell,
             timed_out=timed_out,
@@ -182,13 +213,14 @@ class Reorientation:
         going_on = EnvState(
             bank=state.bank,
             key=keys.carry,
-            pair=state.pair,
+            draw=draw,
             physics=moved,
             goal=goal,
             goals=count,
             goal_steps=goal_steps,
-            offsets=state.offsets,
-            observation=self._observe(keys.sensing, after, goal, state.offsets),
+            actuation=actuation_memory,
+            sensing=sensing_memory,
+            observation=seen,
         )
         anew = self._start(state.bank, keys, goal_distance)
         return _replace(going_on, done, anew), outcome
@@ -199,38 +231,103 @@ class Reorientation:
 
     def _start(self, bank: Bank, keys: _Keys, goal_distance: jax.Array) -> EnvState:
         pair = jax.vmap(lambda key: jax.random.randint(key, (), 0, bank.size))(keys.pair)
-        _, start = bank.take(pair)
+        draw, start = bank.take(pair)
+        strengths = _strengths(draw)
         true = self._read(start)
         goal = goals.draw(keys.start_goal, true.orientation, goal_distance)
-        offsets = sensing.draw_offsets(keys.offsets, self.config.terms.observation_noise)
+        sensing_memory = self._sensing.begin(
+            keys.start_sensing, strengths, *self._sensors(draw, true)
+        )
+        sensing_memory, sensed = self._sense(keys.first_sensing, draw, sensing_memory, true)
         zeros = jnp.zeros(pair.shape, jnp.int32)
         return EnvState(
             bank=bank,
             key=keys.carry,
-            pair=pair,
+            draw=draw,
             physics=start,
             goal=goal,
             goals=zeros,
             goal_steps=zeros,
-            offsets=offsets,
-            observation=self._observe(keys.start_sensing, true, goal, offsets),
+            actuation=self._actuation.begin(
+                keys.start_actuation,
+                strengths,
+                self._command(start.ctrl),
+                self._motors(draw, true),
+            ),
+            sensing=sensing_memory,
+            observation=self._observe(draw, sensed, true, goal),
         )
 
     def _read(self, state: physics.State) -> readings.Readings:
         return readings.read(self._layout, self._chain, state)
 
+    def _command(self, targets: jax.Array) -> actuation.Command:
+        """What the controller asks for: its targets, nothing else, in steps of the model's time."""
+        num_envs = targets.shape[0]
+        return actuation.Command(
+            targets=targets,
+            force=jnp.zeros((num_envs, 3), jnp.float32),
+            timestep=jnp.full(num_envs, self.engine.model.opt.timestep, jnp.float32),
+        )
+
+    def _motors(self, draw: Draw, true: readings.Readings) -> actuation.Scene:
+        model = self.engine.model
+        num_envs = true.position.shape[0]
+        low, high = jnp.asarray(self._layout.ctrl_range, jnp.float32).T
+        body = model.body("object").id
+        masses = draw.parameters.get("body_mass", jnp.asarray(model.body_mass, jnp.float32)[None])
+        return actuation.Scene(
+            angles=actions.actuator_angles(self._layout, true.joint_angles),
+            half_range=jnp.broadcast_to(0.5 * (high - low), (num_envs, len(low))),
+            object_mass=jnp.broadcast_to(masses[:, body], num_envs),
+            control_dt=jnp.full(num_envs, self.control_dt),
+            substeps=jnp.full(num_envs, float(self.substeps)),
+        )
+
+    def _sensors(self, draw: Draw, true: readings.Readings) -> tuple[sensing.Sensed, sensing.Scene]:
+        """What faultless sensors would read, and the scene that their faults depend on."""
+        truth = sensing.Sensed(true.fingertips, true.position, true.orientation)
+        model = self.engine.model
+        first = int(np.flatnonzero(model.geom_bodyid == model.body("object").id)[0])
+        size = jnp.asarray(model.geom_size, jnp.float32)
+        scale = draw.parameters.get("geom_size", size[None])[:, first, 0] / size[first, 0]
+        scale = jnp.broadcast_to(scale, truth.position.shape[0])
+        scene = sensing.make_scene(self._surface, truth, true.links, scale, self.control_dt)
+        return truth, scene
+
+    def _simulate(
+        self, draw: Draw, state: physics.State, command: actuation.Command
+    ) -> tuple[physics.State, physics.StepInfo]:
+        force = jnp.zeros_like(state.qfrc_applied)
+        force = force.at[:, self._layout.object_qvel[:3]].set(command.force)
+        parameters = draw.parameters
+        if "time_step" in self._actuation.names:
+            parameters = parameters | {"timestep": command.timestep}
+        given = dataclasses.replace(state, ctrl=command.targets, qfrc_applied=force)
+        return self.engine.step(parameters, given, self.substeps)
+
+    def _sense(
+        self, keys: jax.Array, draw: Draw, memory: randomization.Memory, true: readings.Readings
+    ) -> tuple[randomization.Memory, sensing.Sensed]:
+        return self._sensing.apply(keys, _strengths(draw), memory, *self._sensors(draw, true))
+
     def _observe(
-        self, keys: jax.Array, true: readings.Readings, goal: jax.Array, offsets: sensing.Offsets
+        self, draw: Draw, sensed: sensing.Sensed, true: readings.Readings, goal: jax.Array
     ) -> observation.Observation:
-        sensed = (true.fingertips, true.position, true.orientation)
-        if self._noisy:
-            sensed = sensing.observe(keys, offsets, *sensed, self.config.terms.observation_noise)
+        value = observation.value_observation(true, goal)
+        if self._privileged:
+            value = jnp.concatenate([value, draw.numbers], axis=-1)
         return observation.Observation(
             policy=observation.policy_observation(
                 self.config.env.policy_observation, *sensed, goal, true
             ),
-            value=observation.value_observation(true, goal),
+            value=value,
         )
+
+
+def _strengths(draw: Draw) -> dict[str, jax.Array]:
+    """How strongly each term acts, `[E]` by its name."""
+    return {term.name: draw.strengths[:, i] for i, term in enumerate(randomization.TERMS)}
 
 
 def _split(keys: jax.Array) -> _Keys:

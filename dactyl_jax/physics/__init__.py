@@ -15,6 +15,7 @@ from dactyl_jax.physics.state import (
     StepInfo,
     initial_state,
     nominal_parameters,
+    nominal_value,
 )
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "initial_state",
     "make_engine",
     "nominal_parameters",
+    "nominal_value",
     "raw_control_steps_per_second",
     "resolve_engine",
 ]

@@ -1,6 +1,36 @@
-"""What is randomised, one small pure function a term, with its law in the configuration."""
+"""What is randomised: terms, each with its law, and presets of them.
 
-from dactyl_jax.randomization import physics, sensing
-from dactyl_jax.randomization.presets import PRESETS, enabled
+`physics` terms change the model an episode runs under, `actuation` terms what becomes of the
+controller's targets, `sensing` terms what the policy reads. `TERMS` holds them all.
+"""
 
-__all__ = ["PRESETS", "enabled", "physics", "sensing"]
+from ml_collections import ConfigDict
+
+from dactyl_jax.randomization import actuation, physics, sensing, terms
+from dactyl_jax.randomization.pipeline import Memory, Pipeline
+from dactyl_jax.randomization.terms import FAMILIES, PRESETS, Term
+
+TERMS: tuple[Term, ...] = (*physics.TERMS, *actuation.TERMS, *sensing.TERMS)
+
+
+def check(config: ConfigDict) -> None:
+    """Checks the laws of all terms, see `terms.check`.
+
+    Raises:
+        ValueError: names the field, the value it has and those it may have.
+    """
+    terms.check(TERMS, config)
+
+
+__all__ = [
+    "FAMILIES",
+    "PRESETS",
+    "TERMS",
+    "Memory",
+    "Pipeline",
+    "Term",
+    "actuation",
+    "check",
+    "physics",
+    "sensing",
+]

@@ -1,19 +1,20 @@
-"""Physics terms: each scales fields of one model, once per episode.
+"""Physics terms: each changes fields of one model, drawn once per episode.
 
-A term is a function `(fields, rng, law)` that changes `fields` in place; `law` is its node of
-`config.terms`. Laws are those of OpenAI (2018), Table 1. The paper does not say which draws are
-shared: here one friction factor serves all geoms, and masses, dampings and gains are drawn for
-each body, joint and actuator on its own.
+The paper does not say which draws are shared. Here one factor serves all friction coefficients
+and all of the object's dimensions; masses, dampings, gains and limits are drawn for each body,
+degree of freedom, actuator and joint on its own.
 """
 
 import zlib
-from collections.abc import Callable
 
 import mujoco
 import numpy as np
 from ml_collections import ConfigDict
 
-from dactyl_jax.randomization import presets
+from dactyl_jax import physics
+from dactyl_jax.randomization.terms import PhysicsTerm
+
+MIDDLE_SHARE = 0.2  # of each joint's range, about its middle: always within the drawn limits
 
 
 class Fields(dict[str, np.ndarray]):
@@ -21,65 +22,134 @@ class Fields(dict[str, np.ndarray]):
 
     def __init__(self, model: mujoco.MjModel):
         super().__init__()
-        self._model = model
+        self.model = model
 
     def __missing__(self, name: str) -> np.ndarray:
-        return np.array(getattr(self._model, name), dtype=np.float64)
+        self[name] = np.array(physics.nominal_value(self.model, name), dtype=np.float64)
+        return self[name]
 
 
-def friction(fields: Fields, rng: np.random.Generator, law: ConfigDict) -> None:
+def object_size(
+    fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
+) -> np.ndarray:
+    """The object's dimensions times one uniform factor; its inertia follows, its mass does not."""
+    factor = _uniform(rng, law, strength, 1)
+    body = fields.model.body("object").id
+    fields["geom_size"][fields.model.geom_bodyid == body] *= factor
+    fields["body_inertia"][body] *= factor**2
+    return factor
+
+
+def mass(fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float) -> np.ndarray:
+    """Mass and inertia of each moving body times its own uniform factor."""
+    moving = fields.model.body_weldid != 0
+    factor = _uniform(rng, law, strength, moving.sum())
+    fields["body_mass"][moving] *= factor
+    fields["body_inertia"][moving] *= factor[:, None]
+    return factor
+
+
+def friction(
+    fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
+) -> np.ndarray:
     """All friction coefficients times one uniform factor."""
-    fields["geom_friction"] *= rng.uniform(law.low, law.high)
+    factor = _uniform(rng, law, strength, 1)
+    fields["geom_friction"] *= factor
+    return factor
 
 
-def mass(fields: Fields, rng: np.random.Generator, law: ConfigDict) -> None:
-    """Mass and inertia of each body times its own uniform factor."""
-    factor = rng.uniform(law.low, law.high, fields["body_mass"].shape)
-    fields["body_mass"] *= factor
-    fields["body_inertia"] *= factor[:, None]
+def damping(
+    fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
+) -> np.ndarray:
+    """Damping of each joint of the hand times its own log-uniform factor."""
+    model = fields.model
+    hinged = model.jnt_type[model.dof_jntid] == mujoco.mjtJoint.mjJNT_HINGE
+    factor = _log_uniform(rng, law, strength, hinged.sum())
+    fields["dof_damping"][hinged] *= factor
+    return factor
 
 
-def damping(fields: Fields, rng: np.random.Generator, law: ConfigDict) -> None:
-    """Damping of each degree of freedom times its own log-uniform factor."""
-    fields["dof_damping"] *= _log_uniform(rng, law, fields["dof_damping"].shape)
-
-
-def gain(fields: Fields, rng: np.random.Generator, law: ConfigDict) -> None:
+def gain(fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float) -> np.ndarray:
     """Proportional gain of each position actuator times its own log-uniform factor."""
-    factor = _log_uniform(rng, law, len(fields["actuator_gainprm"]))
-    fields["actuator_gainprm"] *= _only_column(0, factor, fields["actuator_gainprm"].shape)
-    fields["actuator_biasprm"] *= _only_column(1, factor, fields["actuator_biasprm"].shape)
+    factor = _log_uniform(rng, law, strength, fields.model.nu)
+    fields["actuator_gainprm"][:, 0] *= factor
+    fields["actuator_biasprm"][:, 1] *= factor
+    return factor
 
 
-Term = Callable[[Fields, np.random.Generator, ConfigDict], None]
-TERMS: dict[str, Term] = {"friction": friction, "mass": mass, "damping": damping, "gain": gain}
+def joint_limits(
+    fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
+) -> np.ndarray:
+    """Both limits of each joint plus normal shifts, which leave the middle fifth of its range."""
+    joints = np.flatnonzero(fields.model.jnt_limited)
+    shift = strength * rng.normal(0.0, law.deviation, (len(joints), 2))
+    low, high = fields["jnt_range"][joints].T
+    room = 0.5 * (1 - MIDDLE_SHARE) * (high - low)
+    shift = np.stack([np.minimum(shift[:, 0], room), np.maximum(shift[:, 1], -room)], axis=1)
+    fields["jnt_range"][joints] += shift
+    return shift.ravel()
 
 
-def draw(model: mujoco.MjModel, config: ConfigDict, indices: np.ndarray) -> dict[str, np.ndarray]:
+def gravity(
+    fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
+) -> np.ndarray:
+    """Gravity plus a normal vector."""
+    offset = strength * rng.normal(0.0, law.deviation, 3)
+    fields["gravity"] += offset
+    return offset
+
+
+# OpenAI (2018), Table 1: factors of the nominal value; deviations in rad and m/s2.
+TERMS = (
+    PhysicsTerm("object_size", "physics", "Table 1", {"low": 0.95, "high": 1.05}, object_size),
+    PhysicsTerm("mass", "physics", "Table 1", {"low": 0.5, "high": 1.5}, mass),
+    PhysicsTerm("friction", "physics", "Table 1", {"low": 0.7, "high": 1.3}, friction),
+    PhysicsTerm("damping", "physics", "Table 1", {"low": 0.3, "high": 3.0}, damping),
+    PhysicsTerm("gain", "physics", "Table 1", {"low": 0.75, "high": 1.5}, gain),
+    PhysicsTerm("joint_limits", "physics", "Table 1", {"deviation": 0.15}, joint_limits),
+    PhysicsTerm("gravity", "physics", "Table 1", {"deviation": 0.4}, gravity),
+)
+
+
+def draw(
+    model: mujoco.MjModel,
+    config: ConfigDict,
+    indices: np.ndarray,
+    strengths: dict[str, np.ndarray] | None = None,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Draws the enabled terms for models numbered `indices` `[N]`.
 
     Draw n of a term depends on `config.seed`, the term's name and n alone: switching a term on or
     off, or drawing more models, leaves the others as they were.
 
+    Args:
+        model: the nominal one.
+        config: a whole configuration.
+        indices: numbers of the models, `[N]`.
+        strengths: how strongly each term acts, `[N]` by its name; 1 everywhere by default.
+
     Returns:
-        The changed MjModel fields, `{name: [N, ...]}`, float64; empty when no term is enabled.
+        The changed MjModel fields, `{name: [N, ...]}`, float64, empty when no term is enabled; and
+        the numbers that the terms drew, side by side, `[N, D]`.
     """
-    terms = {name: term for name, term in TERMS.items() if presets.enabled(config, name)}
-    models = []
-    for index in indices:
-        fields = Fields(model)
-        for name, term in terms.items():
-            rng = np.random.default_rng([config.seed, zlib.crc32(name.encode()), int(index)])
-            term(fields, rng, config.terms[name])
+    terms = [term for term in TERMS if term.enabled(config)]
+    models, numbers = [], []
+    for row, index in enumerate(indices):
+        fields, drawn = Fields(model), [np.zeros(0)]
+        for term in terms:
+            rng = np.random.default_rng([config.seed, zlib.crc32(term.name.encode()), int(index)])
+            strength = 1.0 if strengths is None else float(strengths[term.name][row])
+            drawn.append(term.draw(fields, rng, config.terms[term.name], strength))
         models.append(fields)
-    return {name: np.stack([fields[name] for fields in models]) for name in models[0]}
+        numbers.append(np.concatenate(drawn))
+    return {name: np.stack([fields[name] for fields in models]) for name in models[0]}, np.stack(
+        numbers
+    )
 
 
-def _log_uniform(rng: np.random.Generator, law: ConfigDict, shape) -> np.ndarray:
-    return np.exp(rng.uniform(np.log(law.low), np.log(law.high), shape))
+def _uniform(rng: np.random.Generator, law: ConfigDict, strength: float, count) -> np.ndarray:
+    return 1 + strength * (rng.uniform(law.low, law.high, count) - 1)
 
 
-def _only_column(column: int, factor: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    scale = np.ones(shape)
-    scale[:, column] = factor
-    return scale
+def _log_uniform(rng: np.random.Generator, law: ConfigDict, strength: float, count) -> np.ndarray:
+    return np.exp(strength * rng.uniform(np.log(law.low), np.log(law.high), count))

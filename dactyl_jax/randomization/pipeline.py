@@ -23,6 +23,11 @@ class Pipeline:
     def __init__(self, terms: Sequence[StepTerm], config: ConfigDict):
         self._terms = [(term, config.terms[term.name]) for term in terms if term.enabled(config)]
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the enabled terms."""
+        return [term.name for term, _ in self._terms]
+
     def begin(
         self, keys: jax.Array, strengths: Mapping[str, jax.Array], signal: Any, scene: Any
     ) -> Memory:

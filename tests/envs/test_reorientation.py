@@ -15,6 +15,7 @@ from dactyl_jax.hand import rotations
 NUM = 8
 UNIFORM = jnp.float32(jnp.pi)
 NEAR = jnp.float32(0.9)
+NOISE = ("fingertip_noise", "position_noise", "orientation_noise")
 MIDDLE = jnp.full((NUM, 20), 5, jnp.int32)
 
 
@@ -200,7 +201,7 @@ def test_targets_by_bins():
 
 
 def test_policy_sees_noise_and_the_value_function_does_not():
-    clean, noisy = make(), make(terms__observation_noise__enabled=True)
+    clean, noisy = make(), make(**{f"terms__{name}__enabled": True for name in NOISE})
     key = jax.random.key(3)
     true, seen = clean.reset(key, NUM, UNIFORM), noisy.reset(key, NUM, UNIFORM)
     np.testing.assert_array_equal(true.observation.value, seen.observation.value)
@@ -223,7 +224,29 @@ def test_bank_starts_rest_in_the_palm(env):
 def test_a_start_takes_the_parameters_of_its_own_pair():
     env = make(randomization="basic")
     state = env.reset(jax.random.key(0), NUM, UNIFORM)
-    parameters, start = state.bank.take(state.pair)
-    np.testing.assert_array_equal(start.qpos, state.physics.qpos)
-    friction = np.asarray(parameters["geom_friction"])[:, 0, 0]
-    assert len(np.unique(friction)) == len(np.unique(np.asarray(state.pair)))
+    bank = env.bank
+    for i in range(NUM):
+        same = np.all(np.asarray(bank.states.qpos) == np.asarray(state.physics.qpos[i]), axis=1)
+        (pair,) = np.flatnonzero(same)
+        for name, values in state.draw.parameters.items():
+            np.testing.assert_array_equal(values[i], bank.draws.parameters[name][pair])
+    assert len(np.unique(np.asarray(state.draw.parameters["geom_friction"])[:, 0, 0])) > 2
+
+
+def test_a_redrawn_bank_is_for_the_episodes_to_come():
+    env = make(randomization="basic")
+    state = env.reset(jax.random.key(0), NUM, UNIFORM)
+    redrawn = env.redraw(state, 1)
+    for old, new in zip(
+        jax.tree.leaves((state.draw, state.physics)),
+        jax.tree.leaves((redrawn.draw, redrawn.physics)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(old, new)
+    ours, theirs = (np.asarray(s.bank.draws.parameters["body_mass"]) for s in (redrawn, state))
+    assert not np.any(np.isin(ours[:, 2:], theirs[:, 2:]))
+    again = env.redraw(state, 1)
+    np.testing.assert_array_equal(again.bank.states.qpos, redrawn.bank.states.qpos)
+    fallen, outcome = jax.jit(env.step)(_with_height(env, redrawn, 0.3), MIDDLE, UNIFORM)
+    assert np.all(outcome.dropped)
+    assert np.all(np.isin(np.asarray(fallen.draw.parameters["body_mass"]), ours))
