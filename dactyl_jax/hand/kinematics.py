@@ -86,7 +86,9 @@ def fingertip_poses(chain: Chain, joint_angles: ArrayLike) -> tuple[jax.Array, j
         jnp.asarray(chain.axis, jnp.float32),
         jnp.asarray(chain.joint),
     )
-    return jax.lax.scan(ascend, (tips, links), steps, reverse=True)[0]
+    (tips, links), _ = jax.lax.scan(ascend, (tips, links), steps, reverse=True)
+    # A step that does nothing has no axis: its "turn" leaves vectors alone but is not of unit norm.
+    return tips, links / jnp.linalg.norm(links, axis=-1, keepdims=True)
 
 
 def _path(model: mujoco.MjModel, body: int) -> list[int]:

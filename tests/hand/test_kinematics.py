@@ -5,28 +5,35 @@ import mujoco
 import numpy as np
 
 from dactyl_jax import hand
-from dactyl_jax.hand import kinematics
+from dactyl_jax.hand import kinematics, rotations
 
 
-def mujoco_fingertips(model: mujoco.MjModel, angles: np.ndarray) -> np.ndarray:
+def mujoco_poses(model: mujoco.MjModel, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [n, 5, 3] and rotation matrices [n, 5, 3, 3] in the forearm's frame."""
     layout, data = hand.layout(model), mujoco.MjData(model)
     forearm = data.body("rh_forearm")
-    tips = []
+    sites = [data.site(name) for name in hand.FINGERTIPS]
+    tips, links = [], []
     for row in angles:
         data.qpos[layout.joint_qpos] = row
         mujoco.mj_kinematics(model, data)
-        world = np.array([data.site(name).xpos for name in hand.FINGERTIPS])
-        tips.append((world - forearm.xpos) @ forearm.xmat.reshape(3, 3))
-    return np.array(tips)
+        to_world = forearm.xmat.reshape(3, 3)
+        tips.append([to_world.T @ (site.xpos - forearm.xpos) for site in sites])
+        links.append([to_world.T @ site.xmat.reshape(3, 3) for site in sites])
+    return np.array(tips), np.array(links)
 
 
-def test_fingertips_agree_with_mujoco_over_the_joint_ranges():
+def test_fingertip_poses_agree_with_mujoco_over_the_joint_ranges():
     model = hand.load_model(tilt=0.3)
     ranges = np.array([model.joint(name).range for name in hand.JOINTS])
     angles = np.random.default_rng(0).uniform(*ranges.T, size=(50, 24))
-    tips = jax.jit(lambda q: kinematics.fingertip_poses(kinematics.chain(model), q)[0])(angles)
+    tips, links = jax.jit(lambda q: kinematics.fingertip_poses(kinematics.chain(model), q))(angles)
     assert tips.shape == (50, 5, 3)
-    np.testing.assert_allclose(tips, mujoco_fingertips(model, angles), atol=1e-6)
+    assert links.shape == (50, 5, 4)
+    expected_tips, expected_links = mujoco_poses(model, angles)
+    np.testing.assert_allclose(tips, expected_tips, atol=1e-6)
+    columns = rotations.rotate(links[..., None, :], np.eye(3))  # the links' axes, one a row
+    np.testing.assert_allclose(np.swapaxes(columns, -1, -2), expected_links, atol=2e-6)
 
 
 def test_leading_axes_and_the_tilt_do_not_matter():
