@@ -47,7 +47,8 @@ class Layout:
         joint_qvel: [24] addresses of the same in qvel.
         object_qpos: [7] addresses of the object's position and quaternion in qpos.
         object_qvel: [6] addresses of its linear (world) and angular (own frame) velocity in qvel.
-        coupling: [20, 24]; actuator angles = coupling @ joint angles (J0 = J1 + J2).
+        coupling: [20, 24]; actuator angles = coupling @ joint angles (J0 = J1 + J2). This is what
+            controllers go by, whatever moment arms the tendons of `model` have.
         ctrl_range: [20, 2] rad, lowest and highest target.
         start_targets: [20] rad, a gently cupped hand in which the object rests.
         forearm_position: [3] m, world position of `rh_forearm`, which is fixed.
@@ -74,14 +75,7 @@ def layout(model: mujoco.MjModel) -> Layout:
         KeyError: the model lacks the hand or the object.
     """
     joints = [model.joint(name) for name in JOINTS]
-    joint_qvel = np.array([joint.dofadr[0] for joint in joints])
     object_joint = model.joint("object_joint")
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    moment = np.zeros((model.nu, model.nv))
-    mujoco.mju_sparse2dense(
-        moment, data.actuator_moment, data.moment_rownnz, data.moment_rowadr, data.moment_colind
-    )
     actuators = [model.actuator(name).id for name in ACTUATORS]
     forearm = model.body("rh_forearm")
     targets = np.zeros(len(ACTUATORS))
@@ -89,13 +83,22 @@ def layout(model: mujoco.MjModel) -> Layout:
         targets[ACTUATORS.index(f"{PREFIX}A_{name}")] = angle
     return Layout(
         joint_qpos=np.array([joint.qposadr[0] for joint in joints]),
-        joint_qvel=joint_qvel,
+        joint_qvel=np.array([joint.dofadr[0] for joint in joints]),
         object_qpos=object_joint.qposadr[0] + np.arange(7),
         object_qvel=object_joint.dofadr[0] + np.arange(6),
-        coupling=moment[actuators][:, joint_qvel],
+        coupling=_coupling(),
         ctrl_range=model.actuator_ctrlrange[actuators].copy(),
         start_targets=targets,
         forearm_position=forearm.pos.copy(),
         forearm_quaternion=forearm.quat.copy(),
         palm_position=assembly.PALM_POSITION.copy(),
     )
+
+
+def _coupling() -> np.ndarray:
+    coupling = np.zeros((len(ACTUATORS), len(JOINTS)))
+    for row, actuator in enumerate(ACTUATORS):
+        joint = actuator.replace("A_", "")
+        parts = (joint,) if joint in JOINTS else (joint[:-1] + "1", joint[:-1] + "2")
+        coupling[row, [JOINTS.index(part) for part in parts]] = 1.0
+    return coupling

@@ -18,6 +18,8 @@ PALM_IN_FOREARM = np.array([0.021, 0.0, 0.29501])
 GOAL_POSITION = PALM_POSITION + np.array([0.01, 0.115, 0.015])
 
 _FINGERS = ("ff", "mf", "rf", "lf")
+_WRIST = ("WRJ2", "WRJ1")
+_LOCKED_ARMATURE = 1.0  # kg m2; the hand's inertia about the wrist is about 0.006
 
 
 def load_model(
@@ -25,6 +27,7 @@ def load_model(
     *,
     tilt: float = DEFAULT_TILT,
     finger_collisions: bool = True,
+    locked_wrist: bool = False,
     goal: bool = False,
 ) -> mujoco.MjModel:
     """The hand, palm up, and an object that floats free above the palm.
@@ -34,6 +37,9 @@ def load_model(
         tilt: angle of the palm to the horizontal [rad]; positive lowers the fingers.
         finger_collisions: whether fingers touch each other and the palm. The object touches the
             hand in any case; nothing else touches.
+        locked_wrist: whether the wrist is held at zero (a task of OpenAI 2018, section 6). The
+            wrist's joints and actuators stay, the latter without force, so that policies and
+            observations keep their sizes.
         goal: whether to add what pictures need: the mocap body `goal`, a copy of the object beside
             the hand that is only seen, and cameras, lights and a table (`studio`).
 
@@ -55,6 +61,8 @@ def load_model(
     if finger_collisions:
         for one, other in _finger_pairs():
             spec.add_pair(geomname1=f"rh_{one}", geomname2=f"rh_{other}", condim=1)
+    if locked_wrist:
+        _lock_wrist(spec)
     if goal:
         picture = spec.worldbody.add_body(name="goal", mocap=True, pos=GOAL_POSITION)
         objects.add_looks(spec, picture, object)
@@ -70,6 +78,21 @@ def forearm_pose(tilt: float) -> tuple[np.ndarray, np.ndarray]:
     mujoco.mju_mulQuat(quaternion, about_y, palm_up)
     mujoco.mju_rotVecQuat(offset, PALM_IN_FOREARM, quaternion)
     return PALM_POSITION - offset, quaternion
+
+
+def _lock_wrist(spec: mujoco.MjSpec) -> None:
+    """Holds the wrist's joints at zero; neither their limits nor their motors pull at the lock.
+
+    The constraint is solved before the integrator damps the fingers, and is in error by what that
+    changes; the armature makes it small.
+    """
+    for name in _WRIST:
+        joint, motor = spec.joint(f"rh_{name}"), spec.actuator(f"rh_A_{name}")
+        joint.limited = mujoco.mjtLimited.mjLIMITED_FALSE
+        joint.armature = _LOCKED_ARMATURE
+        motor.gainprm[0] = motor.biasprm[1] = 0.0
+        lock = spec.add_equality(type=mujoco.mjtEq.mjEQ_JOINT, name1=joint.name)
+        lock.data[:5] = 0.0  # the angle as a polynomial of another's: zero
 
 
 def _finger_pairs() -> list[tuple[str, str]]:

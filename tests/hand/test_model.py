@@ -1,11 +1,13 @@
 """The hand's model against the published figures, and its behaviour in simulation."""
 
+import dataclasses
+
 import mujoco
 import mujoco.batch
 import numpy as np
 import pytest
 
-from dactyl_jax import hand
+from dactyl_jax import hand, physics
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,74 @@ def test_tilt_turns_the_hand_about_the_palm():
         forearm = data.body("rh_forearm")
         np.testing.assert_allclose(layout.forearm_position, forearm.xpos, atol=1e-9)
         np.testing.assert_allclose(layout.forearm_quaternion, forearm.xquat, atol=1e-9)
+
+
+WRIST_BOUND = 5e-4  # rad
+
+
+def test_a_locked_wrist_keeps_all_sizes(model):
+    locked = hand.load_model("block", locked_wrist=True)
+    assert (locked.nq, locked.nv, locked.nu) == (31, 30, 20)
+    layout, free = hand.layout(locked), hand.layout(model)
+    for field in dataclasses.fields(layout):
+        np.testing.assert_array_equal(getattr(layout, field.name), getattr(free, field.name))
+    wrist = [locked.joint(name).id for name in ("rh_WRJ2", "rh_WRJ1")]
+    assert not locked.jnt_limited[wrist].any()
+    assert locked.jnt_limited.sum() == model.jnt_limited.sum() - 2
+
+
+def test_a_locked_wrist_holds_at_zero_whatever_comes():
+    """Full jumps of all targets every 80 ms, gains, damping and limits drawn."""
+    model = hand.load_model("block", locked_wrist=True)
+    engine, rng = physics.make_engine("native", model), np.random.default_rng(0)
+    drawn = physics.nominal_parameters(
+        model, 32, ["actuator_gainprm", "actuator_biasprm", "dof_damping", "jnt_range", "body_mass"]
+    )
+    gain = rng.uniform(0.75, 1.5, (32, 20))
+    drawn["actuator_gainprm"][..., 0] *= gain
+    drawn["actuator_biasprm"][..., 1] *= gain
+    drawn["dof_damping"] *= rng.uniform(0.3, 3.0, (32, 30))
+    drawn["body_mass"] *= rng.uniform(0.5, 1.5, (32, model.nbody))
+    drawn["jnt_range"][:, :2] += rng.normal(0.0, 0.5, (32, 2, 2))  # WRJ2, WRJ1
+    parameters = physics.derive(model, drawn)
+    low, high = model.actuator_ctrlrange.T
+    state, worst = physics.initial_state(model, 32), 0.0
+    for _ in range(60):
+        targets = rng.uniform(low, high, (32, 20)).astype(np.float32)
+        state = dataclasses.replace(state, ctrl=targets)
+        for _ in range(5):
+            state, info = engine.step(parameters, state, 2)
+            worst = max(worst, np.abs(state.qpos[:, :2]).max())
+            assert not np.any(info.diverged)
+    assert 0 < worst < WRIST_BOUND
+    assert np.ptp(np.asarray(state.qpos[:, 2:24]), axis=0).min() > 0.1  # the fingers do move
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mjx-jax", "mjx-warp"])
+def test_engines_agree_on_a_locked_wrist(name):
+    model = hand.load_model("block", finger_collisions=False, locked_wrist=True)
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
+    low, high = model.actuator_ctrlrange.T
+    rng = np.random.default_rng(0)
+    ours = native = physics.initial_state(model, 4)
+    engine, reference = physics.make_engine(name, model), physics.make_engine("native", model)
+    for _ in range(4):
+        targets = rng.uniform(low, high, (4, 20)).astype(np.float32)
+        ours, info = engine.step({}, dataclasses.replace(ours, ctrl=targets), 10)
+        native, _ = reference.step({}, dataclasses.replace(native, ctrl=targets), 10)
+        assert np.abs(ours.qpos[:, :2]).max() < WRIST_BOUND
+        assert not np.any(info.diverged | info.overflow)
+    np.testing.assert_allclose(ours.qpos, native.qpos, atol=1e-4)
+
+
+def test_a_wrist_off_zero_is_drawn_to_the_lock():
+    model = hand.load_model("block", locked_wrist=True)
+    data = mujoco.MjData(model)
+    data.qpos[:2] = 0.1, -0.1
+    for _ in range(50):
+        mujoco.mj_step(model, data)
+    np.testing.assert_allclose(data.qpos[:2], 0, atol=WRIST_BOUND)
 
 
 def test_layout_maps_actuators_to_joints(model):
