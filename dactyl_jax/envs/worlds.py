@@ -134,6 +134,7 @@ def build(config: ConfigDict) -> tuple[ConfigDict, mujoco.MjModel]:
         return config, model
     config = config.copy_and_resolve_references()
     config.env.sim_dt = _OPTIONS["timestep"]
+    config.adr.enabled = False  # all terms at the strength of the table
     config.randomization = "none"
     for term in randomization.TERMS:
         config.terms[term.name].enabled = term.name in _TERMS

@@ -143,7 +143,7 @@ def test_it_is_the_same_every_time(surrogate):
 def test_its_terms_are_its_own():
     given = config_lib.default()
     given.env.world, given.randomization = "surrogate", "all"
-    given.terms.friction.enabled = True
+    given.adr.enabled = given.terms.friction.enabled = True
     given.terms.action_delay.enabled = False
     config, _ = worlds.build(given)
     enabled = {term.name for term in randomization.TERMS if term.enabled(config)}
@@ -155,6 +155,7 @@ def test_its_terms_are_its_own():
             assert set(worlds._TERMS[term.name]) == set(term.law), term.name
     assert config.terms.action_delay.probability == 1.0
     assert config.env.sim_dt == 0.002
+    assert not config.adr.enabled
     assert given.env.sim_dt == 0.008 and given.terms.friction.enabled is True
     assert given.terms.action_delay.probability == 0.5
 
