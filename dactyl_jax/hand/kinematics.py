@@ -65,28 +65,28 @@ def fingertip_poses(chain: Chain, joint_angles: ArrayLike) -> tuple[jax.Array, j
         Positions of the tips, [..., 5, 3] m, and orientations of the distal links, [..., 5, 4].
     """
     angles = jnp.asarray(joint_angles, jnp.float32)
+    batch = angles.shape[:-1]
+    offsets, quaternions, axes, tip = (
+        jnp.asarray(table, jnp.float32)
+        for table in (chain.position, chain.quaternion, chain.axis, chain.tip)
+    )
+    turns = rotations.multiply(
+        quaternions, rotations.from_axis_angle(axes, angles[..., chain.joint])
+    )
 
     # From the fingertips up to the forearm, the digits side by side. A loop, because the compiler
     # would fuse the steps, written out, into one expression and take long over it.
     def ascend(pose, step):
-        position, orientation = pose
-        offset, quaternion, axis, joint = step
-        turn = rotations.multiply(quaternion, rotations.from_axis_angle(axis, angles[..., joint]))
-        return (
-            offset + rotations.rotate(turn, position),
-            rotations.multiply(turn, orientation),
-        ), None
+        (position, orientation), (offset, turn) = pose, step
+        position = offset + rotations.rotate(turn, position)
+        return (position, rotations.multiply(turn, orientation)), None
 
-    batch = angles.shape[:-1]
-    tips = jnp.broadcast_to(jnp.asarray(chain.tip, jnp.float32), (*batch, 5, 3))
-    links = jnp.broadcast_to(jnp.array([1.0, 0.0, 0.0, 0.0]), (*batch, 5, 4))
-    steps = (
-        jnp.asarray(chain.position, jnp.float32),
-        jnp.asarray(chain.quaternion, jnp.float32),
-        jnp.asarray(chain.axis, jnp.float32),
-        jnp.asarray(chain.joint),
+    start = (
+        jnp.broadcast_to(tip, (*batch, 5, 3)),
+        jnp.broadcast_to(jnp.array([1.0, 0.0, 0.0, 0.0]), (*batch, 5, 4)),
     )
-    (tips, links), _ = jax.lax.scan(ascend, (tips, links), steps, reverse=True)
+    steps = (offsets, jnp.moveaxis(turns, -3, 0))
+    (tips, links), _ = jax.lax.scan(ascend, start, steps, reverse=True)
     # A step that does nothing has no axis: its "turn" leaves vectors alone but is not of unit norm.
     return tips, links / jnp.linalg.norm(links, axis=-1, keepdims=True)
 
