@@ -48,6 +48,11 @@ def write(workdir: WorkDirectory, config: ConfigDict) -> None:
         evaluation.draw_learning_curve(rows, curve, title=title, control_dt=env.control_dt)
         print(f"Learning curve: {curve}", flush=True)
 
+        if config.adr.enabled:
+            limits = workdir.report / "limits.png"
+            evaluation.draw_limits(rows, limits, title=title)
+            print(f"Limits of the randomisation: {limits}", flush=True)
+
     video = workdir.videos / "policy.mp4"
     recording = evaluation.record(
         env,

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
@@ -56,6 +57,11 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     from experiments import preparation
 
     config.engine = preparation.engine_name(config)
+    if config.env.world == "surrogate":
+        raise UserError(
+            "config.env.world is 'surrogate', which stands in for the real robot and is not "
+            "trained in; leave it at training, and give it to experiments.evaluate"
+        )
     workdir.check(config)
     with workdir.lock():
         resuming = workdir.check(config)
@@ -70,12 +76,13 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
 
 def _train(workdir: WorkDirectory, config: ConfigDict, source, resuming: bool) -> None:
-    from dactyl_jax.envs import make_environment
+    from dactyl_jax.envs import adr, make_environment
     from dactyl_jax.learning import Checkpoints
     from experiments import preparation, report, training
     from experiments.progress import Progress
 
-    env = make_environment(config)
+    limits = np.asarray(adr.initial(config).strength) if config.adr.enabled else None
+    env = make_environment(config, limits)
     trainer = training.make_trainer(config, env)
     preparation.check_memory(trainer)
     state = trainer.initial_state()
@@ -92,7 +99,7 @@ def _train(workdir: WorkDirectory, config: ConfigDict, source, resuming: bool) -
             print(f"Continuing after iteration {int(state.iteration)}.", flush=True)
         progress = Progress(config.run.max_minutes, config.run.max_iterations)
         state, stopped = training.train(
-            trainer, state, checkpoints, workdir, progress, started=_STARTED
+            trainer, env, state, checkpoints, workdir, progress, started=_STARTED
         )
     finally:
         checkpoints.close()

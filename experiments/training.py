@@ -1,5 +1,6 @@
 """The training loop: iterate, show, record, store, until it is time to stop."""
 
+import dataclasses
 import signal
 import threading
 import time
@@ -8,10 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 from tensorboardX import SummaryWriter
 
-from dactyl_jax.envs import Reorientation, curriculum
+from dactyl_jax.envs import Reorientation, adr, curriculum
 from dactyl_jax.learning import Checkpoints, Trainer, TrainState
 from experiments.progress import Progress
 from experiments.workdir import WorkDirectory
@@ -23,12 +25,15 @@ def make_trainer(config: ConfigDict, env: Reorientation) -> Trainer:
         config,
         env,
         curriculum.initial(config),
-        lambda state, events: curriculum.update(config, state, events.goals, events.minutes),
+        lambda state, events: curriculum.update(
+            config, state, events.goals, events.minutes, events.counters
+        ),
     )
 
 
 def train(
     trainer: Trainer,
+    env: Reorientation,
     state: TrainState,
     checkpoints: Checkpoints,
     workdir: WorkDirectory,
@@ -43,6 +48,7 @@ def train(
 
     Args:
         trainer: of this run.
+        env: the one it trains in.
         state: to continue from; given up.
         checkpoints: open; the last state is stored in it whenever this function returns.
         workdir: takes metrics and TensorBoard events.
@@ -68,6 +74,7 @@ def train(
     with writer, _stop_signals() as stop, progress:
         while not finished() and not stop.is_set():
             begun = time.monotonic()
+            state = _with_new_bank(env, state)
             state, metrics = trainer.iteration(state)
             row = _row(trainer, state, jax.device_get(metrics), begun)
             row["wall_minutes"] = minutes()
@@ -82,6 +89,29 @@ def train(
         return state, stop.is_set()
 
 
+def _with_new_bank(env: Reorientation, state: TrainState) -> TrainState:
+    """The state with starts and models drawn anew, in those iterations before which this is due.
+
+    Whether it is due follows from the iteration alone, and checkpoints are stored after iterations:
+    a run that is continued redraws where the uninterrupted one did.
+    """
+    config, iteration = env.config, int(state.iteration)
+    every = config.env.bank_redraw
+    if not (every and iteration and iteration % every == 0):
+        return state
+    limits = state.curriculum.limits
+    env_state = env.redraw(
+        state.actors.env_state,
+        iteration // every,
+        np.asarray(limits.strength) if config.adr.enabled else None,
+    )
+    return dataclasses.replace(
+        state,
+        actors=dataclasses.replace(state.actors, env_state=env_state),
+        curriculum=dataclasses.replace(state.curriculum, limits=adr.redrawn(limits)),
+    )
+
+
 def _row(
     trainer: Trainer, state: TrainState, metrics: dict[str, Any], begun: float
 ) -> dict[str, Any]:
@@ -94,6 +124,7 @@ def _row(
         "control_steps": trainer.steps(state),
         "control_steps_per_second": config.num_envs * config.ppo.horizon / seconds,
         **values,
+        **(adr.report(config, state.curriculum.limits) if config.adr.enabled else {}),
     }
 
 

@@ -1,10 +1,11 @@
 """The reorientation task over any engine."""
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
-from dactyl_jax import hand, physics
-from dactyl_jax.envs import actions, curriculum
+from dactyl_jax import physics
+from dactyl_jax.envs import actions, adr, curriculum, worlds
 from dactyl_jax.envs.observation import Observation
 from dactyl_jax.envs.reorientation import EnvState, Outcome, Reorientation
 
@@ -14,20 +15,22 @@ __all__ = [
     "Outcome",
     "Reorientation",
     "actions",
+    "adr",
     "curriculum",
     "make_environment",
 ]
 
 
-def make_environment(config: ConfigDict) -> Reorientation:
-    """The task on the model, engine and terms that a configuration names.
+def make_environment(config: ConfigDict, limits: np.ndarray | None = None) -> Reorientation:
+    """The task in the world, on the engine and with the terms that a configuration names.
+
+    Args:
+        config: a whole configuration.
+        limits: of automatic domain randomisation, for the first bank, see `bank.build`.
 
     Raises:
         ValueError: a field has a value that it may not have, or the device cannot run the engine.
     """
     config_lib.validate(config)
-    model = hand.load_model(
-        config.env.object, tilt=config.env.tilt, finger_collisions=config.env.finger_collisions
-    )
-    model.opt.timestep = config.env.sim_dt
-    return Reorientation(config, physics.make_engine(config.engine, model))
+    config, model = worlds.build(config)
+    return Reorientation(config, physics.make_engine(config.engine, model), limits)

@@ -50,10 +50,16 @@ class Draw:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Bank:
-    """`size` pairs: draws, and states settled under them."""
+    """`size` pairs: draws, and states settled under them.
+
+    Attributes:
+        draws, states: `[N, ...]`.
+        limits: the largest strengths of `randomization.TERMS` that it was drawn by, `[T]`.
+    """
 
     draws: Draw
     states: physics.State
+    limits: jax.Array
 
     @property
     def size(self) -> int:
@@ -117,7 +123,7 @@ def _settle(
     layout = hand.layout(model)
     engine = physics.make_engine("native", model)
     substeps = round(config.env.control_dt / model.opt.timestep)
-    kept: list[Bank] = []
+    kept: list[tuple[Draw, physics.State]] = []
     found = drawn = 0
     while found < size:
         indices = np.arange(drawn, drawn + size)
@@ -130,15 +136,16 @@ def _settle(
             failed |= np.asarray(info.diverged)
         good = ~failed & _settled(layout, state)
         found += int(good.sum())
-        kept.append(_rows(Bank(draw, state), good))
+        kept.append(_rows((draw, state), good))
         if drawn >= 8 * size and found < drawn // 50:
             raise ValueError(
                 f"Only {found} of {drawn} starts left the object in the palm; "
                 f"lower config.env.tilt ({config.env.tilt}) or narrow the ranges in config.terms."
             )
-    bank = jax.tree.map(lambda *parts: np.concatenate(parts)[:size], *kept)
-    states = dataclasses.replace(bank.states, time=np.zeros_like(bank.states.time))
-    return Bank(bank.draws, states)
+    draws, states = jax.tree.map(lambda *parts: np.concatenate(parts)[:size], *kept)
+    states = dataclasses.replace(states, time=np.zeros_like(states.time))
+    largest: Any = np.ones(len(randomization.TERMS)) if limits is None else limits
+    return Bank(draws, states, largest.astype(np.float32))
 
 
 def _draw(
@@ -165,12 +172,13 @@ def _draw(
         indices + generation * 2**32,
         dict(zip(names, strengths.T, strict=True)),
     )
-    return Draw(
-        parameters=physics.derive(model, fields) if fields else {},
-        numbers=numbers.astype(np.float32),
-        strengths=strengths.astype(np.float32),
-        tested=tested.astype(np.int32),
-    )
+    rows: dict[str, Any] = {
+        "parameters": physics.derive(model, fields) if fields else {},
+        "numbers": numbers.astype(np.float32),
+        "strengths": strengths.astype(np.float32),
+        "tested": tested.astype(np.int32),
+    }
+    return Draw(**rows)
 
 
 def _let_go(
@@ -179,7 +187,7 @@ def _let_go(
     layout: hand.Layout,
     generation: int,
     indices: np.ndarray,
-    parameters: dict[str, np.ndarray],
+    parameters: physics.Parameters,
 ) -> physics.State:
     """The object in a random orientation above the palm, the hand in a posture near its start."""
     state = physics.initial_state(model, len(indices))
@@ -197,9 +205,9 @@ def _let_go(
     shares = layout.coupling / layout.coupling.sum(axis=1, keepdims=True)
     limits = parameters.get("jnt_range", model.jnt_range[None])
     joints = [model.joint(name).id for name in hand.JOINTS]
-    low, high = np.moveaxis(limits[:, joints], -1, 0)
+    low, high = np.moveaxis(np.asarray(limits)[:, joints], -1, 0)
     qpos[:, layout.joint_qpos] = np.clip(ctrl @ shares, low, high)
-    return dataclasses.replace(state, qpos=qpos, ctrl=ctrl)
+    return dataclasses.replace(state, qpos=jnp.asarray(qpos), ctrl=jnp.asarray(ctrl))
 
 
 def _settled(layout: hand.Layout, state: physics.State) -> np.ndarray:
@@ -208,7 +216,7 @@ def _settled(layout: hand.Layout, state: physics.State) -> np.ndarray:
     return still & ~np.asarray(dropped(layout, state))
 
 
-def _rows(tree: Bank, mask: np.ndarray) -> Bank:
+def _rows(tree: Any, mask: np.ndarray) -> Any:
     return jax.tree.map(lambda leaf: np.asarray(leaf)[mask], tree)
 
 

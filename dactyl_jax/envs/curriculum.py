@@ -1,4 +1,4 @@
-"""The goal-distance curriculum: goals move further away whenever enough of them are reached.
+"""The curriculum: goals move further away, and randomisation widens, as the policy copes.
 
 It follows counts of the roll-outs alone, never the clock, so that a resumed run stays on its path.
 """
@@ -9,30 +9,43 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from dactyl_jax.envs import adr
+
 WINDOW_MINUTES = 20.0  # environment-minutes over which the rate of goals is judged
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class CurriculumState:
-    """Largest goal angle (rad), goals and environment-minutes since it was judged, all `[]`."""
+    """Largest goal angle (rad), goals and environment-minutes since it was judged, all `[]`;
+    limits of automatic domain randomisation."""
 
     goal_distance: jax.Array
     goals: jax.Array
     minutes: jax.Array
+    limits: adr.Limits
 
 
 def initial(config: ConfigDict) -> CurriculumState:
     """The start: near goals, or uniform ones (pi) where the curriculum is disabled."""
     distance = config.curriculum.initial_distance if config.curriculum.enabled else jnp.pi
     distance = min(distance, jnp.pi)
-    return CurriculumState(jnp.float32(distance), jnp.float32(0.0), jnp.float32(0.0))
+    return CurriculumState(
+        jnp.float32(distance), jnp.float32(0.0), jnp.float32(0.0), adr.initial(config)
+    )
 
 
 def update(
-    config: ConfigDict, state: CurriculumState, goals: jax.Array, minutes: jax.Array
+    config: ConfigDict,
+    state: CurriculumState,
+    goals: jax.Array,
+    minutes: jax.Array,
+    counters: dict[str, jax.Array],
 ) -> CurriculumState:
-    """Counts an iteration's goals and environment-minutes, `[]`; widens if the rate suffices."""
+    """Counts an iteration's goals and environment-minutes, `[]`; widens if the rate suffices.
+
+    `counters` are the sums of `Outcome.counters`, see `adr.update`.
+    """
     goals, minutes = state.goals + goals, state.minutes + minutes
     judged = minutes >= WINDOW_MINUTES
     passed = judged & (goals >= config.curriculum.goals_per_minute * minutes)
@@ -41,4 +54,5 @@ def update(
         goal_distance=jnp.where(passed, wider, state.goal_distance),
         goals=jnp.where(judged, 0.0, goals),
         minutes=jnp.where(judged, 0.0, minutes),
+        limits=adr.update(config, state.limits, counters) if config.adr.enabled else state.limits,
     )

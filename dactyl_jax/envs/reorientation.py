@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import hand, physics, randomization
-from dactyl_jax.envs import actions, goals, observation, readings
+from dactyl_jax.envs import actions, adr, goals, observation, readings
 from dactyl_jax.envs.bank import Bank, Draw, build
 from dactyl_jax.envs.drop import dropped
 from dactyl_jax.envs.reward import reward
@@ -64,6 +64,7 @@ class Outcome:
         goals: consecutive goals of the episode, this step's included, before any reset; int32.
         distance: angle to the goal that the step was rewarded for, rad.
         contact_force: net force of all contacts on the object at the step's end, `[E, 3]` N.
+        counters: of automatic domain randomisation, see `adr.count`; empty without it.
     """
 
     reward: jax.Array
@@ -78,6 +79,7 @@ class Outcome:
     goals: jax.Array
     distance: jax.Array
     contact_force: jax.Array
+    counters: dict[str, jax.Array]
 
 
 class _Keys(NamedTuple):
@@ -100,17 +102,20 @@ class Reorientation:
     Args:
         config: a whole configuration, see `dactyl_jax.config`.
         engine: the physics of the object's and hand's model.
+        limits: of automatic domain randomisation, for the first bank, see `bank.build`.
     """
 
     num_actuators = len(hand.ACTUATORS)
     num_bins = actions.NUM_BINS
 
-    def __init__(self, config: ConfigDict, engine: physics.Engine):
+    def __init__(
+        self, config: ConfigDict, engine: physics.Engine, limits: np.ndarray | None = None
+    ):
         self.config = config
         self.engine = engine
         self.control_dt = config.env.control_dt
         self.substeps = round(config.env.control_dt / engine.model.opt.timestep)
-        self.bank = build(config, engine.model)
+        self.bank = build(config, engine.model, limits=limits)
         self._privileged = config.env.value_observation == "privileged"
         self.policy_size = observation.POLICY_SIZES[config.env.policy_observation]
         self.value_size = observation.VALUE_SIZE
@@ -209,6 +214,7 @@ class Reorientation:
             goals=count,
             distance=distance,
             contact_force=info.contact_force,
+            counters=self._counters(state, done, count),
         )
         going_on = EnvState(
             bank=state.bank,
@@ -257,6 +263,17 @@ class Reorientation:
             sensing=sensing_memory,
             observation=self._observe(draw, sensed, true, goal),
         )
+
+    def _counters(self, state: EnvState, done: jax.Array, goals: jax.Array) -> dict[str, jax.Array]:
+        if not self.config.adr.enabled:
+            return {}
+        # Episodes from before the bank was redrawn may play at limits that have moved since.
+        tested = state.draw.tested[:, None]
+        at_limit = (
+            jnp.take_along_axis(state.draw.strengths, tested, axis=1)[:, 0]
+            == (state.bank.limits[state.draw.tested])
+        )
+        return adr.count(state.draw.tested, done & at_limit, goals)
 
     def _read(self, state: physics.State) -> readings.Readings:
         return readings.read(self._layout, self._chain, state)

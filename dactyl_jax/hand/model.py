@@ -67,6 +67,7 @@ def load_model(
         picture = spec.worldbody.add_body(name="goal", mocap=True, pos=GOAL_POSITION)
         objects.add_looks(spec, picture, object)
         studio.add_studio(spec, PALM_POSITION)
+    spec.compiler.discardvisual = not goal  # physics alone has no use for what is only seen
     return spec.compile()
 
 

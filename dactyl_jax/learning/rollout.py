@@ -86,6 +86,7 @@ class Events:
         episode_goals: goals in a row of those episodes, summed.
         reward: raw reward per step, mean, float32.
         minutes: simulated time of all environments together, in minutes, float32.
+        counters: the environment's own, `[...]` each.
     """
 
     goals: jax.Array
@@ -97,6 +98,7 @@ class Events:
     episode_goals: jax.Array
     reward: jax.Array
     minutes: jax.Array
+    counters: dict[str, jax.Array]
 
 
 def rollout(
@@ -175,8 +177,9 @@ def rollout(
             "overflow": outcome.overflow,
             "episodes": outcome.done,
             "episode_goals": jnp.where(outcome.done, outcome.goals, 0),
+            "counters": outcome.counters,
         }
-        counts = jax.tree.map(lambda x: jnp.sum(x, dtype=jnp.int32), counts)
+        counts = jax.tree.map(lambda x: jnp.sum(x, axis=0, dtype=jnp.int32), counts)
         return Actors(env_state, outcome.done, policy_carry, value_carry), (record, counts)
 
     def run_chunk(actors: Actors, times: jax.Array):
@@ -187,7 +190,7 @@ def rollout(
     times = jnp.arange(num_chunks * chunk).reshape(num_chunks, chunk)
     actors, (record, counts) = jax.lax.scan(run_chunk, actors, times)
     events = Events(
-        **jax.tree.map(jnp.sum, counts),
+        **jax.tree.map(lambda x: jnp.sum(x, axis=(0, 1)), counts),
         reward=jnp.mean(record["reward"]),
         minutes=jnp.float32(record["reward"].size * env.control_dt / 60.0),
     )

@@ -135,6 +135,7 @@ class Trainer:
 def _summary(events: Events) -> ppo.Metrics:
     """Counts of a roll-out, and rates per environment-minute."""
     counts = {field.name: getattr(events, field.name) for field in dataclasses.fields(events)}
+    del counts["counters"]  # of the curriculum's, which reports on them itself
     return counts | {
         "goals_per_minute": events.goals / events.minutes,
         "drops_per_minute": events.drops / events.minutes,

@@ -81,7 +81,7 @@ def joint_limits(
     fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
 ) -> np.ndarray:
     """Both limits of each joint plus normal shifts, which leave the middle fifth of its range."""
-    joints = np.flatnonzero(fields.model.jnt_limited)
+    joints = np.flatnonzero(fields.model.jnt_type == mujoco.mjtJoint.mjJNT_HINGE)
     shift = strength * rng.normal(0.0, law.deviation, (len(joints), 2))
     low, high = fields["jnt_range"][joints].T
     room = 0.5 * (1 - MIDDLE_SHARE) * (high - low)

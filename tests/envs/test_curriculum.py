@@ -13,7 +13,9 @@ def _run(rate, iterations, minutes=25.0):
     state = curriculum.initial(config)
     distances = []
     for _ in range(iterations):
-        state = curriculum.update(config, state, jnp.float32(rate * minutes), jnp.float32(minutes))
+        state = curriculum.update(
+            config, state, jnp.float32(rate * minutes), jnp.float32(minutes), {}
+        )
         distances.append(float(state.goal_distance))
     return distances
 

@@ -309,12 +309,15 @@ def test_contacts_only_where_they_matter(model):
 LINKS = ("proximal", "middle", "distal")
 
 
-def test_visual_geoms_neither_touch_nor_weigh(model):
+def test_visual_geoms_neither_touch_nor_weigh():
+    model = hand.load_model("block", goal=True)
     unnamed = [i for i in range(model.ngeom) if not model.geom(i).name]
     assert len(unnamed) > 30
     assert (model.geom_contype[unnamed] == 0).all()
     assert (model.geom_conaffinity[unnamed] == 0).all()
     assert (model.geom_group[unnamed] == 0).all()
+    without = hand.load_model("block")
+    assert without.ngeom == 18 and (without.geom_group == 3).all()
 
 
 def test_the_goal_is_only_seen():

@@ -42,6 +42,7 @@ class Outcome:
     diverged: jax.Array
     overflow: jax.Array
     goals: jax.Array
+    counters: dict[str, jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Recall:
                 diverged=jnp.zeros_like(done),
                 overflow=jnp.zeros_like(done),
                 goals=goals,
+                counters={"right_and_left": jnp.stack([right, ~right]).astype(jnp.int32)},
             )
 
         return jax.vmap(step)(state, action)

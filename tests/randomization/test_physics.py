@@ -53,7 +53,7 @@ def test_numbers_follow_their_law(model, term):
 
 def test_joint_limits_are_normal_shifts_that_leave_the_middle_fifth(model):
     fields, numbers = _draw(model, DRAWS, "joint_limits")
-    limited = np.flatnonzero(model.jnt_limited)
+    limited = np.flatnonzero(model.jnt_limited)  # all but the object's
     assert len(limited) == 24 and numbers.shape == (DRAWS, 48)
     low, high = model.jnt_range[limited].T
     drawn = fields["jnt_range"][:, limited]

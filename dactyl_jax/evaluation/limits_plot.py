@@ -1,0 +1,43 @@
+"""The picture of automatic domain randomisation: how far each term's limit has come."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+_COLUMNS = 5
+_BLUE, _GREY = "#1f6fb4", "#8a8a8a"
+
+
+def draw_limits(rows: Sequence[Mapping[str, float]], path: Path, *, title: str) -> None:
+    """Writes a PNG, atomically.
+
+    Args:
+        rows: one an iteration, with `iteration` and `limit_<term>`, 1 being the published law.
+        path: of the picture.
+        title: its heading.
+    """
+    names = [name for name in rows[-1] if name.startswith("limit_")]
+    iterations = [row["iteration"] for row in rows]
+    lines = math.ceil(len(names) / _COLUMNS)
+    figure = Figure(figsize=(11, 0.8 + 1.6 * lines), dpi=130, layout="constrained")
+    panels = figure.subplots(lines, _COLUMNS, sharex=True, sharey=True, squeeze=False)
+    figure.suptitle(title, fontsize=12, fontweight="bold")
+    figure.supylabel("limit of the strength (1: the published law)", fontsize=9)
+    figure.supxlabel("iteration", fontsize=9)
+    top = max(1.1, 1.1 * max(row[name] for row in rows for name in names))
+    for panel in panels.flat[len(names) :]:
+        panel.remove()
+    for panel, name in zip(panels.flat, names, strict=False):
+        panel.axhline(1.0, color=_GREY, linewidth=0.8, linestyle="--")
+        panel.step(iterations, [row[name] for row in rows], where="post", color=_BLUE)
+        panel.set_title(name.removeprefix("limit_").replace("_", " "), fontsize=9)
+        panel.set_ylim(0, top)
+        panel.grid(alpha=0.25)
+        panel.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    figure.savefig(temporary, format="png")
+    temporary.replace(path)
