@@ -1,4 +1,4 @@
-"""Measures how many goals in a row a trained policy reaches.
+"""Measures how many goals in a row a trained policy reaches, or many policies with `--suite`.
 
 The configuration is the one saved in the work directory; the engine is the one for this device.
 """
@@ -11,6 +11,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from experiments import cli, files
+from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
 
 
@@ -29,17 +30,66 @@ def define_flags(values: flags.FlagValues) -> None:
     cli.define_goals_flag(values)
     cli.define_goal_timeout_flag(values, "80")
     flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+    flags.DEFINE_enum(
+        "suite",
+        None,
+        ["paper"],
+        "evaluates many policies in every world, as the paper's tables do; needs --policies, --out",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "policies",
+        None,
+        "with --suite: name=DIR,name=DIR,...; each DIR is a work directory; the paper's names are "
+        "block, locked_wrist, prism, no_sensing, no_physics, no_unmodelled, none, lstm_value and "
+        "memoryless, any other is a row of its own",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "out",
+        None,
+        "with --suite: the folder for table.md, table.json and table.png; what it holds of an "
+        "interrupted suite is not measured again",
+        flag_values=values,
+    )
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `cli.saved_config`, with long goals."""
+    """As `cli.saved_config`, with long goals; for a suite the defaults."""
+    _check_suite(values)
+    if values.suite:
+        from experiments import suite
+
+        return suite.base_config(values.seed)
     config = cli.saved_config(values)
     config.env.goal_timeout_s = 80.0
     return config
 
 
+def _check_suite(values: flags.FlagValues) -> None:
+    """Refuses flags that do not go together."""
+    if values.suite is None:
+        for name in ("policies", "out"):
+            if values[name].present:
+                raise UserError(f"--{name} goes with --suite=paper; add it or leave --{name} out")
+        return
+    for name in ("workdir", "agent", "goals", "goal_timeout_s", "json", "config"):
+        if values[name].present:
+            raise UserError(f"--{name} does not go with --suite, which decides on it; leave it out")
+    for name, example in (("policies", "block=DIR,prism=DIR"), ("out", "DIR")):
+        if not values[name].value:
+            raise UserError(f"--suite needs --{name}; add --{name}={example}")
+    if values.trials < 2:
+        raise UserError(f"--trials={values.trials}: a suite needs 2 or more for its intervals")
+
+
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Runs the trials and prints what they show."""
+    if values.suite:
+        from experiments import suite
+
+        suite.run(values, config)
+        return
     target = files.check_output("json", values.json) if values.json else None
     workdir = WorkDirectory(values.workdir)
     workdir.load_config()

@@ -1,9 +1,11 @@
 """What trials say together: goals in a row, and goals and drops per environment-minute."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import bootstrap
 
 from dactyl_jax.evaluation.trials import Trials
 
@@ -59,6 +61,23 @@ def summarize(trials: Trials, control_dt: float) -> dict[str, Any]:
         "diverged": diverged,
         "overflows": int(np.sum(trials.overflow)),
     }
+
+
+def confidence_interval(
+    values: Sequence[float], statistic: Callable[..., Any] = np.mean
+) -> tuple[float, float]:
+    """The 95% bootstrap interval of a statistic (percentiles of 9,999 resamples).
+
+    The same values give the same interval. For a paired comparison, give the differences of pairs.
+
+    Args:
+        values: one a trial, at least two.
+        statistic: takes an array and an `axis`.
+    """
+    result = bootstrap(
+        (np.asarray(values, float),), statistic, method="percentile", rng=np.random.default_rng(0)
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def histogram(goals: list[int], width: int = 40) -> list[str]:

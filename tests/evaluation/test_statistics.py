@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from dactyl_jax.evaluation import Trials, goal_distance, histogram, summarize
+from dactyl_jax.evaluation import (
+    Trials,
+    confidence_interval,
+    goal_distance,
+    histogram,
+    summarize,
+)
 
 
 def trials(goals, steps, last, dropped=(), timed_out=(), diverged=()):
@@ -65,3 +71,20 @@ def test_histogram_counts_every_trial_once():
     assert lines[-1].split()[:3] == ["50", "goals", "1"]
     assert histogram([0, 0])[0].split()[:3] == ["0", "goals", "2"]
     assert len(histogram([0, 0])) == 1
+
+
+def test_interval_of_a_mean_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(100):
+        low, high = confidence_interval(rng.normal(5.0, 2.0, 50))
+        covered += low < 5.0 < high
+        assert high - low == pytest.approx(2 * 1.96 * 2.0 / math.sqrt(50), rel=0.5)
+    assert 88 <= covered <= 99
+
+
+def test_intervals_are_repeatable_and_those_of_equal_trials_are_points():
+    values = [0, 1, 2, 3, 50]
+    assert confidence_interval(values) == confidence_interval(values)
+    assert confidence_interval(values, np.median) == (0.0, 50.0)
+    assert confidence_interval([3, 3, 3]) == (3.0, 3.0)

@@ -1,0 +1,275 @@
+"""Many policies in many worlds: differences of paired trials, a table and its figure."""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+from dactyl_jax.envs import EnvState, Outcome, Reorientation
+from dactyl_jax.evaluation.statistics import confidence_interval
+
+_COLOURS = ("#c8553d", "#1f6fb4", "#3a7d44", "#8a6bb1")  # one a time-out
+_INK, _GREY = "#333333", "#8a8a8a"
+
+
+class SoonerTimeout(Reorientation):
+    """An environment for trials whose goals time out sooner; it shares the bank of another one.
+
+    Only each environment's first episode is that of `config`: a time-out that comes sooner does not
+    start a new one.
+
+    Args:
+        env: the environment to share.
+        goal_timeout_s: simulated seconds that a goal may take, no more than in `env`.
+    """
+
+    def __init__(self, env: Reorientation, goal_timeout_s: float):
+        vars(self).update(vars(env))
+        self.config = env.config.copy_and_resolve_references()
+        self.config.env.goal_timeout_s = goal_timeout_s
+        self._limit = round(goal_timeout_s / env.control_dt)
+
+    def step(
+        self, state: EnvState, action: jax.Array, goal_distance: jax.Array
+    ) -> tuple[EnvState, Outcome]:
+        """See `Reorientation.step`."""
+        state, outcome = super().step(state, action, goal_distance)
+        late = ~outcome.done & (state.goal_steps >= self._limit)
+        return state, dataclasses.replace(
+            outcome,
+            done=outcome.done | late,
+            truncated=outcome.truncated | late,
+            timed_out=outcome.timed_out | late,
+        )
+
+
+def differences(
+    rows: Sequence[Mapping[str, Any]], *, reference: str, transfer: tuple[str, str]
+) -> list[dict[str, Any]]:
+    """Differences of mean goals between cells that played the same trials, with their intervals.
+
+    Args:
+        rows: each with `name`, `object`, and `cells` with `world`, `goal_timeout_s` and `goals`.
+        reference: the row with which all others on the same object are compared, world by world.
+        transfer: two worlds; each row's second is compared with its first.
+
+    Returns:
+        For each pair its two cells, `of` and `against`, with `row` and `world`; `goal_timeout_s`;
+        `mean` and its 95% bootstrap `interval` over trials, of the former less the latter.
+    """
+    cells = {
+        (row["name"], cell["world"], cell["goal_timeout_s"]): cell["goals"]["per_trial"]
+        for row in rows
+        for cell in row["cells"]
+    }
+    objects = {row["name"]: row["object"] for row in rows}
+    result = []
+    for (name, world, timeout), goals in cells.items():
+        pairs = [(name, transfer[0])] if world == transfer[1] else []
+        if name != reference and objects[name] == objects.get(reference):
+            pairs.append((reference, world))
+        for other in pairs:
+            if (*other, timeout) in cells:
+                gained = np.subtract(goals, cells[*other, timeout])
+                result.append(
+                    {
+                        "of": {"row": name, "world": world},
+                        "against": dict(zip(("row", "world"), other, strict=True)),
+                        "goal_timeout_s": timeout,
+                        "mean": float(gained.mean()),
+                        "interval": confidence_interval(gained),
+                    }
+                )
+    return result
+
+
+def markdown(table: Mapping[str, Any]) -> str:
+    """The table as text.
+
+    Args:
+        table: what `experiments.evaluate --suite` writes to table.json.
+    """
+    lines = [
+        "# Consecutive goals",
+        "",
+        "Mean ± standard deviation (median) of the goals reached in a row before a drop or a "
+        f"time-out, of {table['max_goals']} at most, over {table['trials']} trials of uniformly "
+        "random goals. Columns: the world, and the simulated seconds that a goal may take. "
+        "Years: simulated experience.",
+        "",
+        *_results(table),
+        "",
+        "## Intervals and pace",
+        "",
+        "Intervals are 95% bootstrap intervals over trials; minutes are simulated ones.",
+        "",
+        *_pace(table),
+        "",
+        "## Differences",
+        "",
+        "Of mean goals, trial by trial, with their 95% bootstrap intervals.",
+        "",
+        *_gains(table),
+        "",
+        f"Made on {table['date']} by `{table['command']}`: seed {table['seed']}, "
+        f"{table['trials']} trials a cell, engine {table['engine']}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _results(table: Mapping[str, Any]) -> Iterator[str]:
+    columns = [(world, limit) for world in table["worlds"] for limit in table["goal_timeouts_s"]]
+    yield from _head(
+        ["policy", "", "years", *(f"{world}, {limit:g} s" for world, limit in columns)]
+    )
+    for row in table["rows"]:
+        cells = _cells(row)
+        results = [_goals(cells[column]) if column in cells else "not run" for column in columns]
+        yield _line([f"`{row['name']}`", row["label"], _years(row["years"]), *results])
+
+
+def _pace(table: Mapping[str, Any]) -> Iterator[str]:
+    yield from _head(
+        ["policy", "world", "s a goal", "mean", "median", "goals per minute", "drops per minute"]
+    )
+    for row, cell in _all_cells(table):
+        goals = cell["goals"]
+        columns = (
+            f"`{row['name']}`",
+            cell["world"],
+            f"{cell['goal_timeout_s']:g}",
+            f"{goals['mean']:.1f} {_interval(goals['mean_interval'])}",
+            f"{goals['median']:g} {_interval(goals['median_interval'])}",
+            f"{cell['goals_per_minute']:.1f}",
+            f"{cell['drops_per_minute']:.2f}",
+        )
+        yield _line(columns)
+
+
+def _gains(table: Mapping[str, Any]) -> Iterator[str]:
+    timeouts = table["goal_timeouts_s"]
+    yield from _head(["policy", "world", "less", *(f"{timeout:g} s" for timeout in timeouts)])
+    lines: dict[tuple[str, str, str], dict[float, str]] = {}
+    for pair in table["differences"]:
+        of, against = pair["of"], pair["against"]
+        same = of["row"] == against["row"]
+        less = f"world {against['world']}" if same else f"`{against['row']}`"
+        gain = f"{pair['mean']:+z.1f} {_interval(pair['interval'], '+z')}"
+        lines.setdefault((f"`{of['row']}`", of["world"], less), {})[pair["goal_timeout_s"]] = gain
+    for names, gains in lines.items():
+        yield _line([*names, *(gains[timeout] for timeout in timeouts)])
+
+
+def draw_comparison(table: Mapping[str, Any], path: Path) -> None:
+    """Writes a PNG, atomically: a panel a world, a line a policy, a dot with its interval a cell.
+
+    Args:
+        table: what `experiments.evaluate --suite` writes to table.json.
+        path: of the picture.
+    """
+    rows, worlds, timeouts = table["rows"], table["worlds"], table["goal_timeouts_s"]
+    figure = Figure(figsize=(3 + 2.7 * len(worlds), 1.6 + 0.42 * len(rows)), dpi=150)
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(1, len(worlds), sharex=True, sharey=True, squeeze=False)[0]
+    offsets = np.linspace(-0.15, 0.15, len(timeouts)) if len(timeouts) > 1 else [0.0]
+    for panel, world in zip(panels, worlds, strict=True):
+        panel.set_title(f"world: {world}", fontsize=10)
+        for y, row in enumerate(rows):
+            if y % 2:
+                panel.axhspan(y - 0.5, y + 0.5, color="black", alpha=0.035, linewidth=0)
+            cells = _cells(row)
+            for timeout, offset, colour in zip(timeouts, offsets, _COLOURS, strict=False):
+                if (world, timeout) in cells:
+                    goals = cells[world, timeout]["goals"]
+                    low, high = goals["mean_interval"]
+                    panel.plot([low, high], [y + offset] * 2, color=colour, linewidth=1.6)
+                    panel.plot(goals["mean"], y + offset, "o", color=colour, markersize=5)
+                    panel.plot(goals["median"], y + offset, "|", color=colour, markersize=9)
+            if not cells:
+                panel.annotate(
+                    "not run",
+                    (0.5, y),
+                    xycoords=("axes fraction", "data"),
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color=_GREY,
+                )
+    _finish(figure, panels, table)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    figure.savefig(temporary, format="png")
+    temporary.replace(path)
+
+
+def _finish(figure: Figure, panels: Sequence[Any], table: Mapping[str, Any]) -> None:
+    """Axes, names of the rows and the legend."""
+    rows = table["rows"]
+    for panel in panels:
+        panel.set_xlabel("goals in a row")
+        panel.grid(axis="x", alpha=0.25)
+        panel.spines[["top", "right", "left"]].set_visible(False)
+        panel.tick_params(axis="y", length=0)
+    names = [
+        row["label"] + (f"\n{_years(row['years'])} years" if row["years"] is not None else "")
+        for row in rows
+    ]
+    panels[0].set_yticks(range(len(rows)), names, fontsize=8)
+    for label, row in zip(panels[0].get_yticklabels(), rows, strict=True):
+        label.set_color(_INK if row["cells"] else _GREY)
+    panels[0].set_ylim(len(rows) - 0.5, -0.5)
+    goals = [cell["goals"] for _, cell in _all_cells(table)]
+    farthest = max([1, *(max(g["mean_interval"][1], g["median"]) for g in goals)])
+    panels[0].set_xlim(-0.04 * farthest, 1.04 * farthest)  # room for dots at both ends
+    handles = [
+        panels[0].plot([], [], "o-", color=colour, markersize=5, label=f"{timeout:g} s a goal")[0]
+        for timeout, colour in zip(table["goal_timeouts_s"], _COLOURS, strict=False)
+    ]
+    handles += panels[0].plot([], [], "|", color=_GREY, markersize=9, label="median")
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9,
+        title=f"Dots: means of {table['trials']} trials, with 95% intervals",
+        title_fontsize=9,
+    )
+
+
+def _cells(row: Mapping[str, Any]) -> dict[tuple[str, float], Mapping[str, Any]]:
+    return {(cell["world"], cell["goal_timeout_s"]): cell for cell in row["cells"]}
+
+
+def _all_cells(table: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for row in table["rows"]:
+        for cell in row["cells"]:
+            yield row, cell
+
+
+def _goals(cell: Mapping[str, Any]) -> str:
+    goals = cell["goals"]
+    return f"{goals['mean']:.1f} ± {goals['std']:.1f} ({goals['median']:g})"
+
+
+def _years(years: float | None) -> str:
+    return "" if years is None else f"{years:.2g}"
+
+
+def _interval(interval: Sequence[float], sign: str = "") -> str:
+    low, high = interval
+    return f"[{low:{sign}.1f}, {high:{sign}.1f}]"
+
+
+def _head(names: Sequence[str]) -> list[str]:
+    return [_line(names), _line(["---"] * len(names))]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,244 @@
+"""The paper's evaluation: every policy in every world, and one table of them all.
+
+Rows are those of OpenAI (2018), "Learning Dexterous In-Hand Manipulation", Tables 3 to 5. Each
+policy keeps the object, the hand, the actions and the observations that it was trained with; all
+else is the same for all, trials included, so that results can be compared trial by trial.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+from ml_collections import ConfigDict
+
+import dactyl_jax.config
+from dactyl_jax import evaluation
+from dactyl_jax.envs import Reorientation, make_environment
+from dactyl_jax.learning import PolicyCheckpoint
+from experiments import cli, files, preparation, report
+from experiments.cli import UserError
+from experiments.workdir import WorkDirectory
+
+ROWS = {
+    "block": "block",
+    "locked_wrist": "block, locked wrist",
+    "prism": "octagonal prism",
+    "no_sensing": "trained without observation noise",
+    "no_physics": "trained without physics randomisation",
+    "no_unmodelled": "trained without unmodelled effects",
+    "none": "trained without any randomisation",
+    "lstm_value": "memoryless policy, recurrent value",
+    "memoryless": "memoryless policy and value",
+}
+AGENTS = {"zero": "holds still", "random": "acts at random"}
+# What a world sets. The surrogate lies outside all training ranges: it stands in for a robot.
+WORLDS: dict[str, dict[str, Any]] = {
+    "none": {"randomization": "none"},
+    "all": {"randomization": "all"},
+    "surrogate": {"randomization": "none", "env.world": "surrogate"},
+}
+GOAL_TIMEOUTS_S = (8.0, 80.0)
+_TRANSFER = ("none", "surrogate")  # the pair of worlds whose difference is reported
+_OWN = (
+    *("env.object", "env.locked_wrist", "env.action", "env.policy_observation"),
+    *("env.smoothing", "env.control_dt"),
+)
+_SET = (*_OWN, "seed", "randomization", "env.world", "env.goal_timeout_s")
+_TASK = ("seed", "engine", "randomization", "terms", "env")  # what trials depend on
+_YEAR = 365.25 * 24 * 3600  # s
+
+
+def base_config(seed: int) -> ConfigDict:
+    """What all trials of a suite share: the defaults, with the seed of trials of `seed`."""
+    config = dactyl_jax.config.default()
+    config.seed = cli.trial_seed(seed)
+    config.env.goal_timeout_s = max(GOAL_TIMEOUTS_S)
+    return config
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """Who is measured: a trained policy, or the agent of the row's name."""
+
+    name: str
+    label: str
+    config: ConfigDict | None = None  # its own; None where there is nobody to measure
+    workdir: str | None = None
+    checkpoint: PolicyCheckpoint | None = None
+
+    @property
+    def identity(self) -> str:
+        """Changes with the policy's parameters."""
+        if self.checkpoint is None:
+            return self.name
+        leaves, structure = jax.tree.flatten(self.checkpoint.agent)
+        digest = hashlib.sha256(str(structure).encode())
+        for leaf in leaves:
+            digest.update(np.asarray(leaf).tobytes())
+        return digest.hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Its entry in table.json, without its cells."""
+        policy = self.checkpoint
+        experience = policy.steps * self.config.env.control_dt if policy and self.config else None
+        return {
+            "name": self.name,
+            "label": self.label,
+            "object": self.config.env.object if self.config else None,
+            "workdir": self.workdir,
+            "checkpoint_step": policy.steps if policy else None,
+            "years": None if experience is None else experience / _YEAR,
+        }
+
+
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
+    """Measures what the cells in `--out` do not hold yet, and writes the table.
+
+    Raises:
+        UserError: before the first trial, for anything that is wrong with the command.
+    """
+    out = files.check_output("out", str(Path(values.out) / "table.md")).parent
+    base = dict(cli.leaves(base_config(values.seed)))
+    changed = {field: x for field, x in cli.leaves(config) if x != base[field]}
+    for field in _SET:
+        if field in changed:
+            raise UserError(f"--config.{field}: the suite decides on it; leave it out")
+    rows = _rows(values.policies, config)
+    config.engine = preparation.engine_name(config)
+    for row in rows:
+        for world in WORLDS if row.config else ():
+            dactyl_jax.config.validate(_task(config, row, world))
+
+    cells: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
+    for name, cell in _measure(rows, config, values.trials, values.seed, out / "cells"):
+        cells[name].append(cell)
+    entries = [row.describe() | {"cells": cells[row.name]} for row in rows]
+    command = ["python", "-m", "experiments.evaluate", f"--suite={values.suite}"]
+    command += [f"--{name}={values[name].value}" for name in ("policies", "out", "trials", "seed")]
+    command += [f"--config.{field}={x}" for field, x in changed.items()]
+    table = {
+        "suite": values.suite,
+        "command": shlex.join(command),
+        "date": datetime.now(UTC).date().isoformat(),
+        "engine": config.engine,
+        "seed": values.seed,
+        "trials": values.trials,
+        "max_goals": config.env.max_goals,
+        "worlds": list(WORLDS),
+        "goal_timeouts_s": list(GOAL_TIMEOUTS_S),
+        "rows": entries,
+        "differences": evaluation.differences(entries, reference="block", transfer=_TRANSFER),
+    }
+    files.write_json(out / "table.json", table)
+    files.write_text(out / "table.md", evaluation.markdown(table))
+    evaluation.draw_comparison(table, out / "table.png")
+    print(f"Table: {out / 'table.md'}, figure: {out / 'table.png'}", flush=True)
+
+
+def _rows(policies: str, config: ConfigDict) -> list[_Row]:
+    """The paper's rows, those beyond them, and the agents, each with what it takes to run it."""
+    folders: dict[str, str] = {}
+    for item in policies.split(","):
+        name, equals, folder = item.partition("=")
+        if not (equals and folder and re.fullmatch(r"[\w.-]+", name)):
+            raise UserError(
+                f"--policies: {item!r} is not name=DIR; write --policies=block=DIR,prism=DIR"
+            )
+        if name in AGENTS:
+            raise UserError(f"--policies: the row {name!r} is the agent's; choose another name")
+        if name in folders:
+            raise UserError(f"--policies: {name!r} is named twice; give each policy its own name")
+        folders[name] = folder
+    rows = []
+    for name in [*ROWS, *(name for name in folders if name not in ROWS)]:
+        row = _Row(name, ROWS.get(name, name))
+        rows.append(_load(row, folders[name]) if name in folders else row)
+    block = rows[0].config or config
+    return rows + [_Row(name, label, block) for name, label in AGENTS.items()]
+
+
+def _load(row: _Row, folder: str) -> _Row:
+    try:
+        config = WorkDirectory(folder).load_config()
+        checkpoint = preparation.load_policy(folder)
+    except ValueError as error:
+        message = str(error).removeprefix("--workdir: ")
+        raise UserError(f"--policies: {row.name}: {message}") from None
+    return dataclasses.replace(row, config=config, workdir=folder, checkpoint=checkpoint)
+
+
+def _task(config: ConfigDict, row: _Row, world: str) -> ConfigDict:
+    """The configuration of a row's trials in a world."""
+    own = dict(cli.leaves(row.config))
+    config = config.copy_and_resolve_references()
+    config.update_from_flattened_dict({field: own[field] for field in _OWN} | WORLDS[world])
+    return config
+
+
+def _measure(
+    rows: list[_Row], config: ConfigDict, trials: int, seed: int, folder: Path
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields each row's name and cell; rows on the same task share its environment."""
+    tasks: dict[str, tuple[str, ConfigDict, list[_Row]]] = {}
+    for world in WORLDS:
+        for row in rows:
+            if row.config:
+                task = _task(config, row, world)
+                key = json.dumps({k: v for k, v in cli.leaves(task) if k.split(".")[0] in _TASK})
+                tasks.setdefault(key, (world, task, []))[2].append(row)
+    total = sum(len(sharing) for _, _, sharing in tasks.values()) * len(GOAL_TIMEOUTS_S)
+    done = 0
+    for key, (world, task, sharing) in tasks.items():
+        envs: dict[float, evaluation.SoonerTimeout] = {}
+        for row, timeout in itertools.product(sharing, GOAL_TIMEOUTS_S):
+            measured_on = {
+                "agent": row.identity,
+                "task": json.loads(key) | {"env.goal_timeout_s": timeout},
+                "trials": trials,
+                "seed": seed,
+            }
+            digest = hashlib.sha256(json.dumps(measured_on).encode()).hexdigest()[:16]
+            file = folder / f"{row.name}-{world}-{timeout:g}s-{digest}.json"
+            kept = file.is_file()
+            if kept:
+                result = json.loads(file.read_text(encoding="utf-8"))["result"]
+            else:
+                if not envs:
+                    env = make_environment(task)
+                    envs = {t: evaluation.SoonerTimeout(env, t) for t in GOAL_TIMEOUTS_S}
+                result = _evaluate(row, envs[timeout], trials, seed)
+                files.write_json(file, {"measured_on": measured_on, "result": result})
+            done += 1
+            took = "kept" if kept else f"{result['wall_s']:.0f} s"
+            cell = f"{row.name}, world {world}, {timeout:g} s a goal"
+            print(f"[{done}/{total}] {cell} ({took}): {report.sentence(result)}", flush=True)
+            yield row.name, {"world": world, "goal_timeout_s": timeout} | result
+
+
+def _evaluate(row: _Row, env: Reorientation, trials: int, seed: int) -> dict[str, Any]:
+    """As `report.evaluate`, with intervals of the goals' mean and median."""
+    if row.checkpoint:
+        preparation.check_policy(row.checkpoint, env)
+    result = report.evaluate(
+        env,
+        preparation.make_agent("policy" if row.checkpoint else row.name, row.checkpoint, env),
+        trials=trials,
+        seed=seed,
+        distribution="uniform",
+        final_distance=0.0,
+        checkpoint_step=row.checkpoint.steps if row.checkpoint else None,
+    )
+    goals = result["goals"]
+    for name, statistic in (("mean", np.mean), ("median", np.median)):
+        goals[f"{name}_interval"] = evaluation.confidence_interval(goals["per_trial"], statistic)
+    return result
