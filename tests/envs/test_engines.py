@@ -1,4 +1,4 @@
-"""The engines play the same task: the same open-loop episodes end alike on all of them."""
+"""The engines play the same task, every term on: the same open-loop episodes end alike on all."""
 
 import dataclasses
 import functools
@@ -20,6 +20,7 @@ def _play(engine: str) -> dict[str, np.ndarray]:
     """Goals, drops and mean contact force (N) of each of 200 open-loop episodes of 3.2 s."""
     config = config_lib.default()
     config.engine = engine
+    config.randomization = "all"
     config.env.bank_size = EPISODES
     config.env.action = "absolute"
     env = envs.make_environment(config)
@@ -60,6 +61,7 @@ def _one_step_in_free_fall(engine: str) -> tuple[envs.EnvState, envs.Outcome]:
     """A control step without contact of the object, which starts 10 cm above its rest."""
     config = config_lib.default()
     config.engine = engine
+    config.randomization = "all"
     config.env.bank_size = 8
     config.env.action = "absolute"
     env = envs.make_environment(config)

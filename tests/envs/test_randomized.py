@@ -1,0 +1,317 @@
+"""What randomisation does to the task: clean starts, terms at work in it, nothing leaked, and with
+none of it the same bits."""
+
+import copy
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+import pytest
+
+from dactyl_jax import config as config_lib
+from dactyl_jax import envs, hand
+from dactyl_jax.envs.observation import policy_observation
+
+NUM = 64
+FAR = jnp.float32(jnp.pi)
+MIDDLE = jnp.full((NUM, 20), 5, jnp.int32)
+DT = 0.08
+
+
+@functools.cache
+def _env(preset="none", bank_size=64, **fields):
+    config = config_lib.default()
+    config.engine = "native"
+    config.randomization = preset
+    config.env.bank_size = bank_size
+    config.update_from_flattened_dict({key.replace("__", "."): v for key, v in fields.items()})
+    return envs.make_environment(config)
+
+
+def _term(name, **law):
+    """An environment with one term alone."""
+    fields = {f"terms__{name}__{field}": value for field, value in law.items()}
+    return _env(**{f"terms__{name}__enabled": True}, **fields)
+
+
+def _start(env, lift=0.0):
+    """Environments at their start, the object `lift` m higher and at rest."""
+    state = env.reset(jax.random.key(0), NUM, FAR)
+    height = hand.layout(env.engine.model).object_qpos[2]
+    moved = dataclasses.replace(state.physics, qpos=state.physics.qpos.at[:, height].add(lift))
+    if lift:
+        moved = dataclasses.replace(moved, qvel=jnp.zeros_like(moved.qvel))
+    return dataclasses.replace(state, physics=moved)
+
+
+def _object_speed(env, state):
+    return np.asarray(state.physics.qvel)[:, hand.layout(env.engine.model).object_qvel]
+
+
+def test_starts_of_drawn_models_do_not_penetrate():
+    env = _env("no_unmodelled", bank_size=256)
+    states, draws = jax.tree.map(np.asarray, (env.bank.states, env.bank.draws))
+    assert {"geom_size", "jnt_range", "gravity", "body_mass"} <= set(draws.parameters)
+    deepest = 0.0
+    for pair in range(env.bank.size):
+        model = copy.copy(env.engine.model)
+        for name, values in draws.parameters.items():
+            if name == "gravity":
+                model.opt.gravity = values[pair]
+            else:
+                getattr(model, name)[...] = values[pair]
+        data = mujoco.MjData(model)
+        data.qpos[:] = states.qpos[pair]
+        mujoco.mj_forward(model, data)
+        assert data.ncon > 0
+        deepest = max(deepest, -data.contact.dist.min())
+    assert deepest < 0.001  # m
+
+
+def test_starts_of_drawn_models_do_not_kick():
+    """Object speeds after one control step of the middle action are those of the plain model."""
+    speeds = []
+    for preset in ("none", "no_unmodelled"):
+        env = _env(preset, bank_size=256)
+        start = _start(env)
+        state, _ = env.step(start, MIDDLE, FAR)
+        speed = _object_speed(env, state)
+        speeds.append([np.linalg.norm(part, axis=1) for part in (speed[:, :3], speed[:, 3:])])
+    for plain, drawn, at_rest in zip(*speeds, (0.05, 1.0), strict=True):  # m/s, rad/s
+        assert np.median(drawn) < 1.2 * np.median(plain)
+        assert np.quantile(drawn, 0.95) < 1.3 * np.quantile(plain, 0.95)
+        assert drawn.max() < at_rest
+
+
+def test_none_is_the_same_bits_twice():
+    def run():
+        config = config_lib.default()
+        config.engine = "native"
+        config.randomization = "none"
+        config.env.bank_size = 32
+        env = envs.make_environment(config)
+        state = env.reset(jax.random.key(1), NUM, FAR)
+        step = jax.jit(env.step)
+        for key in jax.random.split(jax.random.key(2), 30):
+            state, outcome = step(state, jax.random.randint(key, (NUM, 20), 0, 11), FAR)
+        return state, outcome
+
+    first, second = run(), run()
+    for one, other in zip(*map(jax.tree.leaves, (first, second)), strict=True):
+        if jnp.issubdtype(one.dtype, jax.dtypes.prng_key):
+            one, other = map(jax.random.key_data, (one, other))
+        np.testing.assert_array_equal(one, other)
+
+
+class Spy:
+    """An engine that keeps what it was last asked for."""
+
+    def __init__(self, engine):
+        self.engine, self.name, self.model = engine, engine.name, engine.model
+
+    def step(self, parameters, state, num_steps):
+        self.parameters, self.state = jax.tree.map(np.asarray, (parameters, state))
+        return self.engine.step(parameters, state, num_steps)
+
+
+def _spied(name, **law):
+    """An environment with one term alone, to be stepped without jit, and its spy."""
+    env = _term(name, **law)
+    spy = Spy(env.engine)
+    return envs.Reorientation(env.config, spy), spy
+
+
+def test_delayed_motors_get_the_targets_of_the_step_before():
+    env, spy = _spied("action_delay", probability=1.0)
+    state = _start(env, lift=0.1)
+    for key in jax.random.split(jax.random.key(3), 2):
+        before = np.asarray(state.physics.ctrl)  # what the controller asked for a step ago
+        state, _ = env.step(state, jax.random.randint(key, (NUM, 20), 0, 11), FAR)
+        np.testing.assert_array_equal(spy.state.ctrl, before)
+        assert not np.allclose(state.physics.ctrl, before)
+
+
+def test_half_of_the_motors_are_delayed_for_the_whole_episode():
+    env, spy = _spied("action_delay")
+    state = _start(env, lift=0.1)
+    delayed, changed = [], []
+    for key in jax.random.split(jax.random.key(3), 2):
+        before = np.asarray(state.physics.ctrl)
+        state, outcome = env.step(state, jax.random.randint(key, (NUM, 20), 0, 11), FAR)
+        assert not np.any(outcome.done)
+        delayed.append(spy.state.ctrl == before)
+        changed.append(np.asarray(state.physics.ctrl) != before)
+    both = changed[0] & changed[1]
+    np.testing.assert_array_equal(delayed[0][both], delayed[1][both])
+    assert 0.45 < delayed[0][both].mean() < 0.55
+
+
+def test_backlash_moves_no_joint_until_the_play_is_taken_up():
+    env, spy = _spied("backlash", spread=0.0)
+    actuator, joint = hand.ACTUATORS.index("rh_A_THJ4"), hand.JOINTS.index("rh_THJ4")
+    joint = hand.layout(env.engine.model).joint_qpos[joint]
+    state = _start(env, lift=0.1)
+    play = state.actuation["backlash"]
+    # The play stands at its lower end: all of it lies before a motion upwards.
+    play = play._replace(position=play.position.at[:, actuator].set(-1.0))
+    state = dataclasses.replace(state, actuation={"backlash": play})
+    rate = float(play.up[0, actuator])
+    start = at = np.asarray(state.physics.qpos)[:, joint]
+    position, moved = np.full(NUM, -1.0), np.zeros(NUM, bool)
+    for _ in range(8):
+        state, outcome = env.step(state, MIDDLE.at[:, actuator].set(10), FAR)
+        assert not np.any(outcome.done)
+        way = np.asarray(state.physics.ctrl)[:, actuator] - at
+        assert np.all(way > 0.005)
+        position = position + way * rate * DT
+        held = ~moved & (position < 1)  # the play is not taken up in this step
+        np.testing.assert_allclose(spy.state.ctrl[held, actuator], at[held], atol=1e-6)
+        at = np.asarray(state.physics.qpos)[:, joint]
+        moved |= position >= 1
+        assert np.all(np.abs(at - start)[held] < 0.4 * way[held])  # it sags by its weight alone
+        assert np.all(spy.state.ctrl[moved, actuator] > start[moved])
+        if moved.all():
+            break
+    assert moved.all() and held.sum() == 0
+
+
+def test_random_forces_accelerate_the_object_by_one_metre_per_second_squared():
+    env = _term("object_force", probability_low=1.0, probability_high=1.0)
+    state, _ = env.step(_start(env, lift=0.1), MIDDLE, FAR)
+    sideways = _object_speed(env, state)[:, :2] / DT
+    assert 0.8 < sideways.std() < 1.2
+    assert np.abs(sideways.mean()) < 0.35
+
+
+def test_random_forces_act_alike_on_heavy_and_light_objects():
+    env = _env(
+        terms__object_force__enabled=True,
+        terms__object_force__probability_low=1.0,
+        terms__object_force__probability_high=1.0,
+        terms__mass__enabled=True,
+    )
+    start = _start(env, lift=0.1)
+    state, _ = env.step(start, MIDDLE, FAR)
+    body = env.engine.model.body("object").id
+    mass = np.asarray(start.draw.parameters["body_mass"])[:, body]
+    force = np.asarray(state.actuation["object_force"].force)
+    speed = _object_speed(env, state)[:, :2]
+    np.testing.assert_allclose(speed, force[:, :2] / mass[:, None] * DT, atol=2e-3)
+
+
+def test_control_steps_last_longer_by_the_drawn_excess():
+    env = _term("time_step", rate_low=1250.0, rate_high=1250.0)
+    state = _start(env)
+    step = jax.jit(env.step)
+    times = [np.zeros(NUM)]
+    for _ in range(20):
+        state, _ = step(state, MIDDLE, FAR)
+        times.append(np.asarray(state.physics.time))
+    lasted = np.diff(times, axis=0)
+    lasted = lasted[lasted > 0]  # without those that started anew
+    assert np.all(lasted > DT)
+    # Ten physics steps, each longer by 1 / 1250 s in the mean.
+    assert lasted.mean() == pytest.approx(DT + 10 / 1250, abs=3e-4)
+    assert lasted.std() == pytest.approx(np.sqrt(10) / 1250, rel=0.15)
+
+
+def _tips(state):
+    return np.asarray(state.observation.policy)[:, :15].reshape(NUM, 5, 3)
+
+
+def test_lost_fingertips_freeze_and_the_object_is_still_seen():
+    env = _term("marker_dropout", fingertip_rate=1e9, object_rate=0.0, mean_s=1e9)
+    state, _ = env.step(_start(env, lift=0.1), MIDDLE, FAR)
+    frozen, seen = _tips(state), np.asarray(state.observation.policy)[:, 15:]
+    for _ in range(3):
+        state, outcome = env.step(state, jnp.full((NUM, 20), 10), FAR)
+    same = ~np.asarray(outcome.done)
+    np.testing.assert_array_equal(_tips(state)[same], frozen[same])
+    assert np.all(np.any(np.asarray(state.observation.policy)[:, 15:] != seen, axis=1))
+    value = np.asarray(state.observation.value)[:, :15].reshape(NUM, 5, 3)
+    assert np.abs(value - _tips(state)).max() > 0.01  # the value function sees them move
+
+
+def test_late_readings_are_those_of_the_step_before():
+    late, prompt = _term("observation_delay", probability=1.0), _env()
+    states = [_start(env, lift=0.1) for env in (late, prompt)]
+    for key in jax.random.split(jax.random.key(5), 3):
+        action = jax.random.randint(key, (NUM, 20), 0, 11)
+        before = np.asarray(states[1].observation.policy)[:, :18]
+        states = [env.step(s, action, FAR) for env, s in zip((late, prompt), states, strict=True)]
+        states, outcomes = zip(*states, strict=True)
+        same = ~np.asarray(outcomes[0].done)
+        np.testing.assert_array_equal(
+            np.asarray(states[0].observation.policy)[same, :18], before[same]
+        )
+
+
+def test_a_resized_object_occludes_by_its_own_size():
+    env = _env(terms__marker_occlusion__enabled=True, terms__object_size__enabled=True)
+    state = _start(env)
+    factor = np.asarray(state.draw.numbers)[:, 0]
+    _, scene = env._sensors(state.draw, env._read(state.physics))
+    nominal = dataclasses.replace(
+        state.draw,
+        parameters={k: v for k, v in state.draw.parameters.items() if k != "geom_size"},
+    )
+    _, plain = env._sensors(nominal, env._read(state.physics))
+    grown = np.asarray(plain.clearance - scene.clearance).mean(axis=1)
+    # A face lies 25 mm from the centre, an edge and a corner further.
+    assert np.corrcoef(grown, factor)[0, 1] > 0.95
+    assert np.all(np.sign(grown) == np.sign(factor - 1))
+
+
+def test_no_privileged_value_reaches_the_policys_input():
+    """Whatever the policy may not know is NaN; its observation must stay finite."""
+    env = _env("all", env__value_observation="privileged", env__policy_observation="proprioceptive")
+    state = env.reset(jax.random.key(0), NUM, FAR)
+    numbers = state.draw.numbers
+    assert numbers.shape[1] == 122 and env.value_size == 104 + 122
+    np.testing.assert_array_equal(state.observation.value[:, 104:], numbers)
+
+    hidden = dataclasses.replace(
+        state, draw=dataclasses.replace(state.draw, numbers=jnp.full_like(numbers, jnp.nan))
+    )
+    after, outcome = env.step(hidden, MIDDLE, FAR)
+    going_on = ~np.asarray(outcome.done)
+    assert going_on.any()
+    assert np.all(np.isfinite(after.observation.policy))
+    assert np.all(np.isnan(np.asarray(after.observation.value)[going_on, 104:]))
+    assert np.all(np.isnan(np.asarray(outcome.terminal_value_observation)[:, 104:]))
+
+    # Nor do true readings: of them the two observations take sensed ones, or the hand's own.
+    true = env._read(state.physics)
+    own = ("joint_angles", "joint_velocities", "targets")
+    blind = {
+        field.name: jnp.full_like(getattr(true, field.name), jnp.nan)
+        for field in dataclasses.fields(true)
+    }
+    sensed = (jnp.zeros((NUM, 5, 3)), jnp.zeros((NUM, 3)), state.goal)
+    for kind, known in (("paper", ()), ("proprioceptive", own)):
+        readings = type(true)(**blind | {name: getattr(true, name) for name in known})
+        seen = policy_observation(kind, *sensed, state.goal, readings)
+        assert np.all(np.isfinite(seen))
+
+
+def test_the_paper_value_observation_holds_no_draws():
+    assert _env("all").value_size == 104
+
+
+@pytest.mark.parametrize(
+    ("name", "locked_wrist"),
+    [("block", False), ("block", True), ("prism", False), ("sphere", True)],
+)
+def test_all_terms_on_every_object(name, locked_wrist):
+    env = _env("all", bank_size=16, env__object=name, env__locked_wrist=locked_wrist)
+    state = env.reset(jax.random.key(0), NUM, FAR)
+    for key in jax.random.split(jax.random.key(1), 5):
+        state, outcome = env.step(state, jax.random.randint(key, (NUM, 20), 0, 11), FAR)
+        assert not np.any(outcome.diverged)
+        assert np.all(np.isfinite(state.observation.policy))
+    wrist = hand.layout(env.engine.model).joint_qpos[:2]
+    moved = np.abs(np.asarray(state.physics.qpos)[:, wrist]).max()
+    assert moved < 1e-3 if locked_wrist else moved > 0.01
