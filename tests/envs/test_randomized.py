@@ -151,31 +151,29 @@ def test_half_of_the_motors_are_delayed_for_the_whole_episode():
 
 def test_backlash_moves_no_joint_until_the_play_is_taken_up():
     env, spy = _spied("backlash", spread=0.0)
-    actuator, joint = hand.ACTUATORS.index("rh_A_THJ4"), hand.JOINTS.index("rh_THJ4")
+    actuator, joint = hand.ACTUATORS.index("rh_A_THJ1"), hand.JOINTS.index("rh_THJ1")
     joint = hand.layout(env.engine.model).joint_qpos[joint]
     state = _start(env, lift=0.1)
     play = state.actuation["backlash"]
     # The play stands at its lower end: all of it lies before a motion upwards.
     play = play._replace(position=play.position.at[:, actuator].set(-1.0))
     state = dataclasses.replace(state, actuation={"backlash": play})
-    rate = float(play.up[0, actuator])
     start = at = np.asarray(state.physics.qpos)[:, joint]
-    position, moved = np.full(NUM, -1.0), np.zeros(NUM, bool)
-    for _ in range(8):
+    position, steps, playing = np.full(NUM, -1.0), np.zeros(NUM, int), np.ones(NUM, bool)
+    for _ in range(10):
         state, outcome = env.step(state, MIDDLE.at[:, actuator].set(10), FAR)
-        assert not np.any(outcome.done)
         way = np.asarray(state.physics.ctrl)[:, actuator] - at
-        assert np.all(way > 0.005)
-        position = position + way * rate * DT
-        held = ~moved & (position < 1)  # the play is not taken up in this step
+        position += way * np.asarray(play.up)[:, actuator] * DT
+        held = playing & (position < 1) & ~np.asarray(outcome.done)
+        # The motor holds the angle that it has; the joint only gives way to weights.
         np.testing.assert_allclose(spy.state.ctrl[held, actuator], at[held], atol=1e-6)
         at = np.asarray(state.physics.qpos)[:, joint]
-        moved |= position >= 1
-        assert np.all(np.abs(at - start)[held] < 0.4 * way[held])  # it sags by its weight alone
-        assert np.all(spy.state.ctrl[moved, actuator] > start[moved])
-        if moved.all():
-            break
-    assert moved.all() and held.sum() == 0
+        assert np.all(np.abs(at - start)[held] < 0.1)
+        taken_up = playing & (position >= 1) & ~np.asarray(outcome.done)
+        assert np.all(spy.state.ctrl[taken_up, actuator] > start[taken_up])
+        steps += held
+        playing = held
+    assert 4 <= np.median(steps) <= 7 and not playing.any()
 
 
 def test_random_forces_accelerate_the_object_by_one_metre_per_second_squared():
