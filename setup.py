@@ -23,6 +23,7 @@ training_stack = [
     "orbax-checkpoint>=0.11.20",
     "pillow>=10.1",
     "rich>=13",
+    "scipy>=1.11",
     "tensorboardX>=2.6.2",
 ]
 robot_host = ["numpy", "onnxruntime"]

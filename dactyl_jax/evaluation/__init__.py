@@ -2,6 +2,7 @@
 
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
+from dactyl_jax.evaluation.limits_plot import draw_limits
 from dactyl_jax.evaluation.recording import Recording, record, write_recording
 from dactyl_jax.evaluation.statistics import (
     confidence_interval,
@@ -19,6 +20,7 @@ __all__ = [
     "differences",
     "draw_comparison",
     "draw_learning_curve",
+    "draw_limits",
     "goal_distance",
     "histogram",
     "markdown",
