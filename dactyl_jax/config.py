@@ -78,8 +78,8 @@ def default() -> ConfigDict:
                 # Goals per environment-minute from which on the goals move further away.
                 "goals_per_minute": 8.0,
             },
-            # Automatic domain randomisation (OpenAI 2019, "Solving Rubik's Cube with a Robot Hand"):
-            # the enabled terms act at strengths from 0 to limits of their own, which move.
+            # Automatic domain randomisation (OpenAI 2019, "Solving Rubik's Cube with a Robot
+            # Hand"): the enabled terms act at strengths from 0 to limits of their own.
             "adr": {
                 "enabled": False,
                 # Limits at the start, how far they move at a time, and how far at most; 1 is the

@@ -10,10 +10,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 FAMILIES = ("physics", "sensing", "unmodelled")
-BASIC = frozenset(
-    ("friction", "mass", "damping", "gain")
-    + ("fingertip_noise", "position_noise", "orientation_noise")
-)
+BASIC = {
+    *("friction", "mass", "damping", "gain"),
+    *("fingertip_noise", "position_noise", "orientation_noise"),
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -82,7 +82,7 @@ FIELDS = {
 
 @pytest.mark.parametrize("term", FIELDS)
 def test_a_term_touches_its_fields_and_at_strength_zero_none(model, term):
-    fields, numbers = _draw(model, 3, term)
+    fields, _ = _draw(model, 3, term)
     assert set(fields) == FIELDS[term]
     assert set(FIELDS) == {row.name for row in physics.TERMS}
     weak, _ = _draw(model, 3, term, strength=0.0)

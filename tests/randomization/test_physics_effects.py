@@ -41,7 +41,7 @@ def _state(model, layout, *, height=0.5, targets=None):
     """The hand at rest in its reference pose and the block `height` m above the palm."""
     state = physics.initial_state(model, NUM)
     qpos = state.qpos.at[:, layout.object_qpos[:3]].set(
-        jnp.asarray(layout.palm_position + [0, 0, height], jnp.float32)
+        jnp.asarray(layout.palm_position + np.array([0, 0, height]), jnp.float32)
     )
     ctrl = state.ctrl if targets is None else jnp.tile(jnp.asarray(targets, jnp.float32), (NUM, 1))
     return dataclasses.replace(state, qpos=qpos, ctrl=ctrl)
