@@ -1,7 +1,7 @@
 """The task: turn the object in the palm to the orientation asked for, again and again."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from dactyl_jax.envs.reward import reward
 from dactyl_jax.hand import kinematics, rotations, surface
 from dactyl_jax.randomization import actuation, sensing
 
+_BLOCKS = 16  # in which environments start anew, see `_restart`
 _MAX_SPEED = 1e3  # m/s and rad/s: beyond this a simulation has diverged
 
 
@@ -89,11 +90,7 @@ class _Keys(NamedTuple):
     actuation: jax.Array
     goal: jax.Array
     sensing: jax.Array
-    pair: jax.Array
-    start_goal: jax.Array
-    start_actuation: jax.Array
-    start_sensing: jax.Array
-    first_sensing: jax.Array
+    start: jax.Array
 
 
 class Reorientation:
@@ -137,7 +134,7 @@ class Reorientation:
             goal_distance: largest angle of a new goal, `[]` rad; from pi on goals are uniform.
         """
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(num_envs))
-        return self._start(self.bank, _split(keys), jnp.float32(goal_distance))
+        return self._start(self.bank, keys, jnp.float32(goal_distance))
 
     def redraw(
         self, state: EnvState, generation: int, limits: np.ndarray | None = None
@@ -163,7 +160,7 @@ class Reorientation:
             goal_distance: largest angle of a new goal, `[]` rad; from pi on goals are uniform.
         """
         config, draw = self.config.env, state.draw
-        keys = _split(state.key)
+        keys = _Keys(*_split(state.key, len(_Keys._fields)))
         before = self._read(state.physics)
         targets = actions.targets(
             self._layout,
@@ -228,34 +225,57 @@ class Reorientation:
             sensing=sensing_memory,
             observation=seen,
         )
-        anew = self._start(state.bank, keys, goal_distance)
-        return _replace(going_on, done, anew), outcome
+        return self._restart(going_on, done, keys.start, goal_distance), outcome
 
     def goal_in_world(self, state: EnvState) -> jax.Array:
         """The goals' orientations in the world frame, `[E, 4]`, to draw them."""
         return rotations.multiply(jnp.asarray(self._layout.forearm_quaternion), state.goal)
 
-    def _start(self, bank: Bank, keys: _Keys, goal_distance: jax.Array) -> EnvState:
-        pair = jax.vmap(lambda key: jax.random.randint(key, (), 0, bank.size))(keys.pair)
+    def _restart(
+        self, state: EnvState, done: jax.Array, keys: jax.Array, goal_distance: jax.Array
+    ) -> EnvState:
+        """The state with new episodes where `done` `[E]`; each keeps its own stream of keys.
+
+        Few end in one step, and a start costs more than a step outside physics: starts are made for
+        a small block of environments at a time, until none is left.
+        """
+        num_envs = done.shape[0]
+        block = max(num_envs // _BLOCKS, 1)
+
+        def restart_some(loop):
+            state, done = loop
+            (index,) = jnp.nonzero(done, size=block, fill_value=num_envs)  # beyond the last: none
+            anew = self._start(state.bank, keys[jnp.minimum(index, num_envs - 1)], goal_distance)
+            rows = jax.tree.map(
+                lambda old, new: old.at[index].set(new, mode="drop"),
+                _of_episode(state),
+                _of_episode(anew),
+            )
+            done = done.at[index].set(False, mode="drop")
+            return dataclasses.replace(state, **rows), done
+
+        return jax.lax.while_loop(lambda loop: jnp.any(loop[1]), restart_some, (state, done))[0]
+
+    def _start(self, bank: Bank, keys: jax.Array, goal_distance: jax.Array) -> EnvState:
+        carry, pair_key, goal_key, actuation_key, sensing_key, first_key = _split(keys, 6)
+        pair = jax.vmap(lambda key: jax.random.randint(key, (), 0, bank.size))(pair_key)
         draw, start = bank.take(pair)
         strengths = _strengths(draw)
         true = self._read(start)
-        goal = goals.draw(keys.start_goal, true.orientation, goal_distance)
-        sensing_memory = self._sensing.begin(
-            keys.start_sensing, strengths, *self._sensors(draw, true)
-        )
-        sensing_memory, sensed = self._sense(keys.first_sensing, draw, sensing_memory, true)
+        goal = goals.draw(goal_key, true.orientation, goal_distance)
+        sensing_memory = self._sensing.begin(sensing_key, strengths, *self._sensors(draw, true))
+        sensing_memory, sensed = self._sense(first_key, draw, sensing_memory, true)
         zeros = jnp.zeros(pair.shape, jnp.int32)
         return EnvState(
             bank=bank,
-            key=keys.carry,
+            key=carry,
             draw=draw,
             physics=start,
             goal=goal,
             goals=zeros,
             goal_steps=zeros,
             actuation=self._actuation.begin(
-                keys.start_actuation,
+                actuation_key,
                 strengths,
                 self._command(start.ctrl),
                 self._motors(draw, true),
@@ -347,9 +367,15 @@ def _strengths(draw: Draw) -> dict[str, jax.Array]:
     return {term.name: draw.strengths[:, i] for i, term in enumerate(randomization.TERMS)}
 
 
-def _split(keys: jax.Array) -> _Keys:
-    count = len(_Keys._fields)
-    return _Keys(*jnp.moveaxis(jax.vmap(lambda key: jax.random.split(key, count))(keys), 1, 0))
+def _of_episode(state: EnvState) -> dict[str, Any]:
+    """What of a state belongs to its environments' episodes, by field, `[E, ...]`."""
+    names = [field.name for field in dataclasses.fields(state)]
+    return {name: getattr(state, name) for name in names if name not in ("bank", "key")}
+
+
+def _split(keys: jax.Array, count: int) -> jax.Array:
+    """`count` keys of each environment's, `[count, E]`."""
+    return jnp.moveaxis(jax.vmap(lambda key: jax.random.split(key, count))(keys), 1, 0)
 
 
 def _sound(state: physics.State) -> jax.Array:
@@ -365,11 +391,3 @@ def _where(mask: jax.Array, chosen, other):
         return jnp.where(mask.reshape(mask.shape + (1,) * (a.ndim - 1)), a, b)
 
     return jax.tree.map(select, chosen, other)
-
-
-def _replace(state: EnvState, done: jax.Array, anew: EnvState) -> EnvState:
-    """The states `anew` where episodes are `done`; each keeps its own stream of keys."""
-    fields = [f.name for f in dataclasses.fields(EnvState) if f.name not in ("bank", "key")]
-    return dataclasses.replace(
-        state, **{name: _where(done, getattr(anew, name), getattr(state, name)) for name in fields}
-    )
