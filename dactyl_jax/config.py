@@ -43,7 +43,7 @@ def default() -> ConfigDict:
             # A work directory whose policy a new run starts from; empty for a fresh one.
             "init_from": "",
             # A preset's name; it decides on each term whose own `enabled` is left unset.
-            "randomization": "basic",
+            "randomization": "all",
             "terms": {
                 term.name: {"enabled": config_dict.placeholder(bool), **term.law}
                 for term in randomization.TERMS
@@ -193,5 +193,12 @@ def validate(config: ConfigDict) -> None:
             "adr.narrow_goals",
             f"0 or more and less than config.adr.widen_goals ({config.adr.widen_goals})",
         )
+    for name in ("object_size", "mass", "friction"):  # uniform factors, which must stay positive
+        low = config.terms[name].low
+        if config.adr.enabled and config.adr.maximum * (1 - low) >= 1:
+            fail(
+                "adr.maximum",
+                f"less than {1 / (1 - low):g}, with config.terms.{name}.low at {low}",
+            )
     if config.adr.enabled and not config.env.bank_redraw:
         fail("env.bank_redraw", "1 or more with config.adr.enabled, whose limits enter by it")

@@ -50,7 +50,7 @@ def write(workdir: WorkDirectory, config: ConfigDict) -> None:
 
         if config.adr.enabled:
             limits = workdir.report / "limits.png"
-            evaluation.draw_limits(rows, limits, title=title)
+            evaluation.draw_limits(rows, limits, title=f"Reach of the randomisation: {title}")
             print(f"Limits of the randomisation: {limits}", flush=True)
 
     video = workdir.videos / "policy.mp4"

@@ -35,6 +35,11 @@ def test_default_is_valid():
         ("terms.mass.low", -1.0, "high"),
         ("terms.gain.low", 9.0, "high"),
         ("terms.position_noise.step", -0.1, "0 or more"),
+        ("env.bank_redraw", -1, "never"),
+        ("env.value_observation", "everything", "privileged"),
+        ("adr.initial", 2.0, "adr.maximum"),
+        ("adr.narrow_goals", 5.0, "widen_goals"),
+        ("adr.boundary_share", 1.5, "at most 1"),
         ("ppo.learning_rate", float("nan"), "greater than 0"),
     ],
 )
@@ -44,6 +49,22 @@ def test_wrong_value_is_refused_in_words(field, value, says):
     with pytest.raises(ValueError, match=says) as error:
         config_lib.validate(config)
     assert "config." in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("adr.maximum", 2.0, "less than 2, with config.terms.mass.low"),
+        ("env.bank_redraw", 0, "adr.enabled"),
+    ],
+)
+def test_what_adr_needs_is_checked_where_it_is_enabled(field, value, says):
+    config = config_lib.default()
+    config.update_from_flattened_dict({field: value})
+    config_lib.validate(config)
+    config.adr.enabled = True
+    with pytest.raises(ValueError, match=says):
+        config_lib.validate(config)
 
 
 def test_default_tilt_is_the_hands():

@@ -99,15 +99,13 @@ def check(terms: Iterable[Term], config: ConfigDict) -> None:
         law = config.terms[term.name]
         for name in term.law:
             value, field = law[name], f"config.terms.{term.name}.{name}"
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{field} is {value!r}; it must be 0 or more.")
-            if any(word in name for word in ("probability", "decay", "share")) and value > 1:
-                raise ValueError(f"{field} is {value!r}; it must be at most 1.")
-            if not name.endswith("low"):
-                continue
             other = name.removesuffix("low") + "high"
-            if not 0 < value <= law[other]:
+            if name.endswith("low") and not 0 < value <= law[other]:
                 raise ValueError(
                     f"{field} is {value!r}; it must be greater than 0 and at most "
                     f"config.terms.{term.name}.{other} ({law[other]})."
                 )
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{field} is {value!r}; it must be 0 or more.")
+            if any(word in name for word in ("probability", "decay", "share")) and value > 1:
+                raise ValueError(f"{field} is {value!r}; it must be at most 1.")

@@ -58,6 +58,63 @@ def test_a_run_in_parts_equals_a_run_in_one(trained, tiny, tmp_path, no_report, 
     assert arrays(tmp_path / "run") == arrays(trained)
 
 
+ADR = [
+    "--config.randomization=basic",
+    "--config.adr.enabled=true",
+    "--config.adr.boundary_share=1",
+    "--config.adr.episodes=1",
+    "--config.adr.initial=0.5",
+    "--config.adr.narrow_goals=1",
+    "--config.env.bank_redraw=3",
+    "--config.env.goal_timeout_s=0.16",
+]
+
+
+@pytest.mark.slow
+def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report):
+    """Episodes so short that no goal is reached: the limits of the terms tested must narrow."""
+    straight, parts = tmp_path / "straight", tmp_path / "parts"
+    assert train.main([*tiny, *ADR, f"--workdir={straight}", "--max_iterations=8"]) == 0
+    for limit in (3, 8):
+        assert train.main([*tiny, *ADR, f"--workdir={parts}", f"--max_iterations={limit}"]) == 0
+    assert arrays(parts) == arrays(straight)
+    rows = WorkDirectory(straight).read_metrics()
+    limits = {name: [row[name] for row in rows] for name in rows[0] if name.startswith("limit_")}
+    assert len(limits) == 7 and "limit_friction" in limits
+    assert all(0 <= value <= 0.5 for values in limits.values() for value in values)
+    assert sum(values[-1] < 0.45 for values in limits.values()) >= 2
+    # A limit that moved waits for the next bank: at most one step in three iterations.
+    for values in limits.values():
+        assert np.all(np.abs(np.diff(values)) < 0.1 + 1e-6)
+        assert values[0] - values[2] < 0.1 + 1e-6
+
+
+def test_the_surrogate_world_is_not_trained_in(tiny, tmp_path, capsys):
+    arguments = [f"--workdir={tmp_path}/run", "--config.env.world=surrogate"]
+    assert train.main([*tiny, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert "config.env.world" in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [
+        ("--config.terms.mass.low=-1", "config.terms.mass.low"),
+        ("--config.terms.friction.low=2", "config.terms.friction.low"),
+        ("--config.terms.action_delay.probability=1.5", "config.terms.action_delay.probability"),
+        ("--config.terms.stickiness.enabled=true", "terms.stickiness"),
+        ("--config.randomization=most", "config.randomization"),
+        ("--config.env.world=moon", "config.env.world"),
+        ("--config.adr.maximum=0", "config.adr.maximum"),
+    ],
+)
+def test_a_wrong_range_is_one_line_and_exit_code_2(tiny, argument, named, tmp_path, capsys):
+    assert train.main([*tiny, f"--workdir={tmp_path}/run", argument]) == 2
+    error = capsys.readouterr().err
+    assert named in error and error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -146,7 +203,11 @@ def test_a_signal_stops_cleanly_with_a_checkpoint(tiny, tmp_path, number):
 @pytest.mark.slow
 def test_killed_at_twenty_moments_it_ends_with_the_same_bits(tiny, tmp_path):
     """SIGKILL at random moments; each new process first adds at least one checkpoint."""
-    arguments = ["--config.run.checkpoint_s=0.05", "--config.randomization=basic"]
+    arguments = [
+        "--config.run.checkpoint_s=0.05",
+        "--config.randomization=basic",
+        "--config.env.bank_redraw=7",
+    ]
     rng, kills = random.Random(0), 20
     killed = tmp_path / "killed"
     for _ in range(kills):

@@ -1,0 +1,116 @@
+"""Banks of starts are kept on disk, told apart by all they follow from, and rebuilt if damaged."""
+
+import jax
+import numpy as np
+import pytest
+
+from dactyl_jax import config as config_lib
+from dactyl_jax import hand, physics
+from dactyl_jax.envs import bank
+
+
+@pytest.fixture(scope="module")
+def model():
+    return hand.load_model("block")
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    config = config_lib.default()
+    config.randomization = "no_unmodelled"
+    config.env.bank_size = 4
+    return config
+
+
+@pytest.fixture
+def settlings(monkeypatch):
+    """How often the native engine was stepped."""
+    calls = []
+    step = physics.NativeEngine.step
+
+    def counted(self, *arguments):
+        calls.append(1)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(physics.NativeEngine, "step", counted)
+    return calls
+
+
+def _equal(one, other):
+    return all(
+        np.array_equal(a, b)
+        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    )
+
+
+def test_a_bank_is_settled_once(config, model, settlings):
+    first = bank.build(config, model)
+    count = len(settlings)
+    assert count > 0
+    assert _equal(first, bank.build(config, model))
+    assert len(settlings) == count
+    assert isinstance(first.states.qpos, jax.Array)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"env.bank_size": 5},
+        {"terms.mass.low": 0.6},
+        {"terms.mass.enabled": False},
+        {"env.control_dt": 0.16},
+    ],
+)
+def test_whatever_a_bank_follows_from_makes_another(config, model, settlings, change):
+    first, count = bank.build(config, model), len(settlings)
+    config.update_from_flattened_dict(change)
+    assert not _equal(first.states, bank.build(config, model).states) or first.size != 4
+    assert len(settlings) > count
+
+
+def test_another_model_or_generation_makes_another(config, model, settlings):
+    first, count = bank.build(config, model), len(settlings)
+    assert not _equal(first.states, bank.build(config, model, 1).states)
+    tilted = bank.build(config, hand.load_model("block", tilt=0.1))
+    assert not _equal(first.states, tilted.states)
+    assert len(settlings) >= count + 50
+
+
+def test_a_damaged_bank_is_settled_anew(config, model, settlings, tmp_path):
+    first, count = bank.build(config, model), len(settlings)
+    stored = [path for path in tmp_path.rglob("*") if path.suffix == ".pkl"]
+    assert stored
+    for path in stored:
+        path.write_bytes(path.read_bytes()[:100])
+    again = bank.build(config, model)
+    assert len(settlings) == 2 * count
+    assert _equal(first, again)
+
+
+def test_without_a_place_on_disk_banks_are_settled_each_time(
+    config, model, settlings, tmp_path, monkeypatch
+):
+    occupied = tmp_path / "file"
+    occupied.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(occupied))
+    first, count = bank.build(config, model), len(settlings)
+    assert _equal(first, bank.build(config, model))
+    assert len(settlings) == 2 * count
+
+
+def test_a_palm_on_which_nothing_stays_is_refused(config, model, monkeypatch):
+    monkeypatch.setattr(bank, "_settled", lambda layout, state: np.zeros(4, bool))
+    with pytest.raises(ValueError, match=r"Only 0 of \d+ starts .* config\.env\.tilt"):
+        bank.build(config, model)
+
+
+def test_drawn_limits_hold_from_the_start(config, model):
+    config.env.bank_size = 32
+    built = bank.build(config, model)
+    joints = [model.joint(name).id for name in hand.JOINTS]
+    limits = np.asarray(built.draws.parameters["jnt_range"])[:, joints]
+    angles = np.asarray(built.states.qpos)[:, hand.layout(model).joint_qpos]
+    beyond = np.maximum(limits[..., 0] - angles, angles - limits[..., 1])
+    assert beyond.max() < 0.1  # rad; limits give way a little
