@@ -13,7 +13,6 @@ training_stack = [
     "imageio>=2.36",
     "imageio-ffmpeg>=0.6",
     "jax>=0.10",
-    "joblib>=1.4",
     "matplotlib>=3.9",
     "ml_collections>=1.0",
     "mujoco==4.0.*",
@@ -23,7 +22,7 @@ training_stack = [
     "orbax-checkpoint>=0.11.20",
     "pillow>=10.1",
     "rich>=13",
-    "scipy>=1.11",
+    "scipy>=1.15",
     "tensorboardX>=2.6.2",
 ]
 robot_host = ["numpy", "onnxruntime"]

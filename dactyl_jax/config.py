@@ -200,5 +200,12 @@ def validate(config: ConfigDict) -> None:
                 "adr.maximum",
                 f"less than {1 / (1 - low):g}, with config.terms.{name}.low at {low}",
             )
+    if config.terms.marker_dropout.mean_s < config.env.control_dt:
+        fail(
+            "terms.marker_dropout.mean_s",
+            f"at least config.env.control_dt ({config.env.control_dt})",
+        )
+    if config.adr.enabled and not any(term.enabled(config) for term in randomization.TERMS):
+        fail("randomization", "other than none, or some term enabled, with config.adr.enabled")
     if config.adr.enabled and not config.env.bank_redraw:
         fail("env.bank_redraw", "1 or more with config.adr.enabled, whose limits enter by it")

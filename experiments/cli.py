@@ -350,6 +350,7 @@ def _type_hint(message: str, known: dict[str, Any]) -> str:
     value = known.get(match[1]) if match else None
     kinds = {
         bool: "true or false",
+        type(None): "true or false",  # a term's `enabled`, which is unset
         int: "a whole number",
         float: "a number",
         tuple: "a tuple such as (256,)",
@@ -361,9 +362,12 @@ def _unknown(field: str, known: dict[str, Any]) -> str:
     group = [name for name in known if name.startswith(field + ".")]
     if group:
         return f"{field} is a group of fields: set one of them, such as {group[0]}"
+    terms = {name.split(".")[1]: None for name in known if name.startswith("terms.")}
+    if field.startswith("terms.") and field.split(".")[1] not in terms:
+        return f"there is no term {field.split('.')[1]}; the terms are {', '.join(terms)}"
     close = difflib.get_close_matches(field, known, n=1, cutoff=0.6)
     same_leaf = [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
-    suggestion = (same_leaf or close)[:1]
+    suggestion = same_leaf if len(same_leaf) == 1 else close
     hint = f"did you mean {suggestion[0]}?" if suggestion else "--help lists the fields"
     return f"there is no field {field}; {hint}"
 

@@ -19,7 +19,8 @@ _VIDEO_SECONDS = 20.0
 def write(workdir: WorkDirectory, config: ConfigDict) -> None:
     """Evaluates the newest checkpoint's policy on starts and hands that it was not trained on.
 
-    Writes `report/` and `videos/`. Goals time out as in training.
+    Writes `report/` and `videos/`. Goals time out as in training. Randomised terms act by their
+    laws as configured, however far automatic domain randomisation came.
     """
     trained_seed = config.seed
     config = config.copy_and_resolve_references()
@@ -80,6 +81,8 @@ def evaluate(
     started = time.monotonic()
     outcome = evaluation.run_trials(env, agent, trials=trials, seed=seed, goal_distance=distance)
     return evaluation.summarize(outcome, env.control_dt) | {
+        "world": env.config.env.world,
+        "randomization": env.config.randomization,
         "goal_distribution": distribution,
         "goal_distance": distance,
         "goal_timeout_s": env.config.env.goal_timeout_s,

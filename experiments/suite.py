@@ -2,7 +2,8 @@
 
 Rows are those of OpenAI (2018), "Learning Dexterous In-Hand Manipulation", Tables 3 to 5. Each
 policy keeps the object, the hand, the actions and the observations that it was trained with; all
-else is the same for all, trials included, so that results can be compared trial by trial.
+else is the same for all. Policies on the same hand and object play the same trials: the same
+starts, hands and goals one after the other.
 """
 
 import dataclasses
@@ -23,7 +24,7 @@ from ml_collections import ConfigDict
 
 import dactyl_jax.config
 from dactyl_jax import evaluation
-from dactyl_jax.envs import Reorientation, make_environment
+from dactyl_jax.envs import Reorientation, bank, make_environment, worlds
 from dactyl_jax.learning import PolicyCheckpoint
 from experiments import cli, files, preparation, report
 from experiments.cli import UserError
@@ -41,7 +42,7 @@ ROWS = {
     "memoryless": "memoryless policy and value",
 }
 AGENTS = {"zero": "holds still", "random": "acts at random"}
-# What a world sets. The surrogate lies outside all training ranges: it stands in for a robot.
+# What a world sets. The surrogate stands in for a robot.
 WORLDS: dict[str, dict[str, Any]] = {
     "none": {"randomization": "none"},
     "all": {"randomization": "all"},
@@ -51,7 +52,7 @@ GOAL_TIMEOUTS_S = (8.0, 80.0)
 _TRANSFER = ("none", "surrogate")  # the pair of worlds whose difference is reported
 _OWN = (
     *("env.object", "env.locked_wrist", "env.action", "env.policy_observation"),
-    *("env.smoothing", "env.control_dt"),
+    *("env.tilt", "env.finger_collisions", "env.smoothing", "env.control_dt", "env.sim_dt"),
 )
 _SET = (*_OWN, "seed", "randomization", "env.world", "env.goal_timeout_s")
 _TASK = ("seed", "engine", "randomization", "terms", "env")  # what trials depend on
@@ -94,7 +95,7 @@ class _Row:
         return {
             "name": self.name,
             "label": self.label,
-            "object": self.config.env.object if self.config else None,
+            "task": {f: dict(cli.leaves(self.config))[f] for f in _OWN} if self.config else None,
             "workdir": self.workdir,
             "checkpoint_step": policy.steps if policy else None,
             "years": None if experience is None else experience / _YEAR,
@@ -117,7 +118,10 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     config.engine = preparation.engine_name(config)
     for row in rows:
         for world in WORLDS if row.config else ():
-            dactyl_jax.config.validate(_task(config, row, world))
+            try:
+                dactyl_jax.config.validate(_task(config, row, world))
+            except ValueError as error:
+                raise UserError(f"--policies: {row.name}: {error}") from None
 
     cells: dict[str, list[dict[str, Any]]] = {row.name: [] for row in rows}
     for name, cell in _measure(rows, config, values.trials, values.seed, out / "cells"):
@@ -200,19 +204,20 @@ def _measure(
     done = 0
     for key, (world, task, sharing) in tasks.items():
         envs: dict[float, evaluation.SoonerTimeout] = {}
+        world_digest = bank.digest(worlds.build(task)[1])
         for row, timeout in itertools.product(sharing, GOAL_TIMEOUTS_S):
             measured_on = {
                 "agent": row.identity,
                 "task": json.loads(key) | {"env.goal_timeout_s": timeout},
+                "model_and_code": world_digest,
                 "trials": trials,
                 "seed": seed,
             }
             digest = hashlib.sha256(json.dumps(measured_on).encode()).hexdigest()[:16]
             file = folder / f"{row.name}-{world}-{timeout:g}s-{digest}.json"
-            kept = file.is_file()
-            if kept:
-                result = json.loads(file.read_text(encoding="utf-8"))["result"]
-            else:
+            result = _kept(file)
+            kept = result is not None
+            if result is None:
                 if not envs:
                     env = make_environment(task)
                     envs = {t: evaluation.SoonerTimeout(env, t) for t in GOAL_TIMEOUTS_S}
@@ -223,6 +228,14 @@ def _measure(
             cell = f"{row.name}, world {world}, {timeout:g} s a goal"
             print(f"[{done}/{total}] {cell} ({took}): {report.sentence(result)}", flush=True)
             yield row.name, {"world": world, "goal_timeout_s": timeout} | result
+
+
+def _kept(file: Path) -> dict[str, Any] | None:
+    """The result in a cell's file; None where there is none, or a damaged one."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["result"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _evaluate(row: _Row, env: Reorientation, trials: int, seed: int) -> dict[str, Any]:

@@ -5,17 +5,19 @@ and draws are made on the host by the native engine, whichever engine trains, an
 the next program that needs the same.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.resources
 import json
 import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import joblib
 import mujoco
 import numpy as np
 from ml_collections import ConfigDict
@@ -26,7 +28,7 @@ from dactyl_jax.envs.drop import dropped
 _SETTLING_STEPS = 25  # control steps from letting go of the object: 2 s
 _HEIGHT = 0.06  # m above its rest on the palm at which the object is let go
 _POSTURE_SPREAD = 0.15  # of half an actuator's range: how far starting postures lie apart
-_CACHE_BYTES = "500M"  # the oldest banks on disk go first
+_KEPT = 40  # banks on disk, of a few megabytes each
 
 
 @jax.tree_util.register_dataclass
@@ -92,33 +94,44 @@ def build(
     Raises:
         ValueError: when hardly any candidate settles, because of the terms or the tilt.
     """
-    relevant = {
+    enabled = [term for term in randomization.TERMS if term.enabled(config)]
+    follows_from = {
+        "model_and_code": digest(model),
         "seed": config.seed,
+        "generation": generation,
         "control_dt": config.env.control_dt,
         "bank_size": config.env.bank_size,
-        "boundary_share": config.adr.boundary_share,
-        "terms": {
+        "laws": {
             term.name: config.terms[term.name].to_dict()
-            for term in randomization.TERMS
-            if term.enabled(config)
+            for term in randomization.physics.TERMS
+            if term in enabled
         },
     }
-    settled = _settle_from_disk()(
-        json.dumps(relevant, sort_keys=True), _digest(model), generation, limits, config, model
-    )
+    if limits is not None:
+        follows_from["limits"] = limits.tolist()
+        follows_from["tested"] = [term.name for term in enabled]
+        follows_from["boundary_share"] = config.adr.boundary_share
+    key = hashlib.sha256(json.dumps(follows_from, sort_keys=True).encode()).hexdigest()
+    settled = _kept_on_disk(key, lambda: _settle(config, model, generation, limits))
     return jax.tree.map(jnp.asarray, settled)
 
 
+def digest(model: mujoco.MjModel) -> str:
+    """Of a model, and of all code that banks and trials in it follow from."""
+    content = np.zeros(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, content)
+    result = hashlib.sha256(content.tobytes() + mujoco.__version__.encode())
+    for package in ("hand", "physics", "randomization", "envs"):
+        for file in sorted(importlib.resources.files(f"dactyl_jax.{package}").iterdir(), key=str):
+            if file.name.endswith(".py"):
+                result.update(file.read_bytes())
+    return result.hexdigest()
+
+
 def _settle(
-    relevant: str,
-    digest: str,
-    generation: int,
-    limits: np.ndarray | None,
-    config: ConfigDict,
-    model: mujoco.MjModel,
+    config: ConfigDict, model: mujoco.MjModel, generation: int, limits: np.ndarray | None
 ) -> Bank:
-    """A bank of numpy arrays; `relevant` and `digest` only tell it from others on disk."""
-    del relevant, digest
+    """A bank of numpy arrays."""
     size = config.env.bank_size
     layout = hand.layout(model)
     engine = physics.make_engine("native", model)
@@ -220,27 +233,27 @@ def _rows(tree: Any, mask: np.ndarray) -> Any:
     return jax.tree.map(lambda leaf: np.asarray(leaf)[mask], tree)
 
 
-def _settle_from_disk() -> Any:
-    """`_settle`, remembered on disk where that can be written."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dactyl_jax"
+def _kept_on_disk(key: str, make: Callable[[], Bank]) -> Bank:
+    """What `make` gave when it was first called for this key, where the disk can be written.
+
+    A file is whole or not there; one that cannot be read is made again. The oldest are removed.
+    """
     try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dactyl_jax"
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return _settle
-    if not os.access(folder, os.W_OK):
-        return _settle
-    memory = joblib.Memory(folder, verbose=0)
-    memory.reduce_size(bytes_limit=_CACHE_BYTES)
-    return memory.cache(_settle, ignore=["config", "model"])
-
-
-def _digest(model: mujoco.MjModel) -> str:
-    """Of the model, and of all code that a bank follows from."""
-    content = np.zeros(mujoco.mj_sizeModel(model), np.uint8)
-    mujoco.mj_saveModel(model, None, content)
-    digest = hashlib.sha256(content.tobytes() + mujoco.__version__.encode())
-    for package in ("hand", "physics", "randomization", "envs"):
-        for file in sorted(importlib.resources.files(f"dactyl_jax.{package}").iterdir(), key=str):
-            if file.name.endswith(".py"):
-                digest.update(file.read_bytes())
-    return digest.hexdigest()
+    except (OSError, RuntimeError):  # not writable; no home
+        return make()
+    file = folder / f"bank-{key[:32]}.pickle"
+    # Whatever a damaged pickle raises, the bank can be made again.
+    with contextlib.suppress(Exception):
+        bank = pickle.loads(file.read_bytes())
+        if isinstance(bank, Bank):
+            return bank
+    bank = make()
+    with contextlib.suppress(OSError):
+        temporary = file.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_bytes(pickle.dumps(bank))
+        temporary.replace(file)
+        for old in sorted(folder.glob("bank-*"), key=lambda f: f.stat().st_mtime)[:-_KEPT]:
+            old.unlink(missing_ok=True)
+    return bank

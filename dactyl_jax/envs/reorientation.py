@@ -31,6 +31,7 @@ class EnvState:
         draw: what was drawn for the episode; it stays when the bank is drawn anew.
         physics: the engines' state row; its `ctrl` holds the controller's targets, of which the
             motors may have got something else.
+        goal_key: `[E]`, from which the episode's goals follow, whatever happens between them.
         goal: target orientation in the `rh_forearm` frame, `[E, 4]`.
         goals: goals reached in the episode, `[E]` int32.
         goal_steps: control steps spent on the goal, `[E]` int32.
@@ -43,6 +44,7 @@ class EnvState:
     key: jax.Array
     draw: Draw
     physics: physics.State
+    goal_key: jax.Array
     goal: jax.Array
     goals: jax.Array
     goal_steps: jax.Array
@@ -88,7 +90,6 @@ class _Keys(NamedTuple):
 
     carry: jax.Array
     actuation: jax.Array
-    goal: jax.Array
     sensing: jax.Array
     start: jax.Array
 
@@ -195,7 +196,8 @@ class Reorientation:
         capped = ~fell & (count >= config.max_goals)
         done = diverged | fell | timed_out | capped
 
-        goal = _where(reached, goals.draw(keys.goal, after.orientation, goal_distance), state.goal)
+        following = goals.draw(_nth(state.goal_key, count), after.orientation, goal_distance)
+        goal = _where(reached, following, state.goal)
         sensing_memory, sensed = self._sense(keys.sensing, draw, state.sensing, after)
         seen = self._observe(draw, sensed, after, goal)
         outcome = Outcome(
@@ -218,6 +220,7 @@ class Reorientation:
             key=keys.carry,
             draw=draw,
             physics=moved,
+            goal_key=state.goal_key,
             goal=goal,
             goals=count,
             goal_steps=goal_steps,
@@ -262,15 +265,16 @@ class Reorientation:
         draw, start = bank.take(pair)
         strengths = _strengths(draw)
         true = self._read(start)
-        goal = goals.draw(goal_key, true.orientation, goal_distance)
+        zeros = jnp.zeros(pair.shape, jnp.int32)
+        goal = goals.draw(_nth(goal_key, zeros), true.orientation, goal_distance)
         sensing_memory = self._sensing.begin(sensing_key, strengths, *self._sensors(draw, true))
         sensing_memory, sensed = self._sense(first_key, draw, sensing_memory, true)
-        zeros = jnp.zeros(pair.shape, jnp.int32)
         return EnvState(
             bank=bank,
             key=carry,
             draw=draw,
             physics=start,
+            goal_key=goal_key,
             goal=goal,
             goals=zeros,
             goal_steps=zeros,
@@ -371,6 +375,11 @@ def _of_episode(state: EnvState) -> dict[str, Any]:
     """What of a state belongs to its environments' episodes, by field, `[E, ...]`."""
     names = [field.name for field in dataclasses.fields(state)]
     return {name: getattr(state, name) for name in names if name not in ("bank", "key")}
+
+
+def _nth(keys: jax.Array, number: jax.Array) -> jax.Array:
+    """Each environment's key of its own number, `[E]`."""
+    return jax.vmap(jax.random.fold_in)(keys, number)
 
 
 def _split(keys: jax.Array, count: int) -> jax.Array:

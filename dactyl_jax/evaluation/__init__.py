@@ -6,6 +6,7 @@ from dactyl_jax.evaluation.limits_plot import draw_limits
 from dactyl_jax.evaluation.recording import Recording, record, write_recording
 from dactyl_jax.evaluation.statistics import (
     confidence_interval,
+    difference_interval,
     goal_distance,
     histogram,
     summarize,
@@ -17,6 +18,7 @@ __all__ = [
     "SoonerTimeout",
     "Trials",
     "confidence_interval",
+    "difference_interval",
     "differences",
     "draw_comparison",
     "draw_learning_curve",

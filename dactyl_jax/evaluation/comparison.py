@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dactyl_jax.envs import EnvState, Outcome, Reorientation
-from dactyl_jax.evaluation.statistics import confidence_interval
+from dactyl_jax.evaluation.statistics import difference_interval
 
 _COLOURS = ("#c8553d", "#1f6fb4", "#3a7d44", "#8a6bb1")  # one a time-out
 _INK, _GREY = "#333333", "#8a8a8a"
@@ -51,38 +51,45 @@ class SoonerTimeout(Reorientation):
 def differences(
     rows: Sequence[Mapping[str, Any]], *, reference: str, transfer: tuple[str, str]
 ) -> list[dict[str, Any]]:
-    """Differences of mean goals between cells that played the same trials, with their intervals.
+    """Differences of mean goals between cells, with their intervals.
+
+    Cells of one world whose rows have the same task played the same trials and are compared trial
+    by trial.
 
     Args:
-        rows: each with `name`, `object`, and `cells` with `world`, `goal_timeout_s` and `goals`.
+        rows: each with `name`, `task`, and `cells` with `world`, `goal_timeout_s` and `goals`; a
+            task is a mapping with `env.object`, or None.
         reference: the row with which all others on the same object are compared, world by world.
         transfer: two worlds; each row's second is compared with its first.
 
     Returns:
         For each pair its two cells, `of` and `against`, with `row` and `world`; `goal_timeout_s`;
-        `mean` and its 95% bootstrap `interval` over trials, of the former less the latter.
+        `paired`; `mean` of the former less the latter and its 95% bootstrap `interval`.
     """
     cells = {
         (row["name"], cell["world"], cell["goal_timeout_s"]): cell["goals"]["per_trial"]
         for row in rows
         for cell in row["cells"]
     }
-    objects = {row["name"]: row["object"] for row in rows}
+    tasks = {row["name"]: row["task"] for row in rows}
     result = []
     for (name, world, timeout), goals in cells.items():
         pairs = [(name, transfer[0])] if world == transfer[1] else []
-        if name != reference and objects[name] == objects.get(reference):
+        task, theirs = tasks[name], tasks.get(reference)
+        if name != reference and theirs and task["env.object"] == theirs["env.object"]:
             pairs.append((reference, world))
         for other in pairs:
             if (*other, timeout) in cells:
-                gained = np.subtract(goals, cells[*other, timeout])
+                against = cells[*other, timeout]
+                paired = world == other[1] and task == tasks[other[0]]
                 result.append(
                     {
                         "of": {"row": name, "world": world},
                         "against": dict(zip(("row", "world"), other, strict=True)),
                         "goal_timeout_s": timeout,
-                        "mean": float(gained.mean()),
-                        "interval": confidence_interval(gained),
+                        "paired": paired,
+                        "mean": float(np.mean(goals) - np.mean(against)),
+                        "interval": difference_interval(goals, against, paired=paired),
                     }
                 )
     return result
@@ -112,7 +119,8 @@ def markdown(table: Mapping[str, Any]) -> str:
         "",
         "## Differences",
         "",
-        "Of mean goals, trial by trial, with their 95% bootstrap intervals.",
+        "Of mean goals, with their 95% bootstrap intervals; trial by trial where hand, object and "
+        "world are the same.",
         "",
         *_gains(table),
         "",

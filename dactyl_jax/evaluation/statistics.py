@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import bootstrap
 
 from dactyl_jax.evaluation.trials import Trials
@@ -68,15 +69,36 @@ def confidence_interval(
 ) -> tuple[float, float]:
     """The 95% bootstrap interval of a statistic (percentiles of 9,999 resamples).
 
-    The same values give the same interval. For a paired comparison, give the differences of pairs.
+    The same values give the same interval.
 
     Args:
         values: one a trial, at least two.
         statistic: takes an array and an `axis`.
     """
-    result = bootstrap(
-        (np.asarray(values, float),), statistic, method="percentile", rng=np.random.default_rng(0)
-    )
+    return _bootstrap((values,), statistic)
+
+
+def difference_interval(
+    ours: Sequence[float], theirs: Sequence[float], *, paired: bool
+) -> tuple[float, float]:
+    """The 95% bootstrap interval of the difference of two means.
+
+    Args:
+        ours, theirs: one a trial each, at least two.
+        paired: whether trial n of both is the same trial.
+    """
+    if paired:
+        return _bootstrap((np.subtract(ours, theirs),), np.mean)
+
+    def difference(ours, theirs, axis):
+        return np.mean(ours, axis=axis) - np.mean(theirs, axis=axis)
+
+    return _bootstrap((ours, theirs), difference)
+
+
+def _bootstrap(samples: Sequence[ArrayLike], statistic: Callable[..., Any]) -> tuple[float, float]:
+    data = tuple(np.asarray(values, float) for values in samples)
+    result = bootstrap(data, statistic, method="percentile", rng=np.random.default_rng(0))
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 

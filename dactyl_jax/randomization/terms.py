@@ -32,6 +32,10 @@ class Term:
     source: str
     law: Mapping[str, float]
 
+    def __post_init__(self):
+        if self.family not in FAMILIES:
+            raise ValueError(f"{self.name}: family {self.family!r} is none of {FAMILIES}")
+
     def enabled(self, config: ConfigDict) -> bool:
         """Whether the term is on: its own `enabled` where that is set, else by the preset."""
         own = config.terms[self.name].enabled
@@ -99,13 +103,15 @@ def check(terms: Iterable[Term], config: ConfigDict) -> None:
         law = config.terms[term.name]
         for name in term.law:
             value, field = law[name], f"config.terms.{term.name}.{name}"
-            other = name.removesuffix("low") + "high"
-            if name.endswith("low") and not 0 < value <= law[other]:
-                raise ValueError(
-                    f"{field} is {value!r}; it must be greater than 0 and at most "
-                    f"config.terms.{term.name}.{other} ({law[other]})."
-                )
+            if name == "low" or name.endswith("_low"):
+                other = name.removesuffix("low") + "high"
+                if not 0 < value <= law[other]:
+                    raise ValueError(
+                        f"{field} is {value!r} and config.terms.{term.name}.{other} is "
+                        f"{law[other]!r}; both must be greater than 0, "
+                        "the first at most the second."
+                    )
             if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{field} is {value!r}; it must be 0 or more.")
+                raise ValueError(f"{field} is {value!r}; it must be finite and 0 or more.")
             if any(word in name for word in ("probability", "decay", "share")) and value > 1:
                 raise ValueError(f"{field} is {value!r}; it must be at most 1.")

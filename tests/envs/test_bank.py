@@ -80,13 +80,29 @@ def test_another_model_or_generation_makes_another(config, model, settlings):
 
 def test_a_damaged_bank_is_settled_anew(config, model, settlings, tmp_path):
     first, count = bank.build(config, model), len(settlings)
-    stored = [path for path in tmp_path.rglob("*") if path.suffix == ".pkl"]
+    stored = [path for path in tmp_path.rglob("*") if path.suffix == ".pickle"]
     assert stored
     for path in stored:
         path.write_bytes(path.read_bytes()[:100])
     again = bank.build(config, model)
     assert len(settlings) == 2 * count
     assert _equal(first, again)
+
+
+def test_only_the_newest_banks_stay(config, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(bank, "_KEPT", 2)
+    for generation in range(4):
+        bank.build(config, model, generation)
+    assert len(list((tmp_path / "dactyl_jax").iterdir())) == 2
+
+
+def test_noise_does_not_make_another_bank(config, model, settlings):
+    bank.build(config, model)
+    count = len(settlings)
+    config.terms.fingertip_noise.step = 0.5
+    config.randomization = "all"
+    bank.build(config, model)
+    assert len(settlings) == count
 
 
 def test_without_a_place_on_disk_banks_are_settled_each_time(

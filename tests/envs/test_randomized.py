@@ -13,7 +13,7 @@ import pytest
 
 from dactyl_jax import config as config_lib
 from dactyl_jax import envs, hand
-from dactyl_jax.envs.observation import policy_observation
+from dactyl_jax.randomization import sensing
 
 NUM = 64
 FAR = jnp.float32(jnp.pi)
@@ -281,18 +281,22 @@ def test_no_privileged_value_reaches_the_policys_input():
     assert np.all(np.isnan(np.asarray(after.observation.value)[going_on, 104:]))
     assert np.all(np.isnan(np.asarray(outcome.terminal_value_observation)[:, 104:]))
 
-    # Nor do true readings: of them the two observations take sensed ones, or the hand's own.
+    # Nor do true readings: besides what is sensed, the policy gets the hand's own at most.
     true = env._read(state.physics)
     own = ("joint_angles", "joint_velocities", "targets")
-    blind = {
-        field.name: jnp.full_like(getattr(true, field.name), jnp.nan)
-        for field in dataclasses.fields(true)
-    }
-    sensed = (jnp.zeros((NUM, 5, 3)), jnp.zeros((NUM, 3)), state.goal)
+    sensed = sensing.Sensed(jnp.zeros((NUM, 5, 3)), jnp.zeros((NUM, 3)), state.goal)
     for kind, known in (("paper", ()), ("proprioceptive", own)):
-        readings = type(true)(**blind | {name: getattr(true, name) for name in known})
-        seen = policy_observation(kind, *sensed, state.goal, readings)
-        assert np.all(np.isfinite(seen))
+        blind = dataclasses.replace(
+            true,
+            **{
+                field.name: jnp.full_like(getattr(true, field.name), jnp.nan)
+                for field in dataclasses.fields(true)
+                if field.name not in known
+            },
+        )
+        seer = _env("all", env__policy_observation=kind)
+        seen = seer._observe(state.draw, sensed, blind, state.goal)
+        assert np.all(np.isfinite(seen.policy)) and np.any(np.isnan(seen.value))
 
 
 def test_the_paper_value_observation_holds_no_draws():

@@ -8,6 +8,7 @@ import pytest
 from dactyl_jax.evaluation import (
     Trials,
     confidence_interval,
+    difference_interval,
     goal_distance,
     histogram,
     summarize,
@@ -88,3 +89,13 @@ def test_intervals_are_repeatable_and_those_of_equal_trials_are_points():
     assert confidence_interval(values) == confidence_interval(values)
     assert confidence_interval(values, np.median) == (0.0, 50.0)
     assert confidence_interval([3, 3, 3]) == (3.0, 3.0)
+
+
+def test_difference_of_pairs_leaves_out_what_trials_share():
+    rng = np.random.default_rng(1)
+    shared = rng.normal(0, 10, 40)
+    ours, theirs = shared + 2 + rng.normal(0, 0.1, 40), shared
+    low, high = difference_interval(ours, theirs, paired=True)
+    assert 1.9 < low < 2.0 < high < 2.1
+    low, high = difference_interval(ours, theirs, paired=False)
+    assert low < -1 and high > 5
