@@ -305,7 +305,11 @@ def test_the_paper_value_observation_holds_no_draws():
 
 @pytest.mark.parametrize(
     ("name", "locked_wrist"),
-    [("block", False), ("block", True), ("prism", False), ("sphere", True)],
+    [
+        ("block", True),
+        pytest.param("prism", False, marks=pytest.mark.slow),
+        pytest.param("sphere", False, marks=pytest.mark.slow),
+    ],
 )
 def test_all_terms_on_every_object(name, locked_wrist):
     env = _env("all", bank_size=16, env__object=name, env__locked_wrist=locked_wrist)

@@ -26,6 +26,7 @@ def table(out):
     return json.loads((out / "table.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_suite_measures_each_cell_once(
     trained, tiny, no_report, quick, tmp_path, monkeypatch, capsys
 ):
