@@ -227,7 +227,7 @@ def _measure(
             took = "kept" if kept else f"{result['wall_s']:.0f} s"
             cell = f"{row.name}, world {world}, {timeout:g} s a goal"
             print(f"[{done}/{total}] {cell} ({took}): {report.sentence(result)}", flush=True)
-            yield row.name, {"world": world, "goal_timeout_s": timeout} | result
+            yield row.name, result | {"world": world}
 
 
 def _kept(file: Path) -> dict[str, Any] | None:
