@@ -6,6 +6,7 @@ function and the reward see the true state. Sections and tables are those of Ope
 "Learning Dexterous In-Hand Manipulation".
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -103,44 +104,20 @@ def apply_marker_placement(
     )
 
 
-def begin_fingertip_noise(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
-) -> jax.Array:
-    """The fingertips' errors of an episode (Table 7)."""
-    return strength * law.episode * jax.random.normal(key, (5, 3))
+def _noise_on(reading: str, shape: tuple[int, ...]) -> dict[str, Callable]:
+    """`begin` and `apply` of normal errors on one reading of `Sensed`, in m (Table 7).
 
+    Some of the error holds for the episode, some is new in every step.
+    """
 
-def apply_fingertip_noise(
-    key: jax.Array,
-    law: ConfigDict,
-    strength: jax.Array,
-    memory: jax.Array,
-    signal: Sensed,
-    scene: Scene,
-) -> tuple[jax.Array, Sensed]:
-    """Adds the fingertips' errors of the episode and of this step (Table 7)."""
-    noise = strength * law.step * jax.random.normal(key, (5, 3))
-    return memory, signal._replace(fingertips=signal.fingertips + memory + noise)
+    def begin(key, law, strength, signal, scene) -> jax.Array:
+        return strength * law.episode * jax.random.normal(key, shape)
 
+    def apply(key, law, strength, memory, signal, scene) -> tuple[jax.Array, Sensed]:
+        noise = strength * law.step * jax.random.normal(key, shape)
+        return memory, signal._replace(**{reading: getattr(signal, reading) + memory + noise})
 
-def begin_position_noise(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
-) -> jax.Array:
-    """The error of the object's position of an episode (Table 7)."""
-    return strength * law.episode * jax.random.normal(key, (3,))
-
-
-def apply_position_noise(
-    key: jax.Array,
-    law: ConfigDict,
-    strength: jax.Array,
-    memory: jax.Array,
-    signal: Sensed,
-    scene: Scene,
-) -> tuple[jax.Array, Sensed]:
-    """Adds the errors of the object's position, the episode's and this step's (Table 7)."""
-    noise = strength * law.step * jax.random.normal(key, (3,))
-    return memory, signal._replace(position=signal.position + memory + noise)
+    return {"begin": begin, "apply": apply}
 
 
 def begin_orientation_noise(
@@ -295,16 +272,14 @@ TERMS = (
         "sensing",
         "Table 7",
         {"episode": 0.001, "step": 0.002},  # m
-        begin_fingertip_noise,
-        apply_fingertip_noise,
+        **_noise_on("fingertips", (5, 3)),
     ),
     StepTerm(
         "position_noise",
         "sensing",
         "Table 7",
         {"episode": 0.005, "step": 0.001},  # m
-        begin_position_noise,
-        apply_position_noise,
+        **_noise_on("position", (3,)),
     ),
     StepTerm(
         "orientation_noise",
