@@ -12,7 +12,7 @@ _CHOICES = {
     "env.world": ("training", "surrogate"),
     "env.object": ("block", "prism", "sphere"),
     "env.action": ("relative", "absolute"),
-    "env.policy_observation": ("paper", "proprioceptive"),
+    "env.policy_observation": ("paper", "proprioceptive", "state"),
     "env.value_observation": ("paper", "privileged"),
     "network.activation": ("relu", "elu", "tanh"),
     "ppo.schedule": ("fixed", "adaptive"),
@@ -23,6 +23,7 @@ _POSITIVE = (
     *("curriculum.goals_per_minute", "network.lstm", "ppo.horizon", "ppo.chunk"),
     *("ppo.minibatches", "ppo.passes", "ppo.learning_rate", "ppo.kl_low", "ppo.kl_high"),
     *("ppo.clip", "ppo.max_gradient_norm", "ppo.reward_scale"),
+    *("imitation.iterations", "imitation.learning_rate"),
     *("run.checkpoint_s", "run.eval_trials", "adr.step", "adr.maximum", "adr.episodes"),
 )
 _UNIT = ("env.smoothing", "ppo.discount", "ppo.gae_lambda", "adr.boundary_share")
@@ -54,6 +55,7 @@ def default() -> ConfigDict:
                 "object": "block",
                 "locked_wrist": False,
                 "action": "relative",
+                # `state` is what the value function sees: for teachers, not for a robot.
                 "policy_observation": "paper",
                 # `privileged` shows the value function what the episode's model was drawn to be.
                 "value_observation": "paper",
@@ -112,6 +114,14 @@ def default() -> ConfigDict:
                 "value_coefficient": 0.5,
                 "max_gradient_norm": 1.0,
                 "reward_scale": 1.0,
+            },
+            # A policy that sees the state can be learned first, and then imitated.
+            "imitation": {
+                # Work directory of a run with env.policy_observation=state; empty for none.
+                "teacher": "",
+                # How long it is imitated, before PPO goes on alone.
+                "iterations": 200,
+                "learning_rate": 1e-3,
             },
             "run": {
                 "max_minutes": 50.0,

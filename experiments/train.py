@@ -69,13 +69,14 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         if config.init_from and not resuming:
             source = preparation.load_policy(config.init_from).agent
             _check_source(WorkDirectory(config.init_from).load_config(), config)
+        teacher = _load_teacher(config) if config.imitation.teacher else None
         print(
             f"Training in {workdir.path} on {preparation.device()} with the {config.engine} engine."
         )
-        _train(workdir, config, source, resuming)
+        _train(workdir, config, source, teacher, resuming)
 
 
-def _train(workdir: WorkDirectory, config: ConfigDict, source, resuming: bool) -> None:
+def _train(workdir: WorkDirectory, config: ConfigDict, source, teacher, resuming: bool) -> None:
     from dactyl_jax.envs import adr, make_environment
     from dactyl_jax.learning import Checkpoints
     from experiments import preparation, report, training
@@ -83,7 +84,7 @@ def _train(workdir: WorkDirectory, config: ConfigDict, source, resuming: bool) -
 
     limits = np.asarray(adr.initial(config).strength) if config.adr.enabled else None
     env = make_environment(config, limits)
-    trainer = training.make_trainer(config, env)
+    trainer = training.make_trainer(config, env, teacher)
     preparation.check_memory(trainer)
     state = trainer.initial_state()
     if source is not None:
@@ -107,6 +108,32 @@ def _train(workdir: WorkDirectory, config: ConfigDict, source, resuming: bool) -
         print(f"Stopped after iteration {int(state.iteration)}; the same command continues.")
         return
     report.write(workdir, config)
+
+
+def _load_teacher(config: ConfigDict):
+    """The policy to imitate; it must act as this run's does, and see what its value function sees.
+
+    Raises:
+        UserError: there is none, or it differs.
+    """
+    from experiments import preparation
+
+    folder = config.imitation.teacher
+    theirs = WorkDirectory(folder).load_config()
+    if theirs.env.policy_observation != "state":
+        raise UserError(
+            f"config.imitation.teacher: the policy in {folder!r} was trained with "
+            f"env.policy_observation={theirs.env.policy_observation!r}; train a teacher with "
+            "--config.env.policy_observation=state"
+        )
+    for field in ("action", "value_observation"):
+        if theirs.env[field] != config.env[field]:
+            raise UserError(
+                f"config.imitation.teacher: the policy in {folder!r} was trained with "
+                f"env.{field}={theirs.env[field]!r}; give this run "
+                f"--config.env.{field}={theirs.env[field]}"
+            )
+    return preparation.load_policy(folder)
 
 
 def _check_source(theirs: ConfigDict, ours: ConfigDict) -> None:

@@ -14,20 +14,26 @@ from ml_collections import ConfigDict
 from tensorboardX import SummaryWriter
 
 from dactyl_jax.envs import Reorientation, adr, curriculum
-from dactyl_jax.learning import Checkpoints, Trainer, TrainState
+from dactyl_jax.learning import Checkpoints, PolicyCheckpoint, Trainer, TrainState
 from experiments.progress import Progress
 from experiments.workdir import WorkDirectory
 
 
-def make_trainer(config: ConfigDict, env: Reorientation) -> Trainer:
-    """The trainer of a configuration, with its curriculum of goal distances."""
+def make_trainer(
+    config: ConfigDict, env: Reorientation, teacher: PolicyCheckpoint | None = None
+) -> Trainer:
+    """The trainer of a configuration, with its curriculum of goal distances.
+
+    Those who have a teacher begin with the goals that it had come to.
+    """
     return Trainer(
         config,
         env,
-        curriculum.initial(config),
+        curriculum.initial(config, teacher.goal_distance if teacher else 0.0),
         lambda state, events: curriculum.update(
             config, state, events.goals, events.minutes, events.counters
         ),
+        teacher.agent if teacher else None,
     )
 
 

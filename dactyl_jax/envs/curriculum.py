@@ -26,10 +26,15 @@ class CurriculumState:
     limits: adr.Limits
 
 
-def initial(config: ConfigDict) -> CurriculumState:
-    """The start: near goals, or uniform ones (pi) where the curriculum is disabled."""
+def initial(config: ConfigDict, reached: float = 0.0) -> CurriculumState:
+    """The start: near goals, or uniform ones (pi) where the curriculum is disabled.
+
+    Args:
+        config: the whole configuration.
+        reached: largest goal angle that can be asked for already, rad.
+    """
     distance = config.curriculum.initial_distance if config.curriculum.enabled else jnp.pi
-    distance = min(distance, jnp.pi)
+    distance = min(max(distance, reached), jnp.pi)
     return CurriculumState(
         jnp.float32(distance), jnp.float32(0.0), jnp.float32(0.0), adr.initial(config)
     )

@@ -115,10 +115,11 @@ class Reorientation:
         self.substeps = round(config.env.control_dt / engine.model.opt.timestep)
         self.bank = build(config, engine.model, limits=limits)
         self._privileged = config.env.value_observation == "privileged"
-        self.policy_size = observation.POLICY_SIZES[config.env.policy_observation]
         self.value_size = observation.VALUE_SIZE
         if self._privileged:
             self.value_size += self.bank.draws.numbers.shape[1]
+        sizes = observation.POLICY_SIZES | {"state": self.value_size}
+        self.policy_size = sizes[config.env.policy_observation]
         self._layout = hand.layout(engine.model)
         self._chain = kinematics.chain(engine.model)
         self._surface = surface.surface(engine.model)
@@ -358,12 +359,11 @@ class Reorientation:
         value = observation.value_observation(true, goal)
         if self._privileged:
             value = jnp.concatenate([value, draw.numbers], axis=-1)
-        return observation.Observation(
-            policy=observation.policy_observation(
-                self.config.env.policy_observation, *sensed, goal, true
-            ),
-            value=value,
-        )
+        kind = self.config.env.policy_observation
+        if kind == "state":
+            return observation.Observation(policy=value, value=value)
+        policy = observation.policy_observation(kind, *sensed, goal, true)
+        return observation.Observation(policy=policy, value=value)
 
 
 def _strengths(draw: Draw) -> dict[str, jax.Array]:

@@ -57,6 +57,14 @@ def log_probability(log_probabilities: jax.Array, action: jax.Array) -> jax.Arra
     return jnp.sum(jnp.where(chosen, log_probabilities, 0.0), axis=(-2, -1))
 
 
+def divergence(reference: jax.Array, log_probabilities: jax.Array) -> jax.Array:
+    """KL(reference || distribution) in nat, summed over the actuators, `[...]`.
+
+    Both arguments are log-probabilities, `[..., bin, actuator]`.
+    """
+    return jnp.sum(jnp.exp(reference) * (reference - log_probabilities), axis=(-2, -1))
+
+
 def entropy(log_probabilities: jax.Array) -> jax.Array:
     """Entropy in nat, summed over the actuators, `[...]`; takes `[..., bin, actuator]`."""
     return -jnp.sum(jnp.exp(log_probabilities) * log_probabilities, axis=(-2, -1))

@@ -3,6 +3,9 @@
 Minibatches are sets of chunks. A chunk is unrolled from the memory that the roll-out had at its
 start, and its memory is emptied where an episode ends inside, so the networks see what they saw in
 the roll-out.
+
+A roll-out with a teacher's advice is imitated instead (Ross et al. 2011, arXiv:1011.0686): the
+policy is drawn to what the teacher would have done in the states that the policy itself got into.
 """
 
 import dataclasses
@@ -57,6 +60,7 @@ class Batch:
     target: jax.Array
     policy_carry: Carry
     value_carry: Carry
+    advice: jax.Array | None
 
 
 def initial_learner(config: ConfigDict, networks: ActorCritic, key: jax.Array) -> Learner:
@@ -91,7 +95,7 @@ def update(
         config: the whole configuration.
         networks: their designs.
         learner: as it was during the roll-out.
-        trajectory: the roll-out.
+        trajectory: the roll-out; imitated if it holds a teacher's advice.
         key: decides the order of the chunks.
 
     Returns:
@@ -126,6 +130,8 @@ def update(
 
     optimizer = _optimizer(config)
     gradient = jax.grad(loss, argnums=2, has_aux=True)
+    imitating = trajectory.advice is not None
+    learning_rate = config.imitation.learning_rate if imitating else learner.learning_rate
 
     def step(carry, indices):
         parameters, moments = carry
@@ -134,7 +140,7 @@ def update(
         norm = optax.tree.norm(slope)
         direction, new_moments = optimizer.update(slope, moments)
         new_parameters = jax.tree.map(
-            lambda x, change: x - learner.learning_rate * change, parameters, direction
+            lambda x, change: x - learning_rate * change, parameters, direction
         )
         finite = jnp.isfinite(norm) & jnp.isfinite(metrics["loss"])
         carry = jax.tree.map(
@@ -156,7 +162,7 @@ def update(
     metrics = {name: jnp.mean(values) for name, values in steps.items()}
     metrics["skipped_updates"] = jnp.sum(steps["skipped_updates"])
     metrics["kl"] = jnp.mean(steps["kl"][-minibatches:])
-    metrics["learning_rate"] = learner.learning_rate
+    metrics["learning_rate"] = jnp.float32(learning_rate)
     metrics["explained_variance"] = explained_variance(value, target)
     normalizers = learner.normalizers
     learner = Learner(
@@ -171,7 +177,9 @@ def update(
             ),
             value_target=target_statistics,
         ),
-        learning_rate=_next_learning_rate(config, learner.learning_rate, metrics["kl"]),
+        learning_rate=learner.learning_rate
+        if imitating
+        else _next_learning_rate(config, learner.learning_rate, metrics["kl"]),
     )
     return learner, metrics
 
@@ -192,9 +200,13 @@ def loss(
         value loss  = mean (V - T)^2 / 2
         loss        = policy loss + value_coefficient * value loss - entropy * mean entropy
 
+    and with a teacher's advice:
+
+        loss        = mean KL(teacher || pi) + value_coefficient * value loss
+
     Returns:
         The loss and its parts; `kl` is mean(r - 1 - log r), an estimate of KL(pi_old || pi) that is
-        never negative.
+        never negative. `imitation_loss`, the divergence from the teacher, is there with advice.
     """
     output, _ = networks.policy.apply(
         parameters["policy"],
@@ -220,8 +232,14 @@ def loss(
     value_loss = 0.5 * jnp.mean(jnp.square(value[..., 0] - batch.target))
 
     entropy = jnp.mean(categorical.entropy(log_probabilities))
-    total = policy_loss + config.ppo.value_coefficient * value_loss - config.ppo.entropy * entropy
-    return total, {
+    imitation = {}
+    if batch.advice is None:
+        total = policy_loss - config.ppo.entropy * entropy
+    else:
+        total = jnp.mean(categorical.divergence(batch.advice, log_probabilities))
+        imitation = {"imitation_loss": total}
+    total += config.ppo.value_coefficient * value_loss
+    return total, imitation | {
         "loss": total,
         "policy_loss": policy_loss,
         "value_loss": value_loss,
@@ -276,6 +294,7 @@ def _batch(trajectory: Trajectory, advantage: jax.Array, target: jax.Array) -> B
         target=steps(target),
         policy_carry=starts(trajectory.policy_carry),
         value_carry=starts(trajectory.value_carry),
+        advice=jax.tree.map(steps, trajectory.advice),
     )
 
 

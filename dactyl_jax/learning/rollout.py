@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from dactyl_jax.learning import categorical, normalization
+from dactyl_jax.learning.agent import PolicyAgent
 from dactyl_jax.learning.environment import Environment
 from dactyl_jax.learning.networks import ActorCritic, Carry, Parameters
 
@@ -21,12 +22,14 @@ class Actors:
         first: bool `[env]`; the next observation is the first of an episode.
         policy_carry: the policy's memory, `[env, lstm]` each.
         value_carry: the value network's memory, `[env, lstm]` each.
+        teacher_carry: the teacher's memory, `[env, lstm]` each; () without a teacher.
     """
 
     env_state: Any
     first: jax.Array
     policy_carry: Carry
     value_carry: Carry
+    teacher_carry: Carry
 
 
 @jax.tree_util.register_dataclass
@@ -46,6 +49,8 @@ class Trajectory:
         done: an episode ended with the step.
         policy_carry, value_carry: memories from which each chunk started, `[chunk, env, lstm]`
             each.
+        advice: log-probabilities that a teacher gives to each bin, `[..., bin, actuator]`; None
+            without one.
     """
 
     policy_observation: jax.Array
@@ -59,15 +64,19 @@ class Trajectory:
     done: jax.Array
     policy_carry: Carry
     value_carry: Carry
+    advice: jax.Array | None
 
 
-def initial_actors(networks: ActorCritic, env_state: Any, num_envs: int) -> Actors:
+def initial_actors(
+    networks: ActorCritic, env_state: Any, num_envs: int, teacher: PolicyAgent | None = None
+) -> Actors:
     """All environments at the start of an episode, with empty memories."""
     return Actors(
         env_state=env_state,
         first=jnp.ones(num_envs, bool),
         policy_carry=networks.policy.initial_carry(num_envs),
         value_carry=networks.value.initial_carry(num_envs),
+        teacher_carry=teacher.initial_carry(num_envs) if teacher else (),
     )
 
 
@@ -111,6 +120,7 @@ def rollout(
     goal_distance: jax.Array,
     num_chunks: int,
     chunk: int,
+    teacher: PolicyAgent | None = None,
 ) -> tuple[Actors, Trajectory, Events]:
     """Runs the policy for `num_chunks * chunk` control steps.
 
@@ -124,6 +134,8 @@ def rollout(
         goal_distance: passed on to the environment, in rad.
         num_chunks: number of chunks.
         chunk: steps of a chunk.
+        teacher: a policy that sees what the value function sees. It only says what it would do;
+            the policy acts.
 
     Returns:
         Where the environments stand afterwards, the record, and the counts.
@@ -168,7 +180,12 @@ def rollout(
             "next_value": jnp.where(outcome.done & ~outcome.truncated, 0.0, following),
             "reward": outcome.reward,
             "done": outcome.done,
+            "advice": None,
         }
+        teacher_carry = actors.teacher_carry
+        if teacher is not None:
+            advice, teacher_carry = teacher.logits(observation.value, teacher_carry, actors.first)
+            record["advice"] = categorical.log_probabilities(advice)
         counts = {
             "goals": outcome.goal_reached,
             "drops": outcome.dropped,
@@ -180,7 +197,8 @@ def rollout(
             "counters": outcome.counters,
         }
         counts = jax.tree.map(lambda x: jnp.sum(x, axis=0, dtype=jnp.int32), counts)
-        return Actors(env_state, outcome.done, policy_carry, value_carry), (record, counts)
+        carries = (policy_carry, value_carry, teacher_carry)
+        return Actors(env_state, outcome.done, *carries), (record, counts)
 
     def run_chunk(actors: Actors, times: jax.Array):
         start = {"policy_carry": actors.policy_carry, "value_carry": actors.value_carry}

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from dactyl_jax.learning import ppo
+from dactyl_jax.learning.agent import PolicyAgent
 from dactyl_jax.learning.environment import Environment
 from dactyl_jax.learning.networks import make_networks
 from dactyl_jax.learning.rollout import Actors, Events, initial_actors, rollout
@@ -35,12 +36,13 @@ class TrainState:
 
 
 class Trainer:
-    """Learns a task by PPO.
+    """Learns a task by PPO, or first by imitating a teacher and then by PPO.
 
     Attributes:
         config: the whole configuration.
         env: the environments.
         networks: the designs of policy and value network.
+        teacher: the policy to imitate for `config.imitation.iterations`, if any.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Trainer:
         env: Environment,
         initial_curriculum: Any,
         update_curriculum: Callable[[Any, Events], Any],
+        teacher: PolicyAgent | None = None,
     ):
         """Compiles nothing yet.
 
@@ -58,17 +61,25 @@ class Trainer:
             initial_curriculum: a pytree with a field `goal_distance`, `[]` in rad.
             update_curriculum: the next state of the curriculum from the last one and a roll-out's
                 counts.
+            teacher: sees what the value function sees, and acts as the policy does.
 
         Raises:
-            ValueError: the horizon is not made of whole chunks.
+            ValueError: the horizon is not made of whole chunks, or the teacher does not fit.
         """
         if config.ppo.horizon % config.ppo.chunk:
             raise ValueError(
                 f"config.ppo.horizon is {config.ppo.horizon}; "
                 f"it must be a multiple of config.ppo.chunk ({config.ppo.chunk})."
             )
+        if teacher is not None and teacher.network.inputs != env.value_size:
+            raise ValueError(
+                f"The teacher sees {teacher.network.inputs} numbers, the value function "
+                f"{env.value_size}; train it with config.env.policy_observation=state and this "
+                "run's config.env.value_observation."
+            )
         self.config = config
         self.env = env
+        self.teacher = teacher
         self.networks = make_networks(config, env)
         self._initial_curriculum = initial_curriculum
         self._update_curriculum = update_curriculum
@@ -88,7 +99,8 @@ class Trainer:
         Returns:
             The next state, and the metrics of `ppo.update` and of the roll-out, all `[]`.
         """
-        return self._iteration(state)
+        imitating = self.teacher and int(state.iteration) < self.config.imitation.iterations
+        return self._iteration(state, self.teacher if imitating else None)
 
     def steps(self, state: TrainState) -> int:
         """Control steps so far, over all environments; a Python integer, which cannot overflow."""
@@ -100,7 +112,7 @@ class Trainer:
         env_state = self.env.reset(env_key, num_envs, curriculum.goal_distance)
         state = TrainState(
             learner=ppo.initial_learner(self.config, self.networks, learner_key),
-            actors=initial_actors(self.networks, env_state, num_envs),
+            actors=initial_actors(self.networks, env_state, num_envs, self.teacher),
             curriculum=curriculum,
             key=key,
             iteration=jnp.int32(0),
@@ -108,7 +120,9 @@ class Trainer:
         # A weak type would become firm in the first iteration, and have the second compiled anew.
         return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), state)
 
-    def _run_iteration(self, state: TrainState) -> tuple[TrainState, ppo.Metrics]:
+    def _run_iteration(
+        self, state: TrainState, teacher: PolicyAgent | None
+    ) -> tuple[TrainState, ppo.Metrics]:
         config = self.config
         # Draws follow from the run's key, the iteration, and for actions the environment's number.
         rollout_key, update_key = jax.random.split(jax.random.fold_in(state.key, state.iteration))
@@ -123,6 +137,7 @@ class Trainer:
             state.curriculum.goal_distance,
             config.ppo.horizon // config.ppo.chunk,
             config.ppo.chunk,
+            teacher,
         )
         learner, metrics = ppo.update(config, self.networks, state.learner, trajectory, update_key)
         curriculum = self._update_curriculum(state.curriculum, events)

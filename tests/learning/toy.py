@@ -48,12 +48,13 @@ class Outcome:
 @dataclasses.dataclass(frozen=True)
 class Recall:
     """The cue shows at the first step only (`memory`) or always; pressing its bin is worth 1 a
-    step.
+    step. The value function sees what the policy sees, or always the cue (`informed`).
 
     Episodes last `shortest` to `longest` steps; those of even length end by a time-out.
     """
 
     memory: bool = True
+    informed: bool = False
     shortest: int = 3
     longest: int = 6
     num_actuators: int = 2
@@ -103,7 +104,8 @@ class Recall:
     def _observe(self, cue, time):
         shown = (time == 0) | (not self.memory)
         policy = jnp.append(jnp.where(shown, jax.nn.one_hot(cue, CUE_BINS), 0.0), 0.1 * time)
-        return Observation(policy, jnp.append(policy, 1.0))
+        value = policy.at[:CUE_BINS].set(jax.nn.one_hot(cue, CUE_BINS)) if self.informed else policy
+        return Observation(policy, jnp.append(value, 1.0))
 
 
 @jax.tree_util.register_dataclass
