@@ -97,7 +97,14 @@ def default() -> ConfigDict:
                 "widen_goals": 3.0,
                 "narrow_goals": 1.0,
             },
-            "network": {"memory": True, "dense": (1024,), "lstm": 512, "activation": "relu"},
+            "network": {
+                "memory": True,
+                # The value function sees the state, and needs memory less.
+                "value_memory": True,
+                "dense": (1024,),
+                "lstm": 512,
+                "activation": "relu",
+            },
             "ppo": {
                 "horizon": 20,
                 "chunk": 10,

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 from dactyl_jax.envs.readings import Readings
 from dactyl_jax.hand import rotations
 
-POLICY_SIZES = {"paper": 22, "proprioceptive": 90}
-VALUE_SIZE = 104
+POLICY_SIZES = {"paper": 22, "proprioceptive": 108}
+VALUE_SIZE = 122
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Observation:
-    """Raw observations: `policy` `[E, 22 or 90]` and `value` `[E, 104]`, float32."""
+    """Raw observations: `policy` and `value` `[E, ...]`, float32."""
 
     policy: jax.Array
     value: jax.Array
@@ -38,8 +38,9 @@ def policy_observation(
 
     Args:
         kind: `paper` (22 numbers: fingertips 15, object position 3, relative goal 4) or
-            `proprioceptive`, which adds what the real hand also reports: joint angles 24, their
-            rates 24 and the last targets 20 (90 numbers).
+            `proprioceptive` (108), which adds what the real hand also reports, joint angles 24,
+            their rates 24 and the last targets 20, and encodings: the relative goal's matrix 9,
+            `facing` 9.
         fingertips: as sensed, `[E, 5, 3]` m.
         position: of the object as sensed, `[E, 3]` m.
         orientation: of the object as sensed, `[E, 4]`.
@@ -47,20 +48,39 @@ def policy_observation(
         readings: for the hand's own sensors.
 
     Returns:
-        `[E, 22]` or `[E, 90]`.
+        `[E, 22]` or `[E, 108]`.
     """
-    paper = [_flat(fingertips), position, relative_goal(goal, orientation)]
+    rotation = relative_goal(goal, orientation)
+    paper = [_flat(fingertips), position, rotation]
     own = [readings.joint_angles, readings.joint_velocities, readings.targets]
-    return jnp.concatenate(paper if kind == "paper" else paper + own, axis=-1)
+    encodings = [_flat(rotations.matrix(rotation)), facing(orientation)]
+    return jnp.concatenate(paper if kind == "paper" else paper + own + encodings, axis=-1)
+
+
+def facing(orientation: jax.Array) -> jax.Array:
+    """How a cube of this orientation stands, whichever face is which, `[E, 9]`.
+
+    The 24 turns that bring a cube onto itself do not change what fingers can do to it, nor the
+    rotation that is left to do: a network that sees the cube this way need not learn each case 24
+    times. With x, y, z the rows of the rotation matrix: the sums over its columns of x^4 and of
+    x^3 y, for each row and pair of rows. They are smooth, and tell all other orientations apart.
+    """
+    rows = rotations.matrix(orientation)
+    moments = jnp.einsum("eik,ejk->eij", rows**3, rows, precision="highest")
+    return _flat(moments)
 
 
 def value_observation(readings: Readings, goal: jax.Array) -> jax.Array:
-    """The value function's input, true and complete, `[E, 104]` (OpenAI 2018, Table 2)."""
+    """The value function's input, true and complete, `[E, 122]`.
+
+    All of OpenAI (2018), Table 2, and the encodings of the proprioceptive observation.
+    """
+    rotation = relative_goal(goal, readings.orientation)
     return jnp.concatenate(
         [
             _flat(readings.fingertips),
             readings.position,
-            relative_goal(goal, readings.orientation),
+            rotation,
             rotations.canonical(readings.orientation),
             goal,
             readings.joint_angles,
@@ -68,6 +88,8 @@ def value_observation(readings: Readings, goal: jax.Array) -> jax.Array:
             readings.velocity,
             readings.angular_velocity,
             readings.targets,
+            _flat(rotations.matrix(rotation)),
+            facing(readings.orientation),
         ],
         axis=-1,
     )

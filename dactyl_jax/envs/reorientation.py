@@ -62,7 +62,7 @@ class Outcome:
         reward: float32.
         done: the episode ended, and the state is that of the next one already.
         truncated: it ended without failure (goal time-out, goal cap): bootstrap its value.
-        terminal_value_observation: the value function's input before any reset, `[E, 104]`.
+        terminal_value_observation: the value function's input before any reset, `[E, value_size]`.
         goal_reached, dropped, timed_out, diverged, overflow: what happened.
         goals: consecutive goals of the episode, this step's included, before any reset; int32.
         distance: angle to the goal that the step was rewarded for, rad.

@@ -39,6 +39,12 @@ def rotate(q: ArrayLike, v: ArrayLike) -> jax.Array:
     return v + w * twice + jnp.cross(u, twice)
 
 
+def matrix(q: ArrayLike) -> jax.Array:
+    """The rotation matrices of unit quaternions, `[..., 3, 3]`; column i is the turned axis i."""
+    q = jnp.asarray(q)[..., None, :]
+    return jnp.swapaxes(rotate(q, jnp.eye(3)), -1, -2)
+
+
 def from_axis_angle(axis: ArrayLike, angle: ArrayLike) -> jax.Array:
     """The rotation by `angle` `[...]` (rad) about the unit vector `axis` `[..., 3]`."""
     half = 0.5 * jnp.asarray(angle)[..., None]

@@ -119,12 +119,12 @@ def make_networks(config: ConfigDict, env: Environment) -> ActorCritic:
         Network,
         dense=tuple(network.dense),
         lstm=network.lstm,
-        memory=network.memory,
         activation=network.activation,
     )
     # A small policy head starts the policy near the uniform distribution.
-    policy = design(env.policy_size, env.num_actuators * env.num_bins, head_scale=0.01)
-    value = design(env.value_size, 1, head_scale=1.0)
+    actions = env.num_actuators * env.num_bins
+    policy = design(env.policy_size, actions, memory=network.memory, head_scale=0.01)
+    value = design(env.value_size, 1, memory=network.value_memory, head_scale=1.0)
     return ActorCritic(policy, value, env.num_actuators, env.num_bins)
 
 

@@ -268,8 +268,8 @@ def test_no_privileged_value_reaches_the_policys_input():
     env = _env("all", env__value_observation="privileged", env__policy_observation="proprioceptive")
     state = env.reset(jax.random.key(0), NUM, FAR)
     numbers = state.draw.numbers
-    assert numbers.shape[1] == 122 and env.value_size == 104 + 122
-    np.testing.assert_array_equal(state.observation.value[:, 104:], numbers)
+    assert numbers.shape[1] == 122 and env.value_size == 122 + 122
+    np.testing.assert_array_equal(state.observation.value[:, 122:], numbers)
 
     hidden = dataclasses.replace(
         state, draw=dataclasses.replace(state.draw, numbers=jnp.full_like(numbers, jnp.nan))
@@ -278,8 +278,8 @@ def test_no_privileged_value_reaches_the_policys_input():
     going_on = ~np.asarray(outcome.done)
     assert going_on.any()
     assert np.all(np.isfinite(after.observation.policy))
-    assert np.all(np.isnan(np.asarray(after.observation.value)[going_on, 104:]))
-    assert np.all(np.isnan(np.asarray(outcome.terminal_value_observation)[:, 104:]))
+    assert np.all(np.isnan(np.asarray(after.observation.value)[going_on, 122:]))
+    assert np.all(np.isnan(np.asarray(outcome.terminal_value_observation)[:, 122:]))
 
     # Nor do true readings: besides what is sensed, the policy gets the hand's own at most.
     true = env._read(state.physics)
@@ -300,7 +300,7 @@ def test_no_privileged_value_reaches_the_policys_input():
 
 
 def test_the_paper_value_observation_holds_no_draws():
-    assert _env("all").value_size == 104
+    assert _env("all").value_size == 122
 
 
 @pytest.mark.parametrize(

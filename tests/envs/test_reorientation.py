@@ -57,10 +57,10 @@ def _with_height(env, state, drop):
 def test_sizes(env):
     state = env.reset(jax.random.key(0), NUM, UNIFORM)
     assert state.observation.policy.shape == (NUM, 22) == (NUM, env.policy_size)
-    assert state.observation.value.shape == (NUM, 104) == (NUM, env.value_size)
+    assert state.observation.value.shape == (NUM, 122) == (NUM, env.value_size)
     proprioceptive = make(env__policy_observation="proprioceptive")
     other = proprioceptive.reset(jax.random.key(0), NUM, UNIFORM)
-    assert other.observation.policy.shape == (NUM, 90) == (NUM, proprioceptive.policy_size)
+    assert other.observation.policy.shape == (NUM, 108) == (NUM, proprioceptive.policy_size)
     np.testing.assert_array_equal(other.observation.policy[:, :22], state.observation.policy)
 
 

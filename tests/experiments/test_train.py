@@ -171,6 +171,56 @@ def test_a_policy_of_another_design_is_refused(trained, tiny, tmp_path, capsys):
     assert "lstm" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def teacher(tiny, tmp_path_factory):
+    """The work directory of a tiny run that sees the state, without memory."""
+    from experiments import report
+
+    folder = tmp_path_factory.mktemp("teacher") / "run"
+    write, report.write = report.write, lambda workdir, env: None
+    arguments = ["--config.env.policy_observation=state", "--noconfig.network.memory"]
+    try:
+        assert train.main([*tiny, *arguments, f"--workdir={folder}", "--max_iterations=1"]) == 0
+    finally:
+        report.write = write
+    return folder
+
+
+def test_a_student_imitates_then_goes_on_alone_and_is_resumed(teacher, tiny, tmp_path, no_report):
+    student = [f"--config.imitation.teacher={teacher}", "--config.imitation.iterations=2"]
+    straight, parts = tmp_path / "straight", tmp_path / "parts"
+    assert train.main([*tiny, *student, f"--workdir={straight}", "--max_iterations=3"]) == 0
+    for limit in (1, 3):
+        assert train.main([*tiny, *student, f"--workdir={parts}", f"--max_iterations={limit}"]) == 0
+    assert arrays(parts) == arrays(straight)
+    rows = WorkDirectory(straight).read_metrics()
+    assert ["imitation_loss" in row for row in rows] == [True, True, False]
+    assert restore_policy(straight).agent.network.memory
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--config.env.action=relative"], "--config.env.action=absolute"),
+        (["--config.env.value_observation=privileged"], "--config.env.value_observation=paper"),
+        (["--config.imitation.teacher=nowhere"], "nowhere"),
+        (["--config.imitation.iterations=0"], "config.imitation.iterations"),
+    ],
+)
+def test_a_teacher_that_does_not_fit_is_refused(teacher, tiny, arguments, said, tmp_path, capsys):
+    student = [f"--workdir={tmp_path}/run", f"--config.imitation.teacher={teacher}"]
+    assert train.main([*tiny, *student, *arguments, "--max_iterations=1"]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_teacher_must_see_the_state(trained, tiny, tmp_path, capsys):
+    student = [f"--workdir={tmp_path}/run", f"--config.imitation.teacher={trained}"]
+    assert train.main([*tiny, *student]) == 2
+    assert "--config.env.policy_observation=state" in capsys.readouterr().err
+
+
 def start(tiny, workdir, *arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.train", *tiny, f"--workdir={workdir}", *arguments],

@@ -56,6 +56,15 @@ def test_quarter_turn_about_z_takes_x_to_y():
     np.testing.assert_allclose(rotations.rotate(q, np.array([1.0, 0, 0])), [0, 1, 0], atol=1e-6)
 
 
+def test_matrix_turns_as_the_quaternion_does(pairs):
+    p, q, v = pairs
+    matrices = rotations.matrix(np.stack([p, q]))
+    assert matrices.shape == (2, 50, 3, 3)
+    turned = np.einsum("pnij,nj->pni", matrices, v)
+    np.testing.assert_allclose(turned[0], rotations.rotate(p, v), atol=2e-6)
+    np.testing.assert_allclose(turned[1], rotations.rotate(q, v), atol=2e-6)
+
+
 def test_angle_has_a_finite_gradient_at_the_identity():
     gradient = jax.grad(lambda q: rotations.angle(q))(np.array([1.0, 0, 0, 0], np.float32))
     assert np.isfinite(gradient).all()

@@ -75,7 +75,7 @@ def test_the_last_few_are_kept_and_the_same_is_not_saved_twice(trainer, tmp_path
 @pytest.mark.parametrize("memory", [True, False])
 def test_the_policy_is_restored_alone(memory, tmp_path):
     config = toy.config()
-    config.network.memory = memory
+    config.network.memory = config.network.value_memory = memory
     trainer = Trainer(config, toy.Recall(), toy.initial_curriculum(), toy.update_curriculum)
     state = _iterate(trainer, trainer.initial_state(), 2)
     _save(trainer, state, tmp_path)

@@ -16,7 +16,7 @@ from tests.learning import toy
 def _recorded(memory):
     """A learner as of a run under way, so that no weight or statistic hides a difference."""
     config, env = toy.config(), toy.Recall()
-    config.network.memory = memory
+    config.network.memory = config.network.value_memory = memory
     networks = make_networks(config, env)
     learner = ppo.initial_learner(config, networks, jax.random.key(0))
     parameters = jax.tree.map(lambda x: 1.5 * x, learner.parameters)

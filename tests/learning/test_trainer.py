@@ -12,7 +12,7 @@ from tests.learning import toy
 def _trained(memory: bool) -> dict[str, float]:
     """Metrics after 40 iterations of the task that needs memory."""
     config = toy.config()
-    config.network.memory = memory
+    config.network.memory = config.network.value_memory = memory
     trainer = Trainer(config, toy.Recall(), toy.initial_curriculum(), toy.update_curriculum)
     state = trainer.initial_state()
     for _ in range(40):
