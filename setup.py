@@ -36,7 +36,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.8",
     packages=find_packages(include=["dactyl_jax*", "experiments*"]),
-    package_data={"dactyl_jax": ["**/*.xml"]},
+    package_data={"dactyl_jax": ["**/*.xml", "pretrained/*/*.json", "pretrained/*/*.npz"]},
     install_requires=[name + TRAINING for name in training_stack]
     + [name + ROBOT_HOST for name in robot_host],
     extras_require={

@@ -1,6 +1,9 @@
 """The one configuration of everything: its fields, their defaults and what they may be."""
 
+import difflib
 import math
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
@@ -226,3 +229,70 @@ def validate(config: ConfigDict) -> None:
         fail("randomization", "other than none, or some term enabled, with config.adr.enabled")
     if config.adr.enabled and not config.env.bank_redraw:
         fail("env.bank_redraw", "1 or more with config.adr.enabled, whose limits enter by it")
+
+
+def complete(config: ConfigDict, *, origin: str) -> ConfigDict:
+    """A configuration with exactly the known fields, each of its own type, from a loose one.
+
+    Args:
+        config: any ConfigDict, for example one read from JSON, where tuples have become lists.
+        origin: where it came from, for messages.
+
+    Raises:
+        ValueError: a field is missing, unknown or of another type.
+    """
+    result = default()
+    expected = dict(leaves(result))
+    given = dict(leaves(config))
+    for field in given:
+        if field not in expected:
+            raise ValueError(f"{origin}: {unknown_field(field, expected)}")
+    for field, like in expected.items():
+        if field not in given:
+            raise ValueError(f"{origin}: the field {field} is missing; take it from the defaults")
+        value = given[field]
+        if isinstance(like, tuple) and isinstance(value, list):
+            value = tuple(value)
+        if isinstance(like, float) and type(value) is int:
+            value = float(value)
+        if like is not None and type(value) is not type(like):
+            raise ValueError(
+                f"{origin}: {field} is {value!r}; it must be of type {type(like).__name__}"
+            )
+        if isinstance(value, tuple) and not all(type(item) is int for item in value):
+            raise ValueError(f"{origin}: {field} is {value!r}; it must hold whole numbers")
+        try:
+            result.update_from_flattened_dict({field: value})
+        except TypeError:
+            raise ValueError(f"{origin}: {field} is {value!r}, which is of another type") from None
+    return result
+
+
+def leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All (dotted field, value) of a configuration, in order."""
+    for key in config:
+        value = config[key]
+        if isinstance(value, ConfigDict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def unknown_field(field: str, known: Collection[str]) -> str:
+    """What to say of a field that there is not, with the one that may have been meant.
+
+    Args:
+        field: dotted.
+        known: all fields, dotted.
+    """
+    group = [name for name in known if name.startswith(field + ".")]
+    if group:
+        return f"{field} is a group of fields: set one of them, such as {group[0]}"
+    terms = {name.split(".")[1]: None for name in known if name.startswith("terms.")}
+    if field.startswith("terms.") and field.split(".")[1] not in terms:
+        return f"there is no term {field.split('.')[1]}; the terms are {', '.join(terms)}"
+    close = difflib.get_close_matches(field, known, n=1, cutoff=0.6)
+    same_leaf = [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
+    suggestion = same_leaf if len(same_leaf) == 1 else close
+    hint = f"did you mean {suggestion[0]}?" if suggestion else "--help lists the fields"
+    return f"there is no field {field}; {hint}"

@@ -6,7 +6,6 @@ get wrong ends in one line on stderr that says what to change, and exit status 2
 program itself keep their traceback.
 """
 
-import difflib
 import importlib.util
 import math
 import re
@@ -14,14 +13,14 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
-import dactyl_jax.config
+from dactyl_jax import config as config_lib
 
 CONFIGS = Path(__file__).parent / "configs"
 EXIT_USER_ERROR = 2
@@ -107,12 +106,12 @@ def parse(
         if flag in values and values[flag].value is not None:
             config.update_from_flattened_dict({field: values[flag].value})
     _check_numbers(config)
-    dactyl_jax.config.validate(config)
+    config_lib.validate(config)
     return values, config
 
 
 def _check_numbers(config: ConfigDict) -> None:
-    for field, value in leaves(config):
+    for field, value in config_lib.leaves(config):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"config.{field} is {value}; it must be a finite number")
     if not 0 <= config.seed < 2**31:
@@ -131,10 +130,27 @@ def define_engine_flag(values: flags.FlagValues) -> None:
 
 
 def define_run_flag(values: flags.FlagValues) -> None:
-    """Defines `--workdir` of a run that is there already, and `--seed` of its trials."""
+    """Defines `--workdir` or `--pretrained` of a policy that is there already, and `--seed`."""
+    from dactyl_jax import pretrained
+
     flags.DEFINE_string(
-        "workdir", None, "work directory of a trained run (required)", flag_values=values
+        "workdir", None, "work directory of a trained run; or give --pretrained", flag_values=values
     )
+    flags.DEFINE_boolean(
+        "pretrained", False, "a policy of the package in place of a run's", flag_values=values
+    )
+    flags.DEFINE_enum(
+        "pretrained_name",
+        pretrained.NAMES[0],
+        list(pretrained.NAMES),
+        "with --pretrained: the one trained under all randomisations, or under none",
+        flag_values=values,
+    )
+    define_trial_seed_flag(values)
+
+
+def define_trial_seed_flag(values: flags.FlagValues) -> None:
+    """Defines `--seed` of trials."""
     flags.DEFINE_integer(
         "seed",
         0,
@@ -167,24 +183,92 @@ def define_goal_timeout_flag(values: flags.FlagValues, default: str) -> None:
     )
 
 
-def saved_config(values: flags.FlagValues) -> ConfigDict:
-    """That of `--config=FILE`, or the one saved in `--workdir`, for trials on the device at hand.
-
-    Its seed is that of trials, so that their starts and hands are not those of the training.
+def run_name(values: flags.FlagValues) -> str:
+    """The policy that `--workdir` or `--pretrained` names, as `experiments.runs` takes it.
 
     Raises:
-        UserError: no `--workdir`, or none that holds a configuration.
+        UserError: neither of them, both, or `--pretrained_name` alone.
     """
-    from experiments.workdir import WorkDirectory
-
+    if values["pretrained_name"].present and not values.pretrained:
+        raise UserError("--pretrained_name goes with --pretrained; add it")
+    if values.pretrained and values.workdir is not None:
+        raise UserError("--workdir and --pretrained each name a policy; leave one of them out")
+    if values.pretrained:
+        return f"pretrained:{values.pretrained_name}"
     if values.workdir is None:
-        raise UserError("--workdir is missing: name the work directory of a trained run")
-    config = WorkDirectory(values.workdir).load_config()
+        raise UserError(
+            "--workdir is missing: name the work directory of a trained run, or give --pretrained"
+        )
+    return values.workdir
+
+
+def saved_config(values: flags.FlagValues) -> ConfigDict:
+    """That of `--config=FILE`, or the one that the policy was trained with, for trials here.
+
+    Raises:
+        ValueError: no policy is named, or there is none that has a configuration.
+    """
+    from experiments import runs
+
+    config = runs.load_config(run_name(values))
     if values.config:
         config = load_config_file(values.config)
+    return for_trials(config, values.seed)
+
+
+def for_trials(config: ConfigDict, seed: int) -> ConfigDict:
+    """A saved configuration, for trials of `seed` on the device at hand.
+
+    Its seed is that of trials, so that their starts and hands are not those of the training.
+    """
+    config = config.copy_and_resolve_references()
     config.engine = "auto"
-    config.seed = trial_seed(values.seed)
+    config.seed = trial_seed(seed)
     return config
+
+
+def refuse_overrides(
+    values: flags.FlagValues, config: ConfigDict, base: ConfigDict, *, but: Collection[str] = ()
+) -> None:
+    """Refuses `--config=FILE` and `--config.field=value` where runs are taken as they were.
+
+    Args:
+        values: the flags.
+        config: the configuration that came of them.
+        base: what it is without them.
+        but: the fields that may be set.
+
+    Raises:
+        UserError: names what was set.
+    """
+    saved = dict(config_lib.leaves(base))
+    for field, value in config_lib.leaves(config):
+        if field not in but and value != saved[field]:
+            raise UserError(f"--config.{field}: runs are taken as they were trained; leave it out")
+    if values.config:
+        raise UserError("--config: runs are taken as they were trained; leave it out")
+
+
+def named_runs(flag: str, text: str, *, name: str = r"[\w.-]+") -> dict[str, str]:
+    """Reads `NAME=DIR,NAME=DIR,...`.
+
+    Args:
+        flag: that holds it, for messages.
+        text: its value.
+        name: a regular expression for the names.
+
+    Raises:
+        UserError: an item is of another form, or a name is given twice.
+    """
+    runs: dict[str, str] = {}
+    for item in text.split(","):
+        key, equals, run = item.partition("=")
+        if not (equals and run and re.fullmatch(name, key)):
+            raise UserError(f"--{flag}: {item!r} is not name=DIR; write --{flag}=a=DIR,b=DIR")
+        if key in runs:
+            raise UserError(f"--{flag}: {key!r} is named twice; give each its own name")
+        runs[key] = run
+    return runs
 
 
 def trial_seed(seed: int) -> int:
@@ -242,54 +326,7 @@ def load_config_file(path: str) -> ConfigDict:
             f"--config: get_config() of {path!r} returns {type(config).__name__}; "
             "start from dactyl_jax.config.default(), a ConfigDict"
         )
-    return complete(config, origin=repr(path))
-
-
-def complete(config: ConfigDict, *, origin: str) -> ConfigDict:
-    """A configuration with exactly the known fields, each of its own type, from a loose one.
-
-    Args:
-        config: any ConfigDict, for example one read from JSON, where tuples have become lists.
-        origin: where it came from, for messages.
-
-    Raises:
-        UserError: a field is missing, unknown or of another type.
-    """
-    result = dactyl_jax.config.default()
-    expected = dict(leaves(result))
-    given = dict(leaves(config))
-    for field in given:
-        if field not in expected:
-            raise UserError(f"{origin}: {_unknown(field, expected)}")
-    for field, default in expected.items():
-        if field not in given:
-            raise UserError(f"{origin}: the field {field} is missing; take it from the defaults")
-        value = given[field]
-        if isinstance(default, tuple) and isinstance(value, list):
-            value = tuple(value)
-        if isinstance(default, float) and type(value) is int:
-            value = float(value)
-        if default is not None and type(value) is not type(default):
-            raise UserError(
-                f"{origin}: {field} is {value!r}; it must be of type {type(default).__name__}"
-            )
-        if isinstance(value, tuple) and not all(type(item) is int for item in value):
-            raise UserError(f"{origin}: {field} is {value!r}; it must hold whole numbers")
-        try:
-            result.update_from_flattened_dict({field: value})
-        except TypeError:
-            raise UserError(f"{origin}: {field} is {value!r}, which is of another type") from None
-    return result
-
-
-def leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """All (dotted field, value) of a configuration, in order."""
-    for key in config:
-        value = config[key]
-        if isinstance(value, ConfigDict):
-            yield from leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    return config_lib.complete(config, origin=repr(path))
 
 
 def _flags(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
@@ -326,11 +363,11 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
-    known = dict(leaves(config))
+    known = dict(config_lib.leaves(config))
     for argument in overrides:
         field = argument.partition("=")[0].partition(".")[2]
         if field not in known:
-            raise UserError(f"--config.{field}: {_unknown(field, known)}")
+            raise UserError(f"--config.{field}: {config_lib.unknown_field(field, known)}")
         if "=" not in argument and not isinstance(known[field], bool | None):
             raise UserError(f"--config.{field} has no value: write --config.{field}=VALUE")
     values = flags.FlagValues()
@@ -342,7 +379,7 @@ def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
     except flags.IllegalFlagValueError as error:
         raise UserError(f"{error}; {_type_hint(str(error), known)}") from error
     result = values.config.unlock() or values.config
-    return complete(result, origin="--config")
+    return config_lib.complete(result, origin="--config")
 
 
 def _type_hint(message: str, known: dict[str, Any]) -> str:
@@ -356,20 +393,6 @@ def _type_hint(message: str, known: dict[str, Any]) -> str:
         tuple: "a tuple such as (256,)",
     }
     return f"it must be {kinds.get(type(value), 'of the type of the default')}"
-
-
-def _unknown(field: str, known: dict[str, Any]) -> str:
-    group = [name for name in known if name.startswith(field + ".")]
-    if group:
-        return f"{field} is a group of fields: set one of them, such as {group[0]}"
-    terms = {name.split(".")[1]: None for name in known if name.startswith("terms.")}
-    if field.startswith("terms.") and field.split(".")[1] not in terms:
-        return f"there is no term {field.split('.')[1]}; the terms are {', '.join(terms)}"
-    close = difflib.get_close_matches(field, known, n=1, cutoff=0.6)
-    same_leaf = [name for name in known if name.split(".")[-1] == field.split(".")[-1]]
-    suggestion = same_leaf if len(same_leaf) == 1 else close
-    hint = f"did you mean {suggestion[0]}?" if suggestion else "--help lists the fields"
-    return f"there is no field {field}; {hint}"
 
 
 def _message_for_user(error: Exception) -> str | None:
@@ -413,7 +436,9 @@ def _help(name: str, summary: str, define_flags: Callable[[flags.FlagValues], No
         shown = f"--{flag}" if entry.default is None else f"--{flag}={entry.default}"
         lines.append(f"  {shown:<28} {' '.join((entry.help or '').split())}")
     lines += ["", "fields of the configuration, with their defaults (a preset may differ):"]
-    lines += [f"  --config.{field}={value}" for field, value in leaves(dactyl_jax.config.default())]
+    lines += [
+        f"  --config.{field}={value}" for field, value in config_lib.leaves(config_lib.default())
+    ]
     return "\n".join(lines)
 
 

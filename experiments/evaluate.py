@@ -1,6 +1,6 @@
 """Measures how many goals in a row a trained policy reaches, or many policies with `--suite`.
 
-The configuration is the one saved in the work directory; the engine is the one for this device.
+The configuration is the one that the policy was trained with; the engine is this device's.
 """
 
 import sys
@@ -12,7 +12,6 @@ from ml_collections import ConfigDict
 
 from experiments import cli, files
 from experiments.cli import UserError
-from experiments.workdir import WorkDirectory
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -25,6 +24,9 @@ def define_flags(values: flags.FlagValues) -> None:
         ["policy", "zero", "random"],
         "who acts: the trained policy, the middle bin of every actuator, or chance",
         flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "greedy", False, "takes the most probable actions instead of sampling", flag_values=values
     )
     flags.DEFINE_integer("trials", 100, "how many trials", lower_bound=1, flag_values=values)
     cli.define_goals_flag(values)
@@ -40,7 +42,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "policies",
         None,
-        "with --suite: name=DIR,name=DIR,...; each DIR is a work directory; the paper's names are "
+        "with --suite: name=DIR,name=DIR,...; each DIR is a work directory, or pretrained, or "
+        "pretrained:unrandomised; the paper's names are "
         "block, locked_wrist, prism, no_sensing, no_physics, no_unmodelled, none, lstm_value and "
         "memoryless, any other is a row of its own",
         flag_values=values,
@@ -61,6 +64,8 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
         from experiments import suite
 
         return suite.base_config(values.seed)
+    if values.greedy and values.agent == "random":
+        raise UserError("--greedy: a random agent has no most probable action; leave --greedy out")
     config = cli.saved_config(values)
     config.env.goal_timeout_s = 80.0
     return config
@@ -73,7 +78,8 @@ def _check_suite(values: flags.FlagValues) -> None:
             if values[name].present:
                 raise UserError(f"--{name} goes with --suite=paper; add it or leave --{name} out")
         return
-    for name in ("workdir", "agent", "goals", "goal_timeout_s", "json", "config"):
+    decided = ("workdir", "pretrained", "pretrained_name", "agent", "greedy", "goals")
+    for name in (*decided, "goal_timeout_s", "json", "config"):
         if values[name].present:
             raise UserError(f"--{name} does not go with --suite, which decides on it; leave it out")
     for name, example in (("policies", "block=DIR,prism=DIR"), ("out", "DIR")):
@@ -91,15 +97,13 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         suite.run(values, config)
         return
     target = files.check_output("json", values.json) if values.json else None
-    workdir = WorkDirectory(values.workdir)
-    workdir.load_config()
     from dactyl_jax import evaluation
     from dactyl_jax.envs import make_environment
-    from experiments import preparation, report
+    from experiments import preparation, report, runs
 
     acting = values.agent == "policy"
     needed = acting or values.goals == "final"
-    checkpoint = preparation.load_policy(values.workdir) if needed else None
+    checkpoint = runs.load_policy(cli.run_name(values)) if needed else None
     env = make_environment(config)
     if acting and checkpoint is not None:
         preparation.check_policy(checkpoint, env)
@@ -111,6 +115,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         distribution=values.goals,
         final_distance=checkpoint.goal_distance if checkpoint else 0.0,
         checkpoint_step=checkpoint.steps if acting and checkpoint else None,
+        greedy=values.greedy,
     )
     result = {"agent": values.agent, **result}
     _print(result, evaluation.histogram(result["goals"]["per_trial"]))

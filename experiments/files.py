@@ -8,18 +8,23 @@ from typing import Any
 from experiments.cli import UserError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file atomically; a reader sees the old or the new text, never a part."""
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file atomically; a reader sees the old or the new content, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
+        with temporary.open("wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file atomically."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:

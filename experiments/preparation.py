@@ -1,4 +1,4 @@
-"""What programs need before they start: the device, the engine, a policy, enough memory."""
+"""What programs need before they start: the device, the engine, an agent, enough memory."""
 
 import os
 
@@ -13,10 +13,8 @@ from dactyl_jax.learning import (
     RandomAgent,
     Trainer,
     ZeroAgent,
-    restore_policy,
 )
 from experiments.cli import UserError
-from experiments.workdir import WorkDirectory
 
 
 def device() -> str:
@@ -32,16 +30,6 @@ def engine_name(config: ConfigDict) -> str:
         ValueError: the device cannot run it.
     """
     return physics.resolve_engine(config.engine)
-
-
-def load_policy(workdir: str) -> PolicyCheckpoint:
-    """The policy of the newest checkpoint of a run.
-
-    Raises:
-        ValueError: there is none, or it cannot be read.
-    """
-    WorkDirectory(workdir).load_config()
-    return restore_policy(workdir)
 
 
 def check_policy(checkpoint: PolicyCheckpoint, env: Reorientation) -> None:

@@ -39,9 +39,9 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     target = files.check_output("out", values.out)
     from dactyl_jax import evaluation
     from dactyl_jax.envs import make_environment
-    from experiments import preparation
+    from experiments import preparation, runs
 
-    checkpoint = preparation.load_policy(values.workdir)
+    checkpoint = runs.load_policy(cli.run_name(values))
     env = make_environment(config)
     preparation.check_policy(checkpoint, env)
     recording = evaluation.record(

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import evaluation
@@ -75,11 +76,14 @@ def evaluate(
     distribution: str,
     final_distance: float,
     checkpoint_step: int | None,
+    greedy: bool = False,
 ) -> dict[str, Any]:
     """Runs trials and says what they show, as `experiments.evaluate --json` writes it."""
     distance = evaluation.goal_distance(distribution, final_distance)
     started = time.monotonic()
-    outcome = evaluation.run_trials(env, agent, trials=trials, seed=seed, goal_distance=distance)
+    outcome = evaluation.run_trials(
+        env, agent, trials=trials, seed=seed, goal_distance=distance, greedy=greedy
+    )
     return evaluation.summarize(outcome, env.control_dt) | {
         "world": env.config.env.world,
         "randomization": env.config.randomization,
@@ -88,9 +92,17 @@ def evaluate(
         "goal_timeout_s": env.config.env.goal_timeout_s,
         "engine": env.engine.name,
         "seed": seed,
+        "greedy": greedy,
         "checkpoint_step": checkpoint_step,
         "wall_s": time.monotonic() - started,
     }
+
+
+def add_intervals(result: dict[str, Any]) -> None:
+    """Adds to a result of `evaluate` the 95% intervals of its goals' mean and median."""
+    goals = result["goals"]
+    for name, statistic in (("mean", np.mean), ("median", np.median)):
+        goals[f"{name}_interval"] = evaluation.confidence_interval(goals["per_trial"], statistic)
 
 
 def sentence(result: dict[str, Any]) -> str:

@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import re
 import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,13 +21,12 @@ import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
-import dactyl_jax.config
+from dactyl_jax import config as config_lib
 from dactyl_jax import evaluation
 from dactyl_jax.envs import Reorientation, bank, make_environment, worlds
 from dactyl_jax.learning import PolicyCheckpoint
-from experiments import cli, files, preparation, report
+from experiments import cli, files, preparation, report, runs
 from experiments.cli import UserError
-from experiments.workdir import WorkDirectory
 
 ROWS = {
     "block": "block",
@@ -56,12 +54,11 @@ _OWN = (
 )
 _SET = (*_OWN, "seed", "randomization", "env.world", "env.goal_timeout_s")
 _TASK = ("seed", "engine", "randomization", "terms", "env")  # what trials depend on
-_YEAR = 365.25 * 24 * 3600  # s
 
 
 def base_config(seed: int) -> ConfigDict:
     """What all trials of a suite share: the defaults, with the seed of trials of `seed`."""
-    config = dactyl_jax.config.default()
+    config = config_lib.default()
     config.seed = cli.trial_seed(seed)
     config.env.goal_timeout_s = max(GOAL_TIMEOUTS_S)
     return config
@@ -95,10 +92,12 @@ class _Row:
         return {
             "name": self.name,
             "label": self.label,
-            "task": {f: dict(cli.leaves(self.config))[f] for f in _OWN} if self.config else None,
+            "task": {f: dict(config_lib.leaves(self.config))[f] for f in _OWN}
+            if self.config
+            else None,
             "workdir": self.workdir,
             "checkpoint_step": policy.steps if policy else None,
-            "years": None if experience is None else experience / _YEAR,
+            "years": None if experience is None else experience / evaluation.YEAR,
         }
 
 
@@ -109,8 +108,8 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         UserError: before the first trial, for anything that is wrong with the command.
     """
     out = files.check_output("out", str(Path(values.out) / "table.md")).parent
-    base = dict(cli.leaves(base_config(values.seed)))
-    changed = {field: x for field, x in cli.leaves(config) if x != base[field]}
+    base = dict(config_lib.leaves(base_config(values.seed)))
+    changed = {field: x for field, x in config_lib.leaves(config) if x != base[field]}
     for field in _SET:
         if field in changed:
             raise UserError(f"--config.{field}: the suite decides on it; leave it out")
@@ -119,7 +118,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     for row in rows:
         for world in WORLDS if row.config else ():
             try:
-                dactyl_jax.config.validate(_task(config, row, world))
+                config_lib.validate(_task(config, row, world))
             except ValueError as error:
                 raise UserError(f"--policies: {row.name}: {error}") from None
 
@@ -151,18 +150,10 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
 def _rows(policies: str, config: ConfigDict) -> list[_Row]:
     """The paper's rows, those beyond them, and the agents, each with what it takes to run it."""
-    folders: dict[str, str] = {}
-    for item in policies.split(","):
-        name, equals, folder = item.partition("=")
-        if not (equals and folder and re.fullmatch(r"[\w.-]+", name)):
-            raise UserError(
-                f"--policies: {item!r} is not name=DIR; write --policies=block=DIR,prism=DIR"
-            )
-        if name in AGENTS:
-            raise UserError(f"--policies: the row {name!r} is the agent's; choose another name")
+    folders = cli.named_runs("policies", policies)
+    for name in AGENTS:
         if name in folders:
-            raise UserError(f"--policies: {name!r} is named twice; give each policy its own name")
-        folders[name] = folder
+            raise UserError(f"--policies: the row {name!r} is the agent's; choose another name")
     rows = []
     for name in [*ROWS, *(name for name in folders if name not in ROWS)]:
         row = _Row(name, ROWS.get(name, name))
@@ -173,8 +164,8 @@ def _rows(policies: str, config: ConfigDict) -> list[_Row]:
 
 def _load(row: _Row, folder: str) -> _Row:
     try:
-        config = WorkDirectory(folder).load_config()
-        checkpoint = preparation.load_policy(folder)
+        config = runs.load_config(folder)
+        checkpoint = runs.load_policy(folder)
     except ValueError as error:
         message = str(error).removeprefix("--workdir: ")
         raise UserError(f"--policies: {row.name}: {message}") from None
@@ -183,7 +174,7 @@ def _load(row: _Row, folder: str) -> _Row:
 
 def _task(config: ConfigDict, row: _Row, world: str) -> ConfigDict:
     """The configuration of a row's trials in a world."""
-    own = dict(cli.leaves(row.config))
+    own = dict(config_lib.leaves(row.config))
     config = config.copy_and_resolve_references()
     config.update_from_flattened_dict({field: own[field] for field in _OWN} | WORLDS[world])
     return config
@@ -198,7 +189,9 @@ def _measure(
         for row in rows:
             if row.config:
                 task = _task(config, row, world)
-                key = json.dumps({k: v for k, v in cli.leaves(task) if k.split(".")[0] in _TASK})
+                key = json.dumps(
+                    {k: v for k, v in config_lib.leaves(task) if k.split(".")[0] in _TASK}
+                )
                 tasks.setdefault(key, (world, task, []))[2].append(row)
     total = sum(len(sharing) for _, _, sharing in tasks.values()) * len(GOAL_TIMEOUTS_S)
     done = 0
@@ -251,7 +244,5 @@ def _evaluate(row: _Row, env: Reorientation, trials: int, seed: int) -> dict[str
         final_distance=0.0,
         checkpoint_step=row.checkpoint.steps if row.checkpoint else None,
     )
-    goals = result["goals"]
-    for name, statistic in (("mean", np.mean), ("median", np.median)):
-        goals[f"{name}_interval"] = evaluation.confidence_interval(goals["per_trial"], statistic)
+    report.add_intervals(result)
     return result

@@ -5,9 +5,11 @@ continues a run that was stopped, and evaluates a finished one again.
 """
 
 import dataclasses
+import shlex
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -46,15 +48,19 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "init_from",
         None,
-        "start a new run from the policy of another run's work directory",
+        "start a new run from the policy of another run's work directory, or from pretrained, or "
+        "pretrained:unrandomised",
         flag_values=values,
     )
 
 
-def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Trains, evaluates, draws the learning curve and records a video."""
+def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
+    """Trains, evaluates, draws the learning curve and records a video.
+
+    `command` is what the user typed; a new run keeps it.
+    """
     workdir = WorkDirectory(values.workdir or f"runs/{cli.config_name(values)}")
-    from experiments import preparation
+    from experiments import origin, preparation, runs
 
     config.engine = preparation.engine_name(config)
     if config.env.world == "surrogate":
@@ -67,16 +73,18 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         resuming = workdir.check(config)
         source = None
         if config.init_from and not resuming:
-            source = preparation.load_policy(config.init_from).agent
-            _check_source(WorkDirectory(config.init_from).load_config(), config)
+            source = runs.load_policy(config.init_from).agent
+            _check_source(runs.load_config(config.init_from), config)
         teacher = _load_teacher(config) if config.imitation.teacher else None
         print(
             f"Training in {workdir.path} on {preparation.device()} with the {config.engine} engine."
         )
-        _train(workdir, config, source, teacher, resuming)
+        _train(workdir, config, source, teacher, None if resuming else origin.describe(command))
 
 
-def _train(workdir: WorkDirectory, config: ConfigDict, source, teacher, resuming: bool) -> None:
+def _train(
+    workdir: WorkDirectory, config: ConfigDict, source, teacher, origin: dict[str, Any] | None
+) -> None:
     from dactyl_jax.envs import adr, make_environment
     from dactyl_jax.learning import Checkpoints
     from experiments import preparation, report, training
@@ -89,8 +97,8 @@ def _train(workdir: WorkDirectory, config: ConfigDict, source, teacher, resuming
     state = trainer.initial_state()
     if source is not None:
         state = _with_policy(state, trainer, source)
-    if not resuming:
-        workdir.claim(config)
+    if origin is not None:
+        workdir.claim(config, origin)
     checkpoints = Checkpoints(workdir.path)
     try:
         if checkpoints.latest_iteration() is None:
@@ -116,10 +124,10 @@ def _load_teacher(config: ConfigDict):
     Raises:
         UserError: there is none, or it differs.
     """
-    from experiments import preparation
+    from experiments import runs
 
     folder = config.imitation.teacher
-    theirs = WorkDirectory(folder).load_config()
+    theirs = runs.load_config(folder)
     if theirs.env.policy_observation != "state":
         raise UserError(
             f"config.imitation.teacher: the policy in {folder!r} was trained with "
@@ -133,7 +141,7 @@ def _load_teacher(config: ConfigDict):
                 f"env.{field}={theirs.env[field]!r}; give this run "
                 f"--config.env.{field}={theirs.env[field]}"
             )
-    return preparation.load_policy(folder)
+    return runs.load_policy(folder)
 
 
 def _check_source(theirs: ConfigDict, ours: ConfigDict) -> None:
@@ -164,8 +172,14 @@ def _with_policy(state, trainer, source):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `cli.run`."""
+    arguments = sys.argv[1:] if argv is None else argv
+    command = shlex.join(["python", "-m", "experiments.train", *arguments])
+
+    def program(values: flags.FlagValues, config: ConfigDict) -> None:
+        run(values, config, command)
+
     return cli.run(
-        run,
+        program,
         summary=__doc__ or "",
         define_flags=define_flags,
         base_config=cli.device_preset,

@@ -1,6 +1,7 @@
 """The work directory of a run: what it holds, and when it may be continued.
 
 config.json      the whole configuration, with the engine that was chosen
+origin.json      the command that started it, the commit of the source, the day and the machine
 checkpoints/     the full training state
 metrics.jsonl    one line an iteration; lines after the newest checkpoint are dropped on resuming
 tensorboard/     the same figures as TensorBoard events
@@ -18,7 +19,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import cli, files
+from dactyl_jax import config as config_lib
+from experiments import files
 from experiments.cli import UserError
 
 
@@ -28,6 +30,7 @@ class WorkDirectory:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.config_file = self.path / "config.json"
+        self.origin_file = self.path / "origin.json"
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
         self.report = self.path / "report"
@@ -37,7 +40,7 @@ class WorkDirectory:
         """The configuration that the run was started with.
 
         Raises:
-            UserError: no work directory, or its config.json cannot be read.
+            ValueError: no work directory, or its config.json cannot be read.
         """
         if not self.path.is_dir():
             raise UserError(f"--workdir: there is no folder {str(self.path)!r}; train one first")
@@ -56,7 +59,7 @@ class WorkDirectory:
                 f"--workdir: {str(self.config_file)!r} is damaged ({error}); restore it or choose "
                 "another work directory"
             ) from None
-        return cli.complete(config, origin=repr(str(self.config_file)))
+        return config_lib.complete(config, origin=repr(str(self.config_file)))
 
     def check(self, config: ConfigDict) -> bool:
         """Whether a run is already there; it must then be this one.
@@ -80,13 +83,14 @@ class WorkDirectory:
             )
         return False
 
-    def claim(self, config: ConfigDict) -> None:
-        """Writes config.json: from here on the directory belongs to this run."""
+    def claim(self, config: ConfigDict, origin: dict[str, Any]) -> None:
+        """Writes config.json and origin.json: from here on the directory belongs to this run."""
         files.write_json(self.config_file, config.to_dict())
+        files.write_json(self.origin_file, origin)
 
     def _refuse_another(self, config: ConfigDict, saved: ConfigDict) -> None:
-        old = dict(cli.leaves(saved))
-        for field, value in cli.leaves(config):
+        old = dict(config_lib.leaves(saved))
+        for field, value in config_lib.leaves(config):
             if not field.startswith("run.") and value != old[field]:
                 raise UserError(
                     f"--workdir: the run in {str(self.path)!r} has {field}={old[field]!r}, not "

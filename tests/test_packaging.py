@@ -14,6 +14,7 @@ def test_a_wheel_works_in_an_empty_directory(tmp_path):
     def run(*command, cwd=tmp_path):
         subprocess.run([sys.executable, *command], cwd=cwd, check=True, timeout=300)
 
+    policies = [file.parent.name for file in ROOT.glob("dactyl_jax/pretrained/*/metrics.json")]
     wheels, site, empty = tmp_path / "wheels", tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
     pip = ("-m", "pip", "--quiet")
@@ -21,9 +22,10 @@ def test_a_wheel_works_in_an_empty_directory(tmp_path):
     run(*pip, "install", "--no-deps", "--target", site, *wheels.glob("*.whl"))
     script = (
         f"import sys; sys.path.insert(0, {str(site)!r});"
-        "from dactyl_jax import hand;"
+        "from dactyl_jax import hand, pretrained;"
         f"assert hand.__file__.startswith({str(site)!r});"
         "assert hand.load_model().nq == 31;"
+        f"[pretrained.policy(name) for name in {policies}];"
         "from experiments import train; sys.exit(train.main(['--help']))"
     )
     run("-c", script, cwd=empty)

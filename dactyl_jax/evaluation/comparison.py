@@ -1,7 +1,6 @@
 """Many policies in many worlds: differences of paired trials, a table and its figure."""
 
 import dataclasses
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from dactyl_jax.envs import EnvState, Outcome, Reorientation
+from dactyl_jax.evaluation import plotting, tables
+from dactyl_jax.evaluation.plotting import GREY
 from dactyl_jax.evaluation.statistics import difference_interval
 
 _COLOURS = ("#c8553d", "#1f6fb4", "#3a7d44", "#8a6bb1")  # one a time-out
-_INK, _GREY = "#333333", "#8a8a8a"
+_INK = "#333333"
 
 
 class SoonerTimeout(Reorientation):
@@ -133,17 +134,17 @@ def markdown(table: Mapping[str, Any]) -> str:
 
 def _results(table: Mapping[str, Any]) -> Iterator[str]:
     columns = [(world, limit) for world in table["worlds"] for limit in table["goal_timeouts_s"]]
-    yield from _head(
+    yield from tables.head(
         ["policy", "", "years", *(f"{world}, {limit:g} s" for world, limit in columns)]
     )
     for row in table["rows"]:
         cells = _cells(row)
         results = [_goals(cells[column]) if column in cells else "not run" for column in columns]
-        yield _line([f"`{row['name']}`", row["label"], _years(row["years"]), *results])
+        yield tables.line([f"`{row['name']}`", row["label"], _years(row["years"]), *results])
 
 
 def _pace(table: Mapping[str, Any]) -> Iterator[str]:
-    yield from _head(
+    yield from tables.head(
         ["policy", "world", "s a goal", "mean", "median", "goals per minute", "drops per minute"]
     )
     for row, cell in _all_cells(table):
@@ -157,12 +158,12 @@ def _pace(table: Mapping[str, Any]) -> Iterator[str]:
             f"{cell['goals_per_minute']:.1f}",
             f"{cell['drops_per_minute']:.2f}",
         )
-        yield _line(columns)
+        yield tables.line(columns)
 
 
 def _gains(table: Mapping[str, Any]) -> Iterator[str]:
     timeouts = table["goal_timeouts_s"]
-    yield from _head(["policy", "world", "less", *(f"{timeout:g} s" for timeout in timeouts)])
+    yield from tables.head(["policy", "world", "less", *(f"{timeout:g} s" for timeout in timeouts)])
     lines: dict[tuple[str, str, str], dict[float, str]] = {}
     for pair in table["differences"]:
         of, against = pair["of"], pair["against"]
@@ -171,7 +172,7 @@ def _gains(table: Mapping[str, Any]) -> Iterator[str]:
         gain = f"{pair['mean']:+z.1f} {_interval(pair['interval'], '+z')}"
         lines.setdefault((f"`{of['row']}`", of["world"], less), {})[pair["goal_timeout_s"]] = gain
     for names, gains in lines.items():
-        yield _line([*names, *(gains[timeout] for timeout in timeouts)])
+        yield tables.line([*names, *(gains[timeout] for timeout in timeouts)])
 
 
 def draw_comparison(table: Mapping[str, Any], path: Path) -> None:
@@ -207,13 +208,10 @@ def draw_comparison(table: Mapping[str, Any], path: Path) -> None:
                     ha="center",
                     va="center",
                     fontsize=8,
-                    color=_GREY,
+                    color=GREY,
                 )
     _finish(figure, panels, table)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    figure.savefig(temporary, format="png")
-    temporary.replace(path)
+    plotting.save(figure, path)
 
 
 def _finish(figure: Figure, panels: Sequence[Any], table: Mapping[str, Any]) -> None:
@@ -230,7 +228,7 @@ def _finish(figure: Figure, panels: Sequence[Any], table: Mapping[str, Any]) -> 
     ]
     panels[0].set_yticks(range(len(rows)), names, fontsize=8)
     for label, row in zip(panels[0].get_yticklabels(), rows, strict=True):
-        label.set_color(_INK if row["cells"] else _GREY)
+        label.set_color(_INK if row["cells"] else GREY)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     goals = [cell["goals"] for _, cell in _all_cells(table)]
     farthest = max([1, *(max(g["mean_interval"][1], g["median"]) for g in goals)])
@@ -239,7 +237,7 @@ def _finish(figure: Figure, panels: Sequence[Any], table: Mapping[str, Any]) -> 
         panels[0].plot([], [], "o-", color=colour, markersize=5, label=f"{timeout:g} s a goal")[0]
         for timeout, colour in zip(table["goal_timeouts_s"], _COLOURS, strict=False)
     ]
-    handles += panels[0].plot([], [], "|", color=_GREY, markersize=9, label="median")
+    handles += panels[0].plot([], [], "|", color=GREY, markersize=9, label="median")
     figure.legend(
         handles=handles,
         loc="outside lower center",
@@ -273,11 +271,3 @@ def _years(years: float | None) -> str:
 def _interval(interval: Sequence[float], sign: str = "") -> str:
     low, high = interval
     return f"[{low:{sign}.1f}, {high:{sign}.1f}]"
-
-
-def _head(names: Sequence[str]) -> list[str]:
-    return [_line(names), _line(["---"] * len(names))]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -1,14 +1,15 @@
 """The picture of automatic domain randomisation: how far each term's limit has come."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from dactyl_jax.evaluation import plotting
+from dactyl_jax.evaluation.plotting import BLUE, GREY
+
 _COLUMNS = 5
-_BLUE, _GREY = "#1f6fb4", "#8a8a8a"
 
 
 def draw_limits(rows: Sequence[Mapping[str, float]], path: Path, *, title: str) -> None:
@@ -31,13 +32,9 @@ def draw_limits(rows: Sequence[Mapping[str, float]], path: Path, *, title: str) 
     for panel in panels.flat[len(names) :]:
         panel.remove()
     for panel, name in zip(panels.flat, names, strict=False):
-        panel.axhline(1.0, color=_GREY, linewidth=0.8, linestyle="--")
-        panel.step(iterations, [row[name] for row in rows], where="post", color=_BLUE)
+        panel.axhline(1.0, color=GREY, linewidth=0.8, linestyle="--")
+        panel.step(iterations, [row[name] for row in rows], where="post", color=BLUE)
         panel.set_title(name.removeprefix("limit_").replace("_", " "), fontsize=9)
         panel.set_ylim(0, top)
-        panel.grid(alpha=0.25)
-        panel.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    figure.savefig(temporary, format="png")
-    temporary.replace(path)
+        plotting.tidy(panel)
+    plotting.save(figure, path)

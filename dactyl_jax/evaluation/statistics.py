@@ -10,6 +10,7 @@ from scipy.stats import bootstrap
 
 from dactyl_jax.evaluation.trials import Trials
 
+YEAR = 365.25 * 24 * 3600  # s
 NEAR = 0.9  # rad; `near` goals lie 0.5 to 0.9 rad away
 
 

@@ -45,6 +45,7 @@ def run_trials(
     trials: int,
     seed: int,
     goal_distance: float,
+    greedy: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> Trials:
     """Runs `trials` environments side by side; the first episode of each is its trial.
@@ -55,6 +56,7 @@ def run_trials(
         trials: how many.
         seed: of starts, goals and the agent's draws.
         goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        greedy: whether the agent takes its most probable actions instead of sampling.
         on_progress: called with the number of trials that have ended, every few control steps.
 
     Returns:
@@ -70,7 +72,9 @@ def run_trials(
     first = jnp.ones(trials, bool)
     while True:
         act_key, key = jax.random.split(act_key)
-        state, carry, first, rows = _advance(env, agent, state, carry, first, rows, key, distance)
+        state, carry, first, rows = _advance(
+            env, greedy, agent, state, carry, first, rows, key, distance
+        )
         ended = int(jnp.sum(rows.ended))
         if on_progress is not None:
             on_progress(ended)
@@ -83,13 +87,13 @@ def _reset(env: Reorientation, trials: int, key: jax.Array, goal_distance: jax.A
     return env.reset(key, trials, goal_distance)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _advance(env, agent, state, carry, first, rows, key, goal_distance):
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _advance(env, greedy, agent, state, carry, first, rows, key, goal_distance):
     """Control steps of one chunk; `env` is compiled in, so that further calls reuse the code."""
 
     def step(loop, key):
         state, carry, first, rows = loop
-        keys = jax.random.split(key, first.shape[0])
+        keys = None if greedy else jax.random.split(key, first.shape[0])
         action, carry = agent.act(state.observation.policy, carry, first, keys)
         state, outcome = env.step(state, action, goal_distance)
         return (state, carry, outcome.done, _count(rows, outcome)), None

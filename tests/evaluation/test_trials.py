@@ -86,6 +86,13 @@ def test_the_first_episode_counts(agent):
     assert seen == [8, 12]  # 25 control steps, then 50
 
 
+def test_greedy_agents_get_no_keys():
+    with pytest.raises(ValueError, match="no greedy action"):
+        run_trials(
+            Scripted(), RandomAgent(20, 11), trials=2, seed=0, goal_distance=0.9, greedy=True
+        )
+
+
 def test_a_recording_is_of_the_environment_that_does_best():
     recording = record(Scripted(), ZeroAgent(20, 11), seed=0, goal_distance=0.9, seconds=0.8)
     assert recording.qpos.shape == (10, 2)

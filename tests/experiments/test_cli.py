@@ -157,7 +157,9 @@ def test_our_own_value_errors_are_messages_and_others_keep_their_traceback(capsy
         run([], divide)
 
 
-@pytest.mark.parametrize("program", ["train", "evaluate", "record", "benchmark"])
+@pytest.mark.parametrize(
+    "program", ["train", "evaluate", "record", "benchmark", "publish", "compare"]
+)
 def test_programs_refuse_an_unknown_flag(program):
     result = subprocess.run(
         [sys.executable, "-m", f"experiments.{program}", "--no_such_flag"],

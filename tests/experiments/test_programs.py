@@ -53,6 +53,16 @@ def test_the_same_seed_gives_the_same_trials(trained, tmp_path):
     assert results[0] == results[1]
 
 
+def test_greedy_trials_say_so_and_chance_has_none(trained, tmp_path, capsys):
+    target = tmp_path / "result.json"
+    flags = ["--trials=4", "--goals=near", "--goal_timeout_s=0.8", f"--json={target}"]
+    assert evaluate.main([f"--workdir={trained}", *flags, "--greedy"]) == 0
+    assert json.loads(target.read_text())["greedy"] is True
+    assert evaluate.main([f"--workdir={trained}", *flags, "--greedy", "--agent=random"]) == 2
+    error = capsys.readouterr().err
+    assert "--greedy" in error and error.count("\n") == 1
+
+
 @pytest.mark.parametrize("program", [evaluate, record])
 def test_missing_and_broken_work_directories_are_named(program, trained, tmp_path, capsys):
     out = [f"--out={tmp_path}/v.mp4"] if program is record else []

@@ -115,6 +115,8 @@ def test_wrong_commands_are_refused_before_the_first_trial(trained, tmp_path, ca
         (["--suite=other", *given], "--suite"),
         ([paper, *given, f"--workdir={trained}"], "--workdir does not go with --suite"),
         ([paper, *given, "--goal_timeout_s=8"], "--goal_timeout_s does not go with --suite"),
+        ([paper, *given, "--pretrained"], "--pretrained does not go with --suite"),
+        ([paper, given[1], "--policies=block=pretrained:best"], "unrandomised"),
         ([paper, *given, "--agent=zero"], "--agent does not go with --suite"),
         ([paper, *given, "--config.env.object=prism"], "--config.env.object"),
         ([paper, *given, "--config.randomization=basic"], "--config.randomization"),

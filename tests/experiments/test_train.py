@@ -48,6 +48,11 @@ def test_a_run_leaves_its_configuration_checkpoint_and_metrics(trained):
     assert [row["control_steps"] for row in rows] == [16, 32]
     assert {"goals_per_minute", "drops_per_minute", "kl", "entropy", "wall_minutes"} <= set(rows[0])
     assert any((trained / "tensorboard").iterdir())
+    origin = json.loads((trained / "origin.json").read_text())
+    assert set(origin) == {"command", "commit", "date", "machine"}
+    assert origin["command"].startswith("python -m experiments.train --engine=native ")
+    assert origin["command"].endswith(" --max_iterations=2")
+    assert "'--config.network.dense=(8,)'" in origin["command"]  # ready for a shell
 
 
 def test_a_run_in_parts_equals_a_run_in_one(trained, tiny, tmp_path, no_report, capsys):
@@ -55,6 +60,8 @@ def test_a_run_in_parts_equals_a_run_in_one(trained, tiny, tmp_path, no_report, 
         assert train.main([*tiny, f"--workdir={tmp_path}/run", f"--max_iterations={limit}"]) == 0
     assert "Continuing after iteration 1" in capsys.readouterr().out
     assert iterations(tmp_path / "run") == [1, 2]
+    command = json.loads((tmp_path / "run" / "origin.json").read_text())["command"]
+    assert command.endswith("--max_iterations=1")  # the one that started it
     assert arrays(tmp_path / "run") == arrays(trained)
 
 

@@ -10,7 +10,7 @@ from experiments.workdir import WorkDirectory
 @pytest.fixture
 def claimed(tmp_path):
     workdir = WorkDirectory(tmp_path / "run")
-    workdir.claim(dactyl_jax.config.default())
+    workdir.claim(dactyl_jax.config.default(), {})
     return workdir
 
 
@@ -20,7 +20,7 @@ def test_the_configuration_survives_with_its_types(claimed):
     assert config.network.dense == (1024,)
     assert isinstance(config.network.dense, tuple)
     config.terms.mass.enabled = True
-    claimed.claim(config)
+    claimed.claim(config, {})
     assert claimed.load_config().terms.mass.enabled is True
 
 
@@ -56,7 +56,7 @@ def test_other_folders_and_files_are_left_alone(tmp_path):
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"seed": 1}'])
 def test_a_damaged_configuration_is_named(claimed, text):
     claimed.config_file.write_text(text)
-    with pytest.raises(UserError, match=r"config\.json"):
+    with pytest.raises(ValueError, match=r"config\.json"):
         claimed.load_config()
 
 

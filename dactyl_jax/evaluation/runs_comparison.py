@@ -1,0 +1,107 @@
+"""Several runs in one picture and one table: how far their goals are, and how they do on them."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dactyl_jax.evaluation import plotting, tables
+from dactyl_jax.evaluation.statistics import YEAR
+
+# Told apart by most eyes, also where colours are seen otherwise.
+_COLOURS = ("#1f6fb4", "#c8553d", "#3a7d44", "#8a6bb1", "#c99a1e", "#3fa7b5", "#d977a8", "#5a5a5a")
+_LAST = 0.05  # share of the iterations that the table speaks of
+
+
+@dataclasses.dataclass(frozen=True)
+class RunCurve:
+    """A run to compare.
+
+    Attributes:
+        name: `#2`, `#3` at its end mark further seeds of the run named before it.
+        control_dt: seconds of a control step.
+        rows: one an iteration, at least one, with `control_steps`, `wall_minutes`,
+            `goals_per_minute`, `drops_per_minute` and `goal_distance` (rad).
+    """
+
+    name: str
+    control_dt: float
+    rows: Sequence[Mapping[str, float]]
+
+    def values(self, key: str) -> np.ndarray:
+        """One number an iteration."""
+        return np.array([row[key] for row in self.rows], float)
+
+
+def draw_runs(runs: Sequence[RunCurve], path: Path, *, title: str, x: str) -> None:
+    """Writes a PNG, atomically; seeds of one run share a colour.
+
+    Args:
+        runs: with the same `control_dt`, where `x` is `steps`.
+        path: of the picture.
+        title: its heading.
+        x: `wall` for minutes on the clock, or `steps` for control steps.
+    """
+    key, unit, name = "wall_minutes", 1.0, "wall-clock minutes"
+    if x == "steps":
+        key = "control_steps"
+        unit, name = plotting.steps_unit(max(run.rows[-1][key] for run in runs))
+    families = [run.name.partition("#")[0] for run in runs]
+    order = list(dict.fromkeys(families))
+
+    figure = Figure(figsize=(8.5, 8.5), dpi=130, layout="constrained")
+    panels = figure.subplots(3, 1, sharex=True)
+    figure.suptitle(title, fontsize=12, fontweight="bold")
+    plotting.goal_distance_axis(panels[0])
+    panels[1].set_ylabel("goals per\nenvironment-minute")
+    panels[2].set_ylabel("drops per\nenvironment-minute")
+    for run, family in zip(runs, families, strict=True):
+        colour = _COLOURS[order.index(family) % len(_COLOURS)]
+        at = run.values(key) / unit
+        distance = np.degrees(run.values("goal_distance"))
+        panels[0].step(at, distance, where="post", color=colour, linewidth=1.8)
+        for panel, rate in zip(panels[1:], ("goals_per_minute", "drops_per_minute"), strict=True):
+            panel.plot(at, plotting.smooth(run.values(rate)), color=colour, linewidth=1.8)
+    for panel in panels:
+        plotting.tidy(panel)
+    for panel in panels[1:]:
+        panel.set_ylim(bottom=0)
+    panels[2].set_xlabel(name)
+    panels[2].set_xlim(0, max(run.rows[-1][key] for run in runs) / unit)
+    if x == "steps":
+        plotting.years_axis(panels[0], unit * runs[0].control_dt)
+    figure.align_ylabels(panels)
+    handles = [
+        panels[0].plot([], [], color=_COLOURS[i % len(_COLOURS)], linewidth=2.5, label=family)[0]
+        for i, family in enumerate(order)
+    ]
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(order), 4),
+        frameon=False,
+        fontsize=9,
+    )
+    plotting.save(figure, path)
+
+
+def runs_markdown(runs: Sequence[RunCurve]) -> str:
+    """The runs as a table; rates are means over the last twentieth of the iterations."""
+    names = ("steps", "years", "wall minutes", "farthest goal (degrees)")
+    lines = tables.head(["run", *names, "goals per minute", "drops per minute"])
+    for run in runs:
+        last, count = run.rows[-1], math.ceil(_LAST * len(run.rows))
+        cells = (
+            f"`{run.name}`",
+            f"{last['control_steps']:,}",
+            f"{last['control_steps'] * run.control_dt / YEAR:.2g}",
+            f"{last['wall_minutes']:.1f}",
+            f"{math.degrees(last['goal_distance']):.0f}",
+            f"{run.values('goals_per_minute')[-count:].mean():.1f}",
+            f"{run.values('drops_per_minute')[-count:].mean():.2f}",
+        )
+        lines.append(tables.line(cells))
+    return "\n".join(lines)

@@ -1,0 +1,133 @@
+"""How the policies of the package are kept: a folder each, of plain files.
+
+config.json      the whole configuration of the training
+parameters.npz   float32 arrays of the policy network and of its observations' statistics, by path
+metrics.json     the network's design, its experience, where it came from and how it does
+"""
+
+import dataclasses
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from dactyl_jax import config as config_lib
+from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint
+from dactyl_jax.learning.networks import Network
+from dactyl_jax.learning.normalization import Statistics
+
+# Trained under all randomisations, and under none.
+NAMES = ("policy", "unrandomised")
+ROOT = Path(__file__).parent
+
+
+def folder(name: str) -> Path:
+    """Where the policy of a name is kept, whether it is there or not.
+
+    Raises:
+        ValueError: there is no such name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"there is no pretrained policy {name!r}; it is one of {', '.join(NAMES)}")
+    return ROOT / name
+
+
+def load(name: str = NAMES[0]) -> tuple[ConfigDict, dict[str, Any], dict[str, Any]]:
+    """What the package holds of a policy.
+
+    Returns:
+        The validated configuration of its training; a tree of float32 arrays, the policy network's
+        parameters under `network` and those of its observations under `statistics`; and
+        metrics.json, with angles in rad.
+
+    Raises:
+        ValueError: there is no such policy, or its files cannot be read.
+    """
+    source = folder(name)
+    if not (source / "metrics.json").is_file():
+        raise ValueError(
+            f"the pretrained policy {name!r} is not in {str(source)!r}; make it from a trained run "
+            f"with python -m experiments.publish --workdir=DIR --name={name}"
+        )
+    try:
+        config = ConfigDict(json.loads((source / "config.json").read_text(encoding="utf-8")))
+        metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
+        with np.load(source / "parameters.npz", allow_pickle=False) as arrays:
+            parameters = _tree(dict(arrays))
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"the pretrained policy in {str(source)!r} is damaged ({error}); restore its files"
+        ) from None
+    config = config_lib.complete(config, origin=repr(str(source / "config.json")))
+    config_lib.validate(config)
+    return config, parameters, metrics
+
+
+def policy(name: str = NAMES[0]) -> PolicyCheckpoint:
+    """A policy of the package, as `learning.restore_policy` gives that of a run.
+
+    Raises:
+        ValueError: as `load`, or its parameters are not those of the network it describes.
+    """
+    _, parameters, metrics = load(name)
+    try:
+        design = metrics["network"] | {"dense": tuple(metrics["network"]["dense"])}
+        agent = PolicyAgent(
+            parameters=jax.tree.map(jnp.asarray, parameters["network"]),
+            statistics=Statistics(**jax.tree.map(jnp.asarray, parameters["statistics"])),
+            network=Network(**design),
+            num_actuators=metrics["num_actuators"],
+            num_bins=metrics["num_bins"],
+        )
+        checkpoint = PolicyCheckpoint(
+            agent, metrics["iteration"], metrics["steps"], metrics["goal_distance"]
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{str(folder(name))!r} does not describe its policy ({error}); publish it again"
+        ) from None
+    expected = jax.eval_shape(agent.network.initial_parameters, jax.random.key(0))
+    if jax.tree.map(jnp.shape, agent.parameters) != jax.tree.map(jnp.shape, expected):
+        raise ValueError(
+            f"{str(folder(name))!r} holds the parameters of another network than it describes; "
+            "publish it again"
+        )
+    return checkpoint
+
+
+def pack(checkpoint: PolicyCheckpoint) -> tuple[bytes, dict[str, Any]]:
+    """The inverse of `policy`: the bytes of parameters.npz, and its part of metrics.json."""
+    agent = checkpoint.agent
+    tree = {"network": agent.parameters, "statistics": agent.statistics}
+    arrays = {
+        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf, np.float32)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
+    return stream.getvalue(), {
+        "network": dataclasses.asdict(agent.network),
+        "num_actuators": agent.num_actuators,
+        "num_bins": agent.num_bins,
+        "iteration": checkpoint.iteration,
+        "steps": checkpoint.steps,
+        "goal_distance": checkpoint.goal_distance,
+    }
+
+
+def _tree(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The tree of arrays by their paths; numbers in a path are places in a list of layers."""
+    tree: dict[Any, Any] = {}
+    for path, array in arrays.items():
+        *parents, last = (int(part) if part.isdigit() else part for part in path.split("/"))
+        node = tree
+        for part in parents:
+            node = node.setdefault(part, {})
+        node[last] = array
+    return tree

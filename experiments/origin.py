@@ -1,0 +1,52 @@
+"""Where a run came from: its command, the source it ran from, the day and the machine."""
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from experiments import preparation
+from experiments.workdir import WorkDirectory
+
+_SOURCE = Path(__file__).parents[1]
+_UNKNOWN = dict.fromkeys(("command", "commit", "date", "machine"))
+
+
+def describe(command: str) -> dict[str, str | None]:
+    """What `origin.json` holds of a run that starts now.
+
+    Args:
+        command: quoted for a shell.
+    """
+    return {
+        "command": command,
+        "commit": commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": preparation.device(),
+    }
+
+
+def read(workdir: WorkDirectory) -> dict[str, Any]:
+    """A run's `origin.json`; one that has none left all fields None."""
+    if not workdir.origin_file.is_file():
+        return dict(_UNKNOWN)
+    return json.loads(workdir.origin_file.read_text(encoding="utf-8"))
+
+
+def commit(source: Path = _SOURCE) -> str | None:
+    """The git commit of a source tree, `+changes` after it where tracked files differ from it.
+
+    Returns:
+        None for a folder that is not the root of a git checkout, such as an installed package's.
+    """
+    if not (source / ".git").exists():
+        return None
+    describe = ("describe", "--always", "--exclude=*", "--abbrev=40", "--dirty=+changes")
+    try:
+        git = subprocess.run(
+            ["git", "-C", source, *describe], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):  # no git, or a tree that it refuses to read
+        return None
+    return git.stdout.strip()
