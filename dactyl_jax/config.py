@@ -107,6 +107,8 @@ def default() -> ConfigDict:
                 "dense": (1024,),
                 "lstm": 512,
                 "activation": "relu",
+                # Whether the policy's head knows that the bins of an actuator are in order.
+                "ordinal": False,
             },
             "ppo": {
                 "horizon": 20,

@@ -13,6 +13,21 @@ def split(output: jax.Array, num_bins: int) -> jax.Array:
     return output.reshape(*output.shape[:-1], num_bins, -1)
 
 
+def ordinal(output: jax.Array, num_bins: int) -> jax.Array:
+    """Logits that know that bins are in order, from a head's output, `[..., bins * actuators]` both.
+
+    Output j of an actuator says how likely the bin is j or beyond; the logit of bin k is the sum of
+    log sigmoid(output j) over j <= k and of log sigmoid(-output j) over j > k. What is learned of
+    one bin so carries over to its neighbours, and every distribution remains possible (Tang and
+    Agrawal 2020, arXiv:1901.10500).
+    """
+    thresholds = split(output, num_bins)
+    beyond = jnp.cumsum(jax.nn.log_sigmoid(thresholds), axis=-2)
+    below = jax.nn.log_sigmoid(-thresholds)
+    logits = beyond + jnp.sum(below, axis=-2, keepdims=True) - jnp.cumsum(below, axis=-2)
+    return logits.reshape(output.shape)
+
+
 def log_probabilities(logits: jax.Array) -> jax.Array:
     """Normalised logits, `[..., bin, actuator]`."""
     return jax.nn.log_softmax(logits, axis=-2)

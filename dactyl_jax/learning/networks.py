@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import nnx
 from ml_collections import ConfigDict
 
-from dactyl_jax.learning import normalization
+from dactyl_jax.learning import categorical, normalization
 from dactyl_jax.learning.environment import Environment
 
 Parameters = Mapping[str, Any]
@@ -41,6 +41,8 @@ class Network:
         memory: whether there is an LSTM.
         activation: one of relu, elu, tanh.
         head_scale: gain of the head's initial weights.
+        ordinal_bins: number of bins of each actuator, if the head knows their order, see
+            `categorical.ordinal`; else 0.
     """
 
     inputs: int
@@ -50,6 +52,7 @@ class Network:
     memory: bool
     activation: str
     head_scale: float
+    ordinal_bins: int = 0
 
     def __post_init__(self):
         if self.activation not in _ACTIVATIONS:
@@ -124,6 +127,7 @@ def make_networks(config: ConfigDict, env: Environment) -> ActorCritic:
     # A small policy head starts the policy near the uniform distribution.
     actions = env.num_actuators * env.num_bins
     policy = design(env.policy_size, actions, memory=network.memory, head_scale=0.01)
+    policy = dataclasses.replace(policy, ordinal_bins=env.num_bins if network.ordinal else 0)
     value = design(env.value_size, 1, memory=network.value_memory, head_scale=1.0)
     return ActorCritic(policy, value, env.num_actuators, env.num_bins)
 
@@ -182,6 +186,7 @@ class _Layers(nnx.Module):
         gain = 1.0 if network.activation == "tanh" else 2.0**0.5
         sizes = (network.inputs, *network.dense)
         self.activation = _ACTIVATIONS[network.activation]
+        self.ordinal_bins = network.ordinal_bins
         self.dense = nnx.List([linear(m, n, gain) for m, n in itertools.pairwise(sizes)])
         if network.memory:
             self.memory: _Lstm | None = _Lstm(sizes[-1], network.lstm, rngs)
@@ -198,4 +203,7 @@ class _Layers(nnx.Module):
             x = self.activation(layer(x))
         if self.memory is not None:
             x, carry = self.memory(x, first, carry)
-        return self.head(x), carry
+        output = self.head(x)
+        if self.ordinal_bins:
+            output = categorical.ordinal(output, self.ordinal_bins)
+        return output, carry

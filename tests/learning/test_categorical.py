@@ -47,6 +47,24 @@ def test_an_environment_draws_from_its_own_key():
     )
 
 
+def test_ordinal_logits_by_their_definition():
+    output = _logits(3, 2, 5 * 4)
+    logits = categorical.split(categorical.ordinal(output, 5), 5)
+    x = np.asarray(output, np.float64).reshape(3, 2, 5, 4)
+    beyond, below = -np.log1p(np.exp(-x)), -np.log1p(np.exp(x))
+    for k in range(5):
+        expected = beyond[:, :, : k + 1].sum(2) + below[:, :, k + 1 :].sum(2)
+        np.testing.assert_allclose(logits[:, :, k], expected, rtol=1e-5)
+
+
+def test_an_ordinal_head_starts_uniform_and_moves_neighbours_along():
+    probability = lambda output: jax.nn.softmax(categorical.ordinal(output, 11))  # noqa: E731
+    np.testing.assert_allclose(probability(jnp.zeros(11)), 1 / 11, rtol=1e-5)
+    slope = jax.grad(lambda output: jnp.log(probability(output)[8]))(jnp.zeros(11))
+    moved = probability(0.1 * slope)
+    assert np.all(np.diff(moved[:9]) > -1e-7) and np.all(np.diff(moved[8:]) < 0)
+
+
 def test_mode_and_split():
     output = jnp.zeros((1, 6)).at[0, 4].set(1.0)  # two actuators; bin 2 of actuator 0
     np.testing.assert_array_equal(categorical.mode(categorical.split(output, 3)), [[2, 0]])

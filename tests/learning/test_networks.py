@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dactyl_jax.learning import normalization
+from dactyl_jax.learning import categorical, normalization
 from dactyl_jax.learning.networks import Network
 
 DESIGN = Network(
@@ -89,6 +89,14 @@ def test_observations_are_normalized_inside():
     )
     plain, _ = _run(DESIGN, observation, first)
     np.testing.assert_allclose(scaled, plain, atol=1e-5)
+
+
+def test_an_ordinal_head_transforms_the_plain_output():
+    observation, first = _observation(2, 2), jnp.zeros((2, 2), bool)
+    plain, _ = _run(DESIGN, observation, first)
+    ordinal, _ = _run(dataclasses.replace(DESIGN, ordinal_bins=3), observation, first)
+    np.testing.assert_allclose(ordinal, categorical.ordinal(plain, 3), atol=1e-6)
+    assert np.abs(ordinal - plain).max() > 0.1
 
 
 def test_an_unknown_activation_is_refused():
