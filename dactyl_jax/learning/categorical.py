@@ -14,7 +14,7 @@ def split(output: jax.Array, num_bins: int) -> jax.Array:
 
 
 def ordinal(output: jax.Array, num_bins: int) -> jax.Array:
-    """Logits that know that bins are in order, from a head's output, `[..., bins * actuators]` both.
+    """Logits that know that bins are in order, from a head's; `[..., bins * actuators]` both.
 
     Output j of an actuator says how likely the bin is j or beyond; the logit of bin k is the sum of
     log sigmoid(output j) over j <= k and of log sigmoid(-output j) over j > k. What is learned of
