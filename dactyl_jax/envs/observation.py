@@ -52,9 +52,11 @@ def policy_observation(
     """
     rotation = relative_goal(goal, orientation)
     paper = [_flat(fingertips), position, rotation]
+    if kind == "paper":
+        return jnp.concatenate(paper, axis=-1)
     own = [readings.joint_angles, readings.joint_velocities, readings.targets]
     encodings = [_flat(rotations.matrix(rotation)), facing(orientation)]
-    return jnp.concatenate(paper if kind == "paper" else paper + own + encodings, axis=-1)
+    return jnp.concatenate(paper + own + encodings, axis=-1)
 
 
 def facing(orientation: jax.Array) -> jax.Array:

@@ -125,9 +125,13 @@ def make_networks(config: ConfigDict, env: Environment) -> ActorCritic:
         activation=network.activation,
     )
     # A small policy head starts the policy near the uniform distribution.
-    actions = env.num_actuators * env.num_bins
-    policy = design(env.policy_size, actions, memory=network.memory, head_scale=0.01)
-    policy = dataclasses.replace(policy, ordinal_bins=env.num_bins if network.ordinal else 0)
+    policy = design(
+        env.policy_size,
+        env.num_actuators * env.num_bins,
+        memory=network.memory,
+        head_scale=0.01,
+        ordinal_bins=env.num_bins if network.ordinal else 0,
+    )
     value = design(env.value_size, 1, memory=network.value_memory, head_scale=1.0)
     return ActorCritic(policy, value, env.num_actuators, env.num_bins)
 

@@ -43,3 +43,9 @@ def test_disabled_means_uniform_goals():
     config = config_lib.default()
     config.curriculum.enabled = False
     assert float(curriculum.initial(config).goal_distance) == pytest.approx(np.pi)
+
+
+@pytest.mark.parametrize(("reached", "start"), [(0.0, 0.9), (0.7, 0.9), (2.0, 2.0), (9.0, np.pi)])
+def test_starts_where_a_teacher_had_come_to(reached, start):
+    state = curriculum.initial(config_lib.default(), reached)
+    assert float(state.goal_distance) == pytest.approx(start)

@@ -5,16 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dactyl_jax.learning import PolicyAgent, Trainer, categorical, normalization
+from dactyl_jax.learning import PolicyAgent, Trainer, categorical, normalization, ppo
 from dactyl_jax.learning.networks import Network
+from dactyl_jax.learning.rollout import initial_actors, rollout
 from tests.learning import toy
 
 _SURE = 4.0  # log-odds with which the teacher presses the right bin
 
 
-def _teacher(network=None):
+def _teacher():
     """Sees the cue at every step and presses its bin; without memory, one layer by hand."""
-    network = network or Network(5, 6, (3,), 3, memory=False, activation="relu", head_scale=1.0)
+    network = Network(5, 6, (3,), 3, memory=False, activation="relu", head_scale=1.0)
     parameters = network.initial_parameters(jax.random.key(0))
     parameters = jax.tree.map(jnp.zeros_like, parameters)
     parameters["dense"][0]["kernel"] = jnp.eye(5, 3)
@@ -67,9 +68,6 @@ def test_the_value_function_learns_from_the_first():
 
 
 def test_advice_is_the_teachers_where_the_student_is():
-    from dactyl_jax.learning import ppo
-    from dactyl_jax.learning.rollout import initial_actors, rollout
-
     network = Network(5, 6, (8,), 4, memory=True, activation="tanh", head_scale=1.0)
     parameters = network.initial_parameters(jax.random.key(3))
     teacher = PolicyAgent(parameters, normalization.initial((5,)), network, 2, 3)
