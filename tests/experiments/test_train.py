@@ -208,7 +208,7 @@ def test_a_student_imitates_then_goes_on_alone_and_is_resumed(teacher, tiny, tmp
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--config.env.action=relative"], "--config.env.action=absolute"),
+        (["--config.env.action=absolute"], "--config.env.action=relative"),
         (["--config.env.value_observation=privileged"], "--config.env.value_observation=paper"),
         (["--config.imitation.teacher=nowhere"], "nowhere"),
         (["--config.imitation.iterations=0"], "config.imitation.iterations"),
