@@ -1,6 +1,9 @@
 """The native engine: right constants, no memory of earlier calls, nothing silent."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -204,3 +207,27 @@ def test_a_model_without_an_object_is_refused():
     model = mujoco.MjModel.from_xml_string(FREE_BLOCK.replace("object_joint", "other"))
     with pytest.raises(ValueError, match="object_joint"):
         NativeEngine(model)
+
+
+ON_ONE_CPU = f"""
+import os
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+import dactyl_jax
+import jax
+import mujoco
+from dactyl_jax import physics
+
+model = mujoco.MjModel.from_xml_string({FREE_BLOCK!r})
+engine = physics.NativeEngine(model)
+state = physics.initial_state(model, 8192)
+assert state.qpos.nbytes > 100_000
+jax.block_until_ready(jax.jit(lambda state: engine.step({{}}, state, 1))(state))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot pin processes")
+def test_one_cpu_is_enough():
+    """Where XLA has a single thread, a callback with large arguments waits for ever."""
+    environment = {key: value for key, value in os.environ.items() if "NPROC" not in key}
+    command = [sys.executable, "-c", ON_ONE_CPU]
+    subprocess.run(command, check=True, timeout=120, env=environment)

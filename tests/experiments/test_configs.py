@@ -1,0 +1,27 @@
+"""The presets: each trains in miniature."""
+
+import pytest
+
+from experiments import cli, train
+from experiments.workdir import WorkDirectory
+
+SMALLER = [
+    "--engine=native",
+    "--config.num_envs=16",
+    "--config.env.bank_size=16",
+    "--config.network.dense=(16,)",
+    "--config.network.lstm=8",
+    "--config.run.max_minutes=0",
+    "--max_iterations=2",
+]
+
+
+@pytest.mark.parametrize("path", sorted(cli.CONFIGS.glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_a_preset_trains_in_miniature(path, tmp_path, no_report):
+    """As it is but for sizes: its horizon, chunks, passes, terms and networks' kinds."""
+    assert train.main([f"--config={path}", f"--workdir={tmp_path}/run", *SMALLER]) == 0
+    workdir = WorkDirectory(tmp_path / "run")
+    rows = workdir.read_metrics()
+    assert [row["iteration"] for row in rows] == [1, 2]
+    assert all(row["skipped_updates"] == 0 and row["diverged"] == 0 for row in rows)
+    assert rows[-1]["kl"] > 0
