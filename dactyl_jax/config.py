@@ -89,16 +89,16 @@ def default() -> ConfigDict:
                 "enabled": False,
                 # Limits at the start, how far they move at a time, and how far at most; 1 is the
                 # law in `terms`.
-                "initial": 0.0,
-                "step": 0.1,
+                "initial": 0.2,
+                "step": 0.2,
                 "maximum": 1.5,
                 # Share of the episodes that play at the limit of one term, to judge it.
                 "boundary_share": 0.3,
                 # Such episodes before a term is judged, and their mean goals in a row from which
                 # on its limit widens, or below which it narrows.
-                "episodes": 64,
-                "widen_goals": 3.0,
-                "narrow_goals": 1.0,
+                "episodes": 24,
+                "widen_goals": 1.2,
+                "narrow_goals": 0.6,
             },
             "network": {
                 "memory": True,
