@@ -71,6 +71,7 @@ ADR = [
     "--config.adr.boundary_share=1",
     "--config.adr.episodes=1",
     "--config.adr.initial=0.5",
+    "--config.adr.step=0.1",
     "--config.adr.narrow_goals=1",
     "--config.env.bank_redraw=3",
     "--config.env.goal_timeout_s=0.16",
