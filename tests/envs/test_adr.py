@@ -45,7 +45,7 @@ def test_a_limit_widens_with_goals_and_narrows_without_and_the_others_stay():
 
 
 def test_a_term_is_judged_by_enough_episodes_of_several_iterations():
-    config = _config(episodes=10)
+    config = _config(episodes=10, step=0.1)
     limits = adr.initial(config)
     for _ in range(3):
         limits = adr.update(config, limits, _counts(FRICTION, 3, 12))
@@ -55,7 +55,7 @@ def test_a_term_is_judged_by_enough_episodes_of_several_iterations():
 
 
 def test_a_moved_limit_waits_for_the_next_bank():
-    config = _config(episodes=10)
+    config = _config(episodes=10, step=0.1)
     good = _counts(FRICTION, 10, 100)
     limits = adr.update(config, adr.initial(config), good)
     again = adr.update(config, limits, good)

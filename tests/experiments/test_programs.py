@@ -81,7 +81,7 @@ def test_missing_and_broken_work_directories_are_named(program, trained, tmp_pat
         ([f"--workdir={tmp_path}"], "no config.json"),
         ([f"--workdir={unsaved}"], "no checkpoint"),
         ([f"--workdir={broken}"], "cannot be read"),
-        ([f"--workdir={trained}", "--config.env.policy_observation=proprioceptive"], "trained on"),
+        ([f"--workdir={trained}", "--config.env.policy_observation=paper"], "trained on"),
     ):
         assert program.main([*arguments, *out]) == 2
         error = capsys.readouterr().err
