@@ -2,8 +2,10 @@
 
 import os
 
+from dactyl_jax.cpus import available_cpus
+
 # With one CPU, XLA has one thread. A host callback, as the native engine makes them, occupies it
 # and waits for ever for its own arguments, which that thread is to copy. JAX reads this at its
 # start. (jaxlib 0.10.2, with arguments of more than 100 kB)
-if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == 1:
+if available_cpus() == 1:
     os.environ.setdefault("PJRT_NPROC", "2")

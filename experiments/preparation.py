@@ -6,6 +6,7 @@ import jax
 from ml_collections import ConfigDict
 
 from dactyl_jax import physics
+from dactyl_jax.cpus import available_cpus
 from dactyl_jax.envs import Reorientation
 from dactyl_jax.learning import (
     Agent,
@@ -20,7 +21,7 @@ from experiments.cli import UserError
 def device() -> str:
     """The device that JAX computes on, in words."""
     first = jax.devices()[0]
-    return f"{physics.available_cpus()} CPU cores" if first.platform == "cpu" else first.device_kind
+    return f"{available_cpus()} CPU cores" if first.platform == "cpu" else first.device_kind
 
 
 def engine_name(config: ConfigDict) -> str:

@@ -7,7 +7,7 @@ parameters and the report of `state.py`.
 
 from dactyl_jax.physics.constants import derive
 from dactyl_jax.physics.engine import ENGINES, Engine, make_engine, resolve_engine
-from dactyl_jax.physics.native import NativeEngine, available_cpus
+from dactyl_jax.physics.native import NativeEngine
 from dactyl_jax.physics.raw import raw_control_steps_per_second
 from dactyl_jax.physics.state import (
     Parameters,
@@ -25,7 +25,6 @@ __all__ = [
     "Parameters",
     "State",
     "StepInfo",
-    "available_cpus",
     "derive",
     "initial_state",
     "make_engine",

@@ -1,7 +1,6 @@
 """The native engine: MuJoCo's C code on a thread pool, called back from compiled JAX."""
 
 import functools
-import os
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import mujoco
 import numpy as np
 from mujoco import batch as mujoco_batch
 
+from dactyl_jax.cpus import available_cpus
 from dactyl_jax.physics import constants
 from dactyl_jax.physics import state as state_lib
 from dactyl_jax.physics.state import Parameters, State, StepInfo
@@ -19,11 +19,6 @@ _OVERFLOW = np.array(
     [mujoco.mjtWarning.mjWARN_CONTACTFULL, mujoco.mjtWarning.mjWARN_CNSTRFULL], np.int32
 )
 STATE_FIELDS = ("qpos", "qvel", "ctrl", "qacc_warmstart", "qfrc_applied", "time")
-
-
-def available_cpus() -> int:
-    """CPUs that this process may use; all of them where the system does not tell (macOS)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Rows:

@@ -1,4 +1,4 @@
-"""For two or more CPU cores: a small recurrent policy, which docs/recipe.md explains."""
+"""For two or more CPU cores: a small recurrent policy, without randomisation."""
 
 from dactyl_jax import config as config_lib
 
