@@ -221,6 +221,9 @@ def _measure(
             cell = f"{row.name}, world {world}, {timeout:g} s a goal"
             print(f"[{done}/{total}] {cell} ({took}): {report.sentence(result)}", flush=True)
             yield row.name, result | {"world": world}
+        # Programs compiled for one task are of no use to the next, and JAX would keep them until
+        # the process has no memory maps left.
+        jax.clear_caches()
 
 
 def _kept(file: Path) -> dict[str, Any] | None:
