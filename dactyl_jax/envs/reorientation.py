@@ -231,6 +231,16 @@ class Reorientation:
         )
         return self._restart(going_on, done, keys.start, goal_distance), outcome
 
+    def take(self, state: EnvState, environments: np.ndarray) -> EnvState:
+        """The state of some environments, which go on as they would have among the others.
+
+        Args:
+            state: of all environments.
+            environments: numbers of those to take, `[N]`.
+        """
+        rows = _of_episode(state) | {"key": state.key}
+        return dataclasses.replace(state, **jax.tree.map(lambda x: x[environments], rows))
+
     def goal_in_world(self, state: EnvState) -> jax.Array:
         """The goals' orientations in the world frame, `[E, 4]`, to draw them."""
         return rotations.multiply(jnp.asarray(self._layout.forearm_quaternion), state.goal)

@@ -1,4 +1,7 @@
-"""For two or more CPU cores: a small recurrent policy, without randomisation."""
+"""For two or more CPU cores: a small recurrent policy, without randomisation.
+
+docs/recipe.md tells how its values were found.
+"""
 
 from dactyl_jax import config as config_lib
 

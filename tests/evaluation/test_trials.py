@@ -8,7 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dactyl_jax.evaluation import record, run_trials
+from dactyl_jax import config as config_lib
+from dactyl_jax.envs import make_environment
+from dactyl_jax.evaluation import Trials, record, run_trials
+from dactyl_jax.evaluation import trials as trials_lib
 from dactyl_jax.learning import RandomAgent, ZeroAgent
 
 
@@ -17,9 +20,9 @@ from dactyl_jax.learning import RandomAgent, ZeroAgent
 class State:
     observation: types.SimpleNamespace
     physics: types.SimpleNamespace
+    index: jax.Array
     step: jax.Array
     goals: jax.Array
-    length: jax.Array
 
 
 for _pytree in (types.SimpleNamespace,):
@@ -37,13 +40,18 @@ class Scripted:
     num_actuators = 20
     num_bins = 11
 
+    def __init__(self):
+        self.sizes = []  # numbers of environments that a step was compiled for
+
     def reset(self, key, num_envs, goal_distance):
         del key, goal_distance
-        return self._state(jnp.zeros(num_envs, jnp.int32), jnp.zeros(num_envs, jnp.int32))
+        zeros = jnp.zeros(num_envs, jnp.int32)
+        return self._state(jnp.arange(num_envs), zeros, zeros)
 
     def step(self, state, action, goal_distance):
         del action, goal_distance
-        index = jnp.arange(state.step.shape[0])
+        index = state.index
+        self.sizes.append(index.shape[0])
         step = state.step + 1
         reached = step % 2 == 0
         goals = state.goals + reached
@@ -58,15 +66,18 @@ class Scripted:
             diverged=no,
             overflow=no,
         )
-        return self._state(jnp.where(done, 0, step), jnp.where(done, 0, goals)), outcome
+        return self._state(index, jnp.where(done, 0, step), jnp.where(done, 0, goals)), outcome
+
+    def take(self, state, environments):
+        return jax.tree.map(lambda x: x[environments], state)
 
     def goal_in_world(self, state):
         return jnp.zeros((state.step.shape[0], 4))
 
-    def _state(self, step, goals):
+    def _state(self, index, step, goals):
         observation = types.SimpleNamespace(policy=step[:, None].astype(jnp.float32))
-        qpos = jnp.stack([step, jnp.arange(step.shape[0])], axis=1).astype(jnp.float32)
-        return State(observation, types.SimpleNamespace(qpos=qpos), step, goals, step)
+        qpos = jnp.stack([step, index], axis=1).astype(jnp.float32)
+        return State(observation, types.SimpleNamespace(qpos=qpos), index, step, goals)
 
 
 @pytest.mark.parametrize("agent", [ZeroAgent(20, 11), RandomAgent(20, 11)])
@@ -84,6 +95,37 @@ def test_the_first_episode_counts(agent):
     assert trials.ended.all()
     assert not trials.diverged.any()
     assert seen == [8, 12]  # 25 control steps, then 50
+
+
+def test_trials_are_the_same_in_ever_fewer_environments(monkeypatch):
+    """The last ones are not stepped among those that have long ended."""
+    monkeypatch.setattr(trials_lib, "_CHUNKS_BETWEEN_HALVINGS", 2)
+    env = Scripted()
+    trials = run_trials(env, RandomAgent(20, 11), trials=65, seed=0, goal_distance=0.9)
+    steps = 3 * (np.arange(65) + 1)
+    np.testing.assert_array_equal(trials.steps, steps)
+    np.testing.assert_array_equal(trials.goals, steps // 2)
+    np.testing.assert_array_equal(trials.dropped, np.arange(65) % 2 == 1)
+    np.testing.assert_array_equal(trials.timed_out, np.arange(65) % 2 == 0)
+    assert env.sizes == [65, 33, 17]
+
+
+@pytest.mark.slow
+def test_a_hand_goes_on_by_itself_as_it_would_among_others(monkeypatch):
+    config = config_lib.default()
+    config.engine, config.randomization = "native", "all"
+    config.env.bank_size = 8
+    config.env.goal_timeout_s = 3.2
+    env = make_environment(config)
+    results = {}
+    for chunks in (1, 1000):
+        monkeypatch.setattr(trials_lib, "_CHUNKS_BETWEEN_HALVINGS", chunks)
+        results[chunks] = run_trials(env, RandomAgent(20, 11), trials=16, seed=0, goal_distance=0.9)
+    ended_late = results[1].steps > trials_lib._CHUNK * 2
+    assert 0 < ended_late.sum() <= 8
+    for field in dataclasses.fields(Trials):
+        ours, theirs = (getattr(result, field.name) for result in results.values())
+        np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
 
 
 def test_greedy_agents_get_no_keys():
