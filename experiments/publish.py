@@ -58,8 +58,9 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Evaluates and writes."""
     cli.refuse_overrides(values, config, base_config(values), but=("engine",))
-    from dactyl_jax import evaluation, pretrained
+    from dactyl_jax import pretrained
     from dactyl_jax.learning import restore_policy
+    from experiments import runs
 
     workdir = WorkDirectory(values.workdir)
     folder = pretrained.folder(values.name)
@@ -73,10 +74,11 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         )
     command = ["python", "-m", "experiments.publish"]
     command += [f"--{flag}={values[flag].value}" for flag in ("workdir", "name", "trials", "seed")]
+    lineage = runs.lineage(values.workdir)
     metrics = {
         **description,
-        "years": checkpoint.steps * config.env.control_dt / evaluation.YEAR,
-        "origin": _origin(workdir, checkpoint),
+        "years": runs.years(lineage),
+        "origin": lineage,
         "published_by": shlex.join(command),
         "evaluation": _evaluate(config, checkpoint, values.trials, values.seed),
     }
@@ -86,34 +88,6 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     files.write_json(folder / "config.json", workdir.load_config().to_dict())
     files.write_json(last, metrics)
     print(f"{folder}: {len(parameters) / 1e6:.2f} MB of parameters")
-
-
-def _origin(workdir: WorkDirectory, checkpoint: "PolicyCheckpoint") -> dict[str, Any]:
-    """Where a policy came from, with the origins of the policies that its run learned from."""
-    from experiments import origin
-
-    config = workdir.load_config()
-    rows = [row for row in workdir.read_metrics() if row["iteration"] <= checkpoint.iteration]
-    return origin.read(workdir) | {
-        "workdir": str(workdir.path),
-        "seed": config.seed,
-        "steps": checkpoint.steps,
-        "wall_minutes": rows[-1]["wall_minutes"] if rows else None,
-        "init_from": _origin_of(config.init_from),
-        "teacher": _origin_of(config.imitation.teacher),
-    }
-
-
-def _origin_of(run: str) -> dict[str, Any] | None:
-    """That of a run that another one names: its name alone where its folder is not here."""
-    from dactyl_jax.learning import restore_policy
-
-    if not run:
-        return None
-    workdir = WorkDirectory(run)
-    if not workdir.config_file.is_file():
-        return {"workdir": run}
-    return _origin(workdir, restore_policy(workdir.path))
 
 
 def _evaluate(

@@ -1,9 +1,12 @@
 """Trained policies by name: a run's work directory, or `pretrained[:NAME]` for the package's."""
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
-from dactyl_jax import pretrained
+from dactyl_jax import evaluation, pretrained
 from dactyl_jax.learning import PolicyCheckpoint, restore_policy
+from experiments import origin
 from experiments.workdir import WorkDirectory
 
 
@@ -27,6 +30,48 @@ def load_policy(run: str) -> PolicyCheckpoint:
         return pretrained.policy(name)
     WorkDirectory(run).load_config()
     return restore_policy(run)
+
+
+def lineage(run: str) -> dict[str, Any]:
+    """Where a policy came from, with the origins of the policies that its run learned from.
+
+    Returns:
+        What `origin.read` does of its run, and `workdir`, `seed`, `steps`, `years` (simulated ones,
+        of this run alone), `wall_minutes`, and `init_from` and `teacher`: lineages, or None where
+        there was none. Of an ancestor that is not here, only `workdir`.
+
+    Raises:
+        ValueError: as `load_config`.
+    """
+    name = _pretrained(run)
+    if name:
+        return pretrained.load(name)[2]["origin"]
+    config, workdir, checkpoint = load_config(run), WorkDirectory(run), load_policy(run)
+    rows = [row for row in workdir.read_metrics() if row["iteration"] <= checkpoint.iteration]
+    return origin.read(workdir) | {
+        "workdir": run,
+        "seed": config.seed,
+        "steps": checkpoint.steps,
+        "years": checkpoint.steps * config.env.control_dt / evaluation.YEAR,
+        "wall_minutes": rows[-1]["wall_minutes"] if rows else None,
+        "init_from": _ancestor(config.init_from),
+        "teacher": _ancestor(config.imitation.teacher),
+    }
+
+
+def years(policy: dict[str, Any]) -> float:
+    """Simulated years that went into a policy: those of its lineage, as far as it is known."""
+    ancestors = [policy.get(way) for way in ("init_from", "teacher")]
+    return policy.get("years", 0.0) + sum(years(each) for each in ancestors if each)
+
+
+def _ancestor(run: str) -> dict[str, Any] | None:
+    if not run:
+        return None
+    try:
+        return lineage(run)
+    except ValueError:
+        return {"workdir": run}
 
 
 def _pretrained(run: str) -> str | None:

@@ -88,7 +88,6 @@ class _Row:
     def describe(self) -> dict[str, Any]:
         """Its entry in table.json, without its cells."""
         policy = self.checkpoint
-        experience = policy.steps * self.config.env.control_dt if policy and self.config else None
         return {
             "name": self.name,
             "label": self.label,
@@ -97,7 +96,7 @@ class _Row:
             else None,
             "workdir": self.workdir,
             "checkpoint_step": policy.steps if policy else None,
-            "years": None if experience is None else experience / evaluation.YEAR,
+            "years": runs.years(runs.lineage(self.workdir)) if self.workdir else None,
         }
 
 

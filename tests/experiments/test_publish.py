@@ -131,12 +131,15 @@ def test_a_run_that_started_from_another_says_where_that_came_from(trained, tmp_
     fields = json.loads((child / "config.json").read_text())
     fields["init_from"], fields["imitation"]["teacher"] = str(trained), "nowhere"
     (child / "config.json").write_text(json.dumps(fields))
-    origin = publish._origin(WorkDirectory(child), restore_policy(child))
+    origin = runs.lineage(str(child))
     assert (origin["command"], origin["workdir"]) == (None, str(child))
     assert origin["init_from"]["command"].startswith("python -m experiments.train")
     assert origin["init_from"]["workdir"] == str(trained)
     assert origin["init_from"]["init_from"] is None
     assert origin["teacher"] == {"workdir": "nowhere"}
+    own = 32 * 0.08 / (365.25 * 86400)
+    assert origin["years"] == pytest.approx(own)
+    assert runs.years(origin) == pytest.approx(2 * own)
 
 
 def test_wrong_commands_are_refused_before_the_first_trial(
