@@ -194,6 +194,7 @@ def teacher(tiny, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_student_imitates_then_goes_on_alone_and_is_resumed(teacher, tiny, tmp_path, no_report):
     student = [f"--config.imitation.teacher={teacher}", "--config.imitation.iterations=2"]
     straight, parts = tmp_path / "straight", tmp_path / "parts"
