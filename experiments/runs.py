@@ -68,10 +68,8 @@ def years(policy: dict[str, Any]) -> float:
 def _ancestor(run: str) -> dict[str, Any] | None:
     if not run:
         return None
-    try:
-        return lineage(run)
-    except ValueError:
-        return {"workdir": run}
+    here = _pretrained(run) or WorkDirectory(run).config_file.is_file()
+    return lineage(run) if here else {"workdir": run}
 
 
 def _pretrained(run: str) -> str | None:

@@ -13,8 +13,7 @@ from dactyl_jax.envs import Outcome, Reorientation
 from dactyl_jax.learning import Agent
 
 _CHUNK = 25  # control steps between two looks at whether all trials have ended
-# Chunks between two steps down to half the environments. Each step down compiles anew, in about the
-# time of so many chunks of 100 environments on two CPU cores.
+# Chunks between two steps down to half the environments: each step down compiles anew.
 _CHUNKS_BETWEEN_HALVINGS = 10
 
 
