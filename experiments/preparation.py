@@ -19,9 +19,13 @@ from experiments.cli import UserError
 
 
 def device() -> str:
-    """The device that JAX computes on, in words."""
+    """The devices that JAX computes on, in words."""
     first = jax.devices()[0]
-    return f"{available_cpus()} CPU cores" if first.platform == "cpu" else first.device_kind
+    if first.platform == "cpu":
+        hosts = jax.process_count()
+        return f"{available_cpus()} CPU cores" + (f" in {hosts} processes" if hosts > 1 else "")
+    count = jax.device_count()
+    return f"{count} x {first.device_kind}" if count > 1 else first.device_kind
 
 
 def engine_name(config: ConfigDict) -> str:
@@ -76,11 +80,11 @@ def check_memory(trainer: Trainer) -> None:
 
 def _leaves(trainer: Trainer) -> list[jax.ShapeDtypeStruct]:
     """Shapes of the state's arrays, without its few keys."""
-    leaves = jax.tree.leaves(jax.eval_shape(trainer.initial_state))
+    leaves = jax.tree.leaves(trainer.state_shape())
     return [x for x in leaves if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended)]
 
 
 def _memory() -> int:
     """Bytes that the device has; the host's for a CPU."""
-    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
     return limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -4,6 +4,7 @@ Without arguments it picks the engine and the preset for the device. The same co
 continues a run that was stopped, and evaluates a finished one again.
 """
 
+import contextlib
 import dataclasses
 import shlex
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import cli
+from experiments import cli, processes
 from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
 
@@ -45,6 +46,7 @@ def define_flags(values: flags.FlagValues) -> None:
         lower_bound=0,
         flag_values=values,
     )
+    processes.define_flag(values)
     flags.DEFINE_string(
         "init_from",
         None,
@@ -69,16 +71,18 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
             "trained in; leave it at training, and give it to experiments.evaluate"
         )
     workdir.check(config)
-    with workdir.lock():
-        resuming = workdir.check(config)
+    with workdir.lock() if processes.is_first() else contextlib.nullcontext():
+        (resuming,) = processes.agree(workdir.check(config))
         source = None
         if config.init_from and not resuming:
             source = runs.load_policy(config.init_from).agent
             _check_source(runs.load_config(config.init_from), config)
         teacher = _load_teacher(config) if config.imitation.teacher else None
-        print(
-            f"Training in {workdir.path} on {preparation.device()} with the {config.engine} engine."
-        )
+        if processes.is_first():
+            print(
+                f"Training in {workdir.path} on {preparation.device()} with the {config.engine} "
+                "engine."
+            )
         _train(workdir, config, source, teacher, None if resuming else origin.describe(command))
 
 
@@ -96,8 +100,8 @@ def _train(
     preparation.check_memory(trainer)
     state = trainer.initial_state()
     if source is not None:
-        state = _with_policy(state, trainer, source)
-    if origin is not None:
+        state = trainer.place(_with_policy(state, trainer, source))
+    if origin is not None and processes.is_first():
         workdir.claim(config, origin)
     checkpoints = Checkpoints(workdir.path)
     try:
@@ -112,6 +116,8 @@ def _train(
         )
     finally:
         checkpoints.close()
+    if not processes.is_first():
+        return
     if stopped:
         print(f"Stopped after iteration {int(state.iteration)}; the same command continues.")
         return
@@ -175,6 +181,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     command = shlex.join(["python", "-m", "experiments.train", *arguments])
 
+    def preset(values: flags.FlagValues) -> ConfigDict:
+        processes.join(values.distributed)
+        return cli.device_preset(values)
+
     def program(values: flags.FlagValues, config: ConfigDict) -> None:
         run(values, config, command)
 
@@ -182,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         program,
         summary=__doc__ or "",
         define_flags=define_flags,
-        base_config=cli.device_preset,
+        base_config=preset,
         argv=argv,
     )
 

@@ -15,6 +15,7 @@ from tensorboardX import SummaryWriter
 
 from dactyl_jax.envs import Reorientation, adr, curriculum
 from dactyl_jax.learning import Checkpoints, PolicyCheckpoint, Trainer, TrainState
+from experiments import processes
 from experiments.progress import Progress
 from experiments.workdir import WorkDirectory
 
@@ -65,7 +66,8 @@ def train(
         The last state, and whether it stopped because of a signal.
     """
     run = trainer.config.run
-    rows = workdir.keep_metrics(int(state.iteration))
+    first = processes.is_first()
+    rows = workdir.keep_metrics(int(state.iteration)) if first else []
     minutes_before = rows[-1]["wall_minutes"] if rows else 0.0
 
     def minutes() -> float:
@@ -75,24 +77,30 @@ def train(
         enough = 0 < run.max_iterations <= int(state.iteration)
         return enough or 0 < run.max_minutes <= minutes()
 
-    writer = SummaryWriter(str(workdir.tensorboard), purge_step=int(state.iteration) + 1)
+    writer = SummaryWriter(
+        str(workdir.tensorboard), purge_step=int(state.iteration) + 1, write_to_disk=first
+    )
     stored = time.monotonic()
     with writer, _stop_signals() as stop, progress:
-        while not finished() and not stop.is_set():
+        while True:
+            due = time.monotonic() - stored >= run.checkpoint_s
+            over, due = processes.agree(finished() or stop.is_set(), due)
+            if due or over:
+                stored = time.monotonic()
+                checkpoints.save(state, trainer.networks, trainer.steps(state))
+            if over:
+                (stopped,) = processes.agree(stop.is_set())
+                return state, stopped
             begun = time.monotonic()
             state = _with_new_bank(env, state)
             state, metrics = trainer.iteration(state)
             row = _row(trainer, state, jax.device_get(metrics), begun)
             row["wall_minutes"] = minutes()
-            workdir.append_metrics(row)
-            for name, value in row.items():
-                writer.add_scalar(name, value, row["iteration"])
-            progress.show(row)
-            if time.monotonic() - stored >= run.checkpoint_s:
-                stored = time.monotonic()
-                checkpoints.save(state, trainer.networks, trainer.steps(state))
-        checkpoints.save(state, trainer.networks, trainer.steps(state))
-        return state, stop.is_set()
+            if first:
+                workdir.append_metrics(row)
+                for name, value in row.items():
+                    writer.add_scalar(name, value, row["iteration"])
+                progress.show(row)
 
 
 def _with_new_bank(env: Reorientation, state: TrainState) -> TrainState:

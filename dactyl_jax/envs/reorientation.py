@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from dactyl_jax import hand, physics, randomization
+from dactyl_jax import devices, hand, physics, randomization
 from dactyl_jax.envs import actions, adr, goals, observation, readings
 from dactyl_jax.envs.bank import Bank, Draw, build
 from dactyl_jax.envs.drop import dropped
@@ -149,7 +149,8 @@ class Reorientation:
             limits: of automatic domain randomisation, see `bank.build`.
         """
         bank = build(self.config, self.engine.model, generation, limits)
-        return dataclasses.replace(state, bank=bank)
+        where = jax.tree.map(lambda old: old.sharding, state.bank)
+        return dataclasses.replace(state, bank=devices.place(bank, where))
 
     def step(
         self, state: EnvState, action: jax.Array, goal_distance: jax.Array
@@ -230,6 +231,11 @@ class Reorientation:
             observation=seen,
         )
         return self._restart(going_on, done, keys.start, goal_distance), outcome
+
+    def partition(self, each: Any, shared: Any) -> EnvState:
+        """A state's tree with `each` for what is `[E, ...]`, and `shared` for the bank."""
+        names = [field.name for field in dataclasses.fields(EnvState)]
+        return EnvState(**{name: shared if name == "bank" else each for name in names})
 
     def take(self, state: EnvState, environments: np.ndarray) -> EnvState:
         """The state of some environments, which go on as they would have among the others.

@@ -14,7 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 
+from dactyl_jax import devices
 from dactyl_jax.learning import normalization
 from dactyl_jax.learning.agent import PolicyAgent
 from dactyl_jax.learning.networks import ActorCritic, Network
@@ -191,18 +193,18 @@ def _to_arrays(tree: Any) -> dict[str, np.ndarray]:
         for path, leaf in leaves
         if leaf.size
     }
+    if jax.process_count() > 1:
+        data = multihost_utils.process_allgather(data, tiled=True)
     return {path: np.asarray(leaf) for path, leaf in jax.device_get(data).items()}
 
 
 def _from_arrays(template: Tree, arrays: Mapping[str, Any], folder: str) -> Tree:
-    """The inverse of `_to_arrays` for a tree of the template's shape."""
+    """The inverse of `_to_arrays` for a tree of the template's shape, on the template's devices."""
 
     def leaf(path, like):
         name = jax.tree_util.keystr(path)
-        if not like.size:
-            return jnp.zeros(like.shape, like.dtype)
-        stored = arrays.get(name)
         expected = jax.eval_shape(jax.random.key_data, like) if _is_key(like) else like
+        stored = arrays.get(name) if like.size else np.zeros(expected.shape, expected.dtype)
         if stored is None or stored.shape != expected.shape or stored.dtype != expected.dtype:
             found = "nothing" if stored is None else f"{stored.dtype}{list(stored.shape)}"
             raise ValueError(
@@ -210,7 +212,7 @@ def _from_arrays(template: Tree, arrays: Mapping[str, Any], folder: str) -> Tree
                 f"{expected.dtype}{list(expected.shape)}; it is of another configuration."
             )
         if _is_key(like):
-            return jax.random.wrap_key_data(jnp.array(stored), impl=jax.random.key_impl(like))
-        return jnp.array(stored)
+            stored = jax.random.wrap_key_data(jnp.array(stored), impl=jax.random.key_impl(like))
+        return devices.place(stored, like.sharding)
 
     return jax.tree_util.tree_map_with_path(leaf, template)

@@ -52,5 +52,11 @@ class Environment(Protocol):
     def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array) -> Any:
         """The first state of `num_envs` environments; goals up to `goal_distance` rad away."""
 
+    def partition(self, each: Any, shared: Any) -> Any:
+        """What a mesh of devices divides: a prefix of the state's tree.
+
+        `each` stands for what every environment has of its own, batch-first, `shared` for the rest.
+        """
+
     def step(self, state: Any, action: jax.Array, goal_distance: jax.Array) -> tuple[Any, Any]:
         """One control step; bin numbers int32 `[env, actuator]` to next EnvState and Outcome."""

@@ -10,6 +10,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from dactyl_jax import devices
+
 CLIP = 5.0  # standard deviations; OpenAI (2018), appendix D.1
 MIN_DEVIATION = 1e-4  # keeps inputs that never vary at zero instead of dividing by it
 
@@ -40,7 +42,7 @@ def initial(shape: tuple[int, ...] = ()) -> Statistics:
 
 
 def update(statistics: Statistics, samples: jax.Array) -> Statistics:
-    """Merges a batch.
+    """Merges a batch, under a mesh that of all devices.
 
     With n, m, v of the statistics and n', m', v' of the batch, d = m' - m and w = n' / (n + n'):
 
@@ -55,9 +57,9 @@ def update(statistics: Statistics, samples: jax.Array) -> Statistics:
         The merged statistics; the old ones if the batch holds anything that is not finite.
     """
     axes = tuple(range(samples.ndim - statistics.mean.ndim))
-    batch_count = jnp.float32(samples.size / max(statistics.mean.size, 1))
-    batch_mean = jnp.mean(samples, axis=axes)
-    batch_variance = jnp.mean(jnp.square(samples - batch_mean), axis=axes)
+    batch_count = jnp.float32(devices.count() * samples.size / max(statistics.mean.size, 1))
+    batch_mean = devices.mean(samples, axes)
+    batch_variance = devices.mean(jnp.square(samples - batch_mean), axes)
 
     count = statistics.count + batch_count
     weight = batch_count / count

@@ -9,6 +9,7 @@ policy is drawn to what the teacher would have done in the states that the polic
 """
 
 import dataclasses
+import math
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
+from dactyl_jax import devices
 from dactyl_jax.learning import categorical, normalization
 from dactyl_jax.learning.advantages import generalized_advantages
 from dactyl_jax.learning.networks import ActorCritic, Carry, Parameters
@@ -24,6 +26,9 @@ from dactyl_jax.learning.rollout import Trajectory
 # The adaptive schedule multiplies or divides by the factor once per iteration, within the bounds.
 LEARNING_RATE_FACTOR = 1.3
 LEARNING_RATE_BOUNDS = (1e-5, 5e-3)
+# Adam's epsilon, as most code for PPO has it. Parameters without effect, such as the lowest bin's
+# of an ordered head, have gradients of rounding errors; a smaller one would let them wander.
+_EPSILON = 1e-5
 
 Metrics = dict[str, jax.Array]
 
@@ -96,14 +101,14 @@ def update(
         networks: their designs.
         learner: as it was during the roll-out.
         trajectory: the roll-out; imitated if it holds a teacher's advice.
-        key: decides the order of the chunks.
+        key: decides the order of the chunks; the same on every device.
 
     Returns:
         The new learner, and float32 `[]` metrics: means over all minibatches, except that `kl` is
         of the last pass and `skipped_updates` a count.
 
     Raises:
-        ValueError: the chunks cannot be divided into `config.ppo.minibatches`.
+        ValueError: see `_orders`.
     """
     value = _in_order(trajectory.value)
     advantage, target = generalized_advantages(
@@ -120,14 +125,6 @@ def update(
         advantage.reshape(trajectory.reward.shape),
         normalization.normalize(target_statistics, target).reshape(trajectory.reward.shape),
     )
-    num_chunks = batch.first.shape[1]
-    minibatches = config.ppo.minibatches
-    if num_chunks % minibatches:
-        raise ValueError(
-            f"config.ppo.minibatches is {minibatches}; it must divide the {num_chunks} chunks "
-            "(config.num_envs * config.ppo.horizon / config.ppo.chunk) of an iteration."
-        )
-
     optimizer = _optimizer(config)
     gradient = jax.grad(loss, argnums=2, has_aux=True)
     imitating = trajectory.advice is not None
@@ -136,7 +133,9 @@ def update(
     def step(carry, indices):
         parameters, moments = carry
         chosen = _choose(batch, indices)
-        slope, metrics = gradient(config, networks, parameters, learner.normalizers, chosen)
+        slope, metrics = devices.average(
+            gradient(config, networks, parameters, learner.normalizers, chosen)
+        )
         norm = optax.tree.norm(slope)
         direction, new_moments = optimizer.update(slope, moments)
         new_parameters = jax.tree.map(
@@ -150,13 +149,11 @@ def update(
         )
         return carry, metrics | {"gradient_norm": norm, "skipped_updates": 1.0 - finite}
 
-    permutations = jax.vmap(lambda key: jax.random.permutation(key, num_chunks))(
-        jax.random.split(key, config.ppo.passes)
-    )
+    minibatches = config.ppo.minibatches
+    num_chunks, _, num_envs = trajectory.reward.shape
+    orders = _orders(key, config.ppo.passes, minibatches, num_chunks, num_envs)
     (parameters, moments), steps = jax.lax.scan(
-        step,
-        (learner.parameters, learner.optimizer),
-        permutations.reshape(config.ppo.passes * minibatches, -1),
+        step, (learner.parameters, learner.optimizer), orders
     )
 
     metrics = {name: jnp.mean(values) for name, values in steps.items()}
@@ -219,7 +216,8 @@ def loss(
     log_ratio = categorical.log_probability(log_probabilities, batch.action) - batch.log_probability
     ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1.0 - config.ppo.clip, 1.0 + config.ppo.clip)
-    advantage = (batch.advantage - jnp.mean(batch.advantage)) / (jnp.std(batch.advantage) + 1e-8)
+    spread = jnp.sqrt(devices.variance(batch.advantage))
+    advantage = (batch.advantage - devices.mean(batch.advantage)) / (spread + 1e-8)
     policy_loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
 
     value, _ = networks.value.apply(
@@ -251,13 +249,14 @@ def loss(
 
 def explained_variance(value: jax.Array, target: jax.Array) -> jax.Array:
     """Share of the targets' variance that the values explain, `[]`: 1 at best, 0 by a constant."""
-    return 1.0 - jnp.var(target - value) / (jnp.var(target) + 1e-8)
+    return 1.0 - devices.variance(target - value) / (devices.variance(target) + 1e-8)
 
 
 def _optimizer(config: ConfigDict) -> optax.GradientTransformation:
     """Adam's direction from clipped gradients; the caller multiplies by the learning rate."""
     return optax.chain(
-        optax.clip_by_global_norm(config.ppo.max_gradient_norm), optax.scale_by_adam()
+        optax.clip_by_global_norm(config.ppo.max_gradient_norm),
+        optax.scale_by_adam(eps=_EPSILON),
     )
 
 
@@ -296,6 +295,51 @@ def _batch(trajectory: Trajectory, advantage: jax.Array, target: jax.Array) -> B
         value_carry=starts(trajectory.value_carry),
         advice=jax.tree.map(steps, trajectory.advice),
     )
+
+
+def _orders(
+    key: jax.Array, passes: int, minibatches: int, num_chunks: int, num_envs: int
+) -> jax.Array:
+    """Which chunks make up each minibatch, `[passes * minibatches, chunks of a minibatch]`.
+
+    Neighbouring environments form groups, as small as lets each minibatch have equally many chunks
+    of each group. A group's chunks are shuffled by a key of its own, so that the minibatches are
+    the same however many devices share the environments.
+
+    Args:
+        key: of the update.
+        passes: over all chunks.
+        minibatches: of a pass.
+        num_chunks: of an environment.
+        num_envs: of this device.
+
+    Returns:
+        Numbers of chunks as they stand in a `Batch`: chunk c of environment e is c * num_envs + e.
+
+    Raises:
+        ValueError: this device's environments do not make whole groups.
+    """
+    size = minibatches // math.gcd(minibatches, num_chunks)
+    if num_envs % size:
+        raise ValueError(
+            f"config.ppo.minibatches is {minibatches}; with {num_chunks} chunks (config.ppo."
+            f"horizon / config.ppo.chunk) of each environment, the {num_envs} environments of a "
+            f"device must be a multiple of {size}."
+        )
+    groups = num_envs // size
+
+    def order(round, group):
+        own_key = jax.random.fold_in(
+            jax.random.fold_in(key, round), devices.index() * groups + group
+        )
+        chunk, env = jnp.divmod(jax.random.permutation(own_key, num_chunks * size), size)
+        return chunk * num_envs + group * size + env
+
+    shuffled = jax.vmap(jax.vmap(order, (None, 0)), (0, None))(
+        jnp.arange(passes), jnp.arange(groups)
+    )
+    shares = shuffled.reshape(passes, groups, minibatches, -1)
+    return jnp.swapaxes(shares, 1, 2).reshape(passes * minibatches, -1)
 
 
 def _choose(batch: Batch, indices: jax.Array) -> Batch:

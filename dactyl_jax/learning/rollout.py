@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from dactyl_jax import devices
 from dactyl_jax.learning import categorical, normalization
 from dactyl_jax.learning.agent import PolicyAgent
 from dactyl_jax.learning.environment import Environment
@@ -122,7 +123,7 @@ def rollout(
     chunk: int,
     teacher: PolicyAgent | None = None,
 ) -> tuple[Actors, Trajectory, Events]:
-    """Runs the policy for `num_chunks * chunk` control steps.
+    """Runs the policy for `num_chunks * chunk` control steps; under a mesh, in this device's share.
 
     Args:
         env: the environments.
@@ -138,7 +139,7 @@ def rollout(
             the policy acts.
 
     Returns:
-        Where the environments stand afterwards, the record, and the counts.
+        Where the environments stand afterwards, the record, and the counts (of all devices).
     """
 
     def evaluate(observation, first, carry):
@@ -208,8 +209,8 @@ def rollout(
     times = jnp.arange(num_chunks * chunk).reshape(num_chunks, chunk)
     actors, (record, counts) = jax.lax.scan(run_chunk, actors, times)
     events = Events(
-        **jax.tree.map(lambda x: jnp.sum(x, axis=(0, 1)), counts),
-        reward=jnp.mean(record["reward"]),
-        minutes=jnp.float32(record["reward"].size * env.control_dt / 60.0),
+        **devices.total(jax.tree.map(lambda x: jnp.sum(x, axis=(0, 1)), counts)),
+        reward=devices.mean(record["reward"]),
+        minutes=jnp.float32(devices.count() * record["reward"].size * env.control_dt / 60.0),
     )
     return actors, Trajectory(**record), events

@@ -1,4 +1,8 @@
-"""Training: one compiled function takes the whole state from one iteration to the next."""
+"""Training: one compiled function takes the whole state from one iteration to the next.
+
+It runs on all devices at once: each simulates its share of the environments and learns from it, and
+gradients and statistics are averaged, so that all come to the same networks.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,8 +10,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from dactyl_jax import devices
 from dactyl_jax.learning import ppo
 from dactyl_jax.learning.agent import PolicyAgent
 from dactyl_jax.learning.environment import Environment
@@ -43,6 +49,7 @@ class Trainer:
         env: the environments.
         networks: the designs of policy and value network.
         teacher: the policy to imitate for `config.imitation.iterations`, if any.
+        mesh: the devices.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class Trainer:
         initial_curriculum: Any,
         update_curriculum: Callable[[Any, Events], Any],
         teacher: PolicyAgent | None = None,
+        mesh: Mesh | None = None,
     ):
         """Compiles nothing yet.
 
@@ -62,9 +70,11 @@ class Trainer:
             update_curriculum: the next state of the curriculum from the last one and a roll-out's
                 counts.
             teacher: sees what the value function sees, and acts as the policy does.
+            mesh: the devices; by default all there are, of all processes.
 
         Raises:
-            ValueError: the horizon is not made of whole chunks, or the teacher does not fit.
+            ValueError: the horizon is not made of whole chunks, the teacher does not fit, or the
+                devices cannot share the environments equally.
         """
         if config.ppo.horizon % config.ppo.chunk:
             raise ValueError(
@@ -83,12 +93,34 @@ class Trainer:
         self.networks = make_networks(config, env)
         self._initial_curriculum = initial_curriculum
         self._update_curriculum = update_curriculum
+        self.mesh = mesh or devices.make_mesh(config.num_envs)
+        each: Any = devices.EACH
+        shared: Any = devices.SHARED
+        self._partition = TrainState(
+            learner=shared,
+            actors=Actors(env.partition(each, shared), each, each, each, each),
+            curriculum=shared,
+            key=shared,
+            iteration=shared,
+        )
         self._initial_state = jax.jit(self._make_initial_state)
-        self._iteration = jax.jit(self._run_iteration, donate_argnums=0)
+        self._iteration = jax.jit(
+            self._run_iteration,
+            donate_argnums=0,
+            out_shardings=devices.shardings(self.mesh, (self._partition, shared)),
+        )
 
     def initial_state(self) -> TrainState:
         """The start of a run; depends on `config.seed` alone."""
-        return self._initial_state(jax.random.key(self.config.seed))
+        return self.place(self._initial_state(jax.random.key(self.config.seed)))
+
+    def state_shape(self) -> TrainState:
+        """Shapes and types of a state, without making one."""
+        return jax.eval_shape(self._make_initial_state, jax.random.key(0))
+
+    def place(self, state: TrainState) -> TrainState:
+        """A state that every process holds whole, spread over the devices."""
+        return devices.place(state, devices.shardings(self.mesh, self._partition))
 
     def iteration(self, state: TrainState) -> tuple[TrainState, ppo.Metrics]:
         """Roll-out, learning, metrics and curriculum: one call of one compiled function.
@@ -127,6 +159,25 @@ class Trainer:
         # Draws follow from the run's key, the iteration, and for actions the environment's number.
         rollout_key, update_key = jax.random.split(jax.random.fold_in(state.key, state.iteration))
         env_keys = jax.vmap(jax.random.fold_in, (None, 0))(rollout_key, jnp.arange(config.num_envs))
+        each, shared = devices.EACH, devices.SHARED
+        on_each_device = jax.shard_map(
+            self._run_share,
+            mesh=self.mesh,
+            in_specs=(self._partition, each, shared, shared),
+            out_specs=(self._partition, shared),
+            check_vma=False,
+        )
+        return on_each_device(state, env_keys, update_key, teacher)
+
+    def _run_share(
+        self,
+        state: TrainState,
+        env_keys: jax.Array,
+        update_key: jax.Array,
+        teacher: PolicyAgent | None,
+    ) -> tuple[TrainState, ppo.Metrics]:
+        """An iteration on one device of the mesh, with its share of the environments."""
+        config = self.config
         actors, trajectory, events = rollout(
             self.env,
             self.networks,

@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 from mujoco import batch as mujoco_batch
 
+from dactyl_jax import devices
 from dactyl_jax.cpus import available_cpus
 from dactyl_jax.physics import constants
 from dactyl_jax.physics import state as state_lib
@@ -74,16 +75,16 @@ class _Rows:
 class NativeEngine:
     """Steps environments with `mujoco.batch.Batch`: float64 inside, float32 outside.
 
-    To its callers a pure function: a Batch is kept for each number of environments and set of
-    fields, but every call writes the whole state, and rows whose parameters differ in content
-    from the ones asked for are rewritten, with their derived constants (mj_setConst).
+    To its callers a pure function: a Batch is kept for each number of environments, set of fields
+    and device of a mesh, but every call writes the whole state, and rows whose parameters differ
+    in content from the ones asked for are rewritten, with their derived constants (mj_setConst).
     Constants passed among the parameters are left aside, since MuJoCo derives its own.
     """
 
     name = "native"
 
     def __init__(self, model: mujoco.MjModel, threads: int | None = None):
-        """Take a copy of `model`; `threads` defaults to the CPUs this process may use.
+        """Take a copy of `model`; `threads` defaults to a device's share of the CPUs.
 
         MuJoCo's log is turned off for the whole process: a diverged row would print lines and
         write MUJOCO_LOG.TXT where the program stands, and is reported in StepInfo anyway.
@@ -92,9 +93,9 @@ class NativeEngine:
         log.logto_console = log.logto_file = False
         log.set()
         self.model = constants.without_autoreset(model)
-        self.threads = threads or available_cpus()
+        self.threads = threads or max(available_cpus() // jax.local_device_count(), 1)
         self._object = state_lib.object_force_slice(model)
-        self._rows: dict[tuple[int, tuple[str, ...]], _Rows] = {}
+        self._rows: dict[tuple[int, tuple[str, ...], int], _Rows] = {}
         self._lock = threading.Lock()
 
     def step(self, parameters: Parameters, state: State, num_steps: int) -> tuple[State, StepInfo]:
@@ -116,15 +117,19 @@ class NativeEngine:
             ),
         )
         return jax.pure_callback(
-            functools.partial(self._step_on_host, num_steps), results, drawn, state
+            functools.partial(self._step_on_host, num_steps),
+            results,
+            drawn,
+            state,
+            devices.index(),
         )
 
     def _step_on_host(
-        self, num_steps: int, parameters: Parameters, state: State
+        self, num_steps: int, parameters: Parameters, state: State, share: Any = 0
     ) -> tuple[State, StepInfo]:
         drawn = {name: np.asarray(x, np.float32) for name, x in parameters.items()}
         given = {name: np.asarray(getattr(state, name)) for name in STATE_FIELDS}
-        rows = self._rows_for(len(given["qpos"]), tuple(drawn))
+        rows = self._rows_for(len(given["qpos"]), tuple(drawn), int(share))
         batch = rows.batch
         with rows.lock:
             diverged: Any = rows.write_parameters(drawn)
@@ -150,9 +155,9 @@ class NativeEngine:
             diverged |= ~np.isfinite(value).all(axis=1)
         return result, StepInfo(contact_force=force, overflow=overflow, diverged=diverged)
 
-    def _rows_for(self, num_rows: int, fields: tuple[str, ...]) -> _Rows:
+    def _rows_for(self, num_rows: int, fields: tuple[str, ...], share: int) -> _Rows:
         with self._lock:
-            key = (num_rows, fields)
+            key = (num_rows, fields, share)
             if key not in self._rows:
                 self._rows[key] = _Rows(self.model, num_rows, fields, self.threads)
             return self._rows[key]

@@ -77,6 +77,28 @@ def test_a_chunk_stays_whole_in_a_minibatch():
     np.testing.assert_array_equal(batch.value_carry[1][0], trajectory.value_carry[1][1, 3])
 
 
+@pytest.mark.parametrize(("num_chunks", "num_envs"), [(2, 6), (4, 5), (3, 8)])
+def test_a_pass_takes_every_chunk_once(num_chunks, num_envs):
+    passes, minibatches = 3, 4
+    orders = ppo._orders(jax.random.key(0), passes, minibatches, num_chunks, num_envs)
+    each = np.asarray(orders).reshape(passes, -1)
+    np.testing.assert_array_equal(
+        np.sort(each), np.tile(np.arange(num_chunks * num_envs), (passes, 1))
+    )
+    assert len({row.tobytes() for row in each}) == passes, "each pass has an order of its own"
+
+
+def test_minibatches_have_equally_many_chunks_of_each_group_of_environments():
+    orders = np.asarray(ppo._orders(jax.random.key(0), 2, 4, 2, 6))  # groups of two environments
+    groups = np.sort(orders % 6 // 2)
+    np.testing.assert_array_equal(groups, np.tile([0, 1, 2], (8, 1)))
+
+
+def test_environments_that_make_no_whole_groups_are_refused():
+    with pytest.raises(ValueError, match=r"minibatches is 4; with 2 chunks .* a multiple of 2"):
+        ppo._orders(jax.random.key(0), 1, 4, 2, 5)
+
+
 def test_the_surrogate_is_clipped():
     config, networks, learner, trajectory = _setup()
     batch = _batch(trajectory)
@@ -156,7 +178,7 @@ def test_the_learning_rate_follows_the_kl():
 
 def test_chunks_that_do_not_divide_are_refused():
     config, networks, learner, trajectory = _setup(minibatches=5)
-    with pytest.raises(ValueError, match=r"config\.ppo\.minibatches is 5; it must divide the 16 "):
+    with pytest.raises(ValueError, match=r"minibatches is 5; with 2 chunks .* a multiple of 5\."):
         ppo.update(config, networks, learner, trajectory, jax.random.key(0))
 
 
