@@ -4,7 +4,7 @@ The code of an iteration runs on every device of a mesh at once, under `jax.shar
 know of the other devices' environments it asks here; outside of a mesh there are no others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -64,6 +64,19 @@ def place(tree: Tree, where: Any) -> Tree:
         return jax.tree.map(lambda leaf: put(leaf, sharding), part)
 
     return jax.tree.map(put_all, where, tree, is_leaf=lambda x: x is None)
+
+
+def spread(mesh: Mesh, function: Callable, given: Any, returned: Any) -> Callable:
+    """A function of all environments that runs `function` on every device with its share of them.
+
+    Args:
+        mesh: the devices.
+        function: of this device's share; what it returns as shared must be equal on all devices.
+        given, returned: `EACH` and `SHARED` for its arguments and its results, prefixes of them.
+    """
+    if mesh.size == 1:  # nothing to share; `shard_map` takes 6% of an iteration on two CPU cores
+        return function
+    return jax.shard_map(function, mesh=mesh, in_specs=given, out_specs=returned, check_vma=False)
 
 
 def inside() -> bool:

@@ -16,16 +16,13 @@ def split(output: jax.Array, num_bins: int) -> jax.Array:
 def ordinal(output: jax.Array, num_bins: int) -> jax.Array:
     """Logits that know that bins are in order, from a head's; `[..., bins * actuators]` both.
 
-    Output j of an actuator says how likely the bin is j or beyond; the logit of bin k is the sum of
-    log sigmoid(output j) over j <= k and of log sigmoid(-output j) over j > k. What is learned of
-    one bin so carries over to its neighbours, and every distribution remains possible (Tang and
-    Agrawal 2020, arXiv:1901.10500).
+    Output j of an actuator says how likely the bin is j or beyond. Tang and Agrawal (2020,
+    arXiv:1901.10500) make the logit of bin k the sum of log sigmoid(output j) over j <= k and of
+    log sigmoid(-output j) over j > k. As log sigmoid(x) = x + log sigmoid(-x), that is the sum of
+    the outputs up to k, and what is the same for all bins. What is learned of one bin so carries
+    over to its neighbours, and every distribution remains possible.
     """
-    thresholds = split(output, num_bins)
-    beyond = jnp.cumsum(jax.nn.log_sigmoid(thresholds), axis=-2)
-    below = jax.nn.log_sigmoid(-thresholds)
-    logits = beyond + jnp.sum(below, axis=-2, keepdims=True) - jnp.cumsum(below, axis=-2)
-    return logits.reshape(output.shape)
+    return jnp.cumsum(split(output, num_bins), axis=-2).reshape(output.shape)
 
 
 def log_probabilities(logits: jax.Array) -> jax.Array:

@@ -207,7 +207,7 @@ class _Layers(nnx.Module):
             x = self.activation(layer(x))
         if self.memory is not None:
             x, carry = self.memory(x, first, carry)
-        output = self.head(x)
-        if self.ordinal_bins:
-            output = categorical.ordinal(output, self.ordinal_bins)
-        return output, carry
+        kernel, bias = self.head.kernel[...], self.head.bias[...]
+        if self.ordinal_bins:  # linear, so the weights can be summed in place of every output
+            kernel, bias = (categorical.ordinal(x, self.ordinal_bins) for x in (kernel, bias))
+        return jnp.dot(x, kernel, precision=PRECISION) + bias, carry

@@ -160,12 +160,11 @@ class Trainer:
         rollout_key, update_key = jax.random.split(jax.random.fold_in(state.key, state.iteration))
         env_keys = jax.vmap(jax.random.fold_in, (None, 0))(rollout_key, jnp.arange(config.num_envs))
         each, shared = devices.EACH, devices.SHARED
-        on_each_device = jax.shard_map(
+        on_each_device = devices.spread(
+            self.mesh,
             self._run_share,
-            mesh=self.mesh,
-            in_specs=(self._partition, each, shared, shared),
-            out_specs=(self._partition, shared),
-            check_vma=False,
+            given=(self._partition, each, shared, shared),
+            returned=(self._partition, shared),
         )
         return on_each_device(state, env_keys, update_key, teacher)
 
