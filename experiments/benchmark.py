@@ -1,10 +1,11 @@
 """Measures control steps per second, and the same engine's bare stepping in the same run.
 
 Bare stepping repeats recorded states and controls with nothing of this project around the engine.
-Both are measured in turns, after a warm-up, and reported as medians over the turns.
+Both are measured in turns, after a warm-up, and reported as medians over the turns. With --sweep,
+several engines and numbers of environments, each in a process of its own.
 """
 
-import functools
+import resource
 import statistics
 import sys
 import time
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import cli, files
+from experiments import cli, files, sweep
 
 if TYPE_CHECKING:
     from dactyl_jax.envs import Reorientation
     from dactyl_jax.learning import Trainer
 
+_STARTED = time.monotonic()
 _ROUNDS = 3  # turns of ours and bare stepping
 _WINDOWS = 3  # in a turn
 
@@ -42,11 +44,22 @@ def define_flags(values: flags.FlagValues) -> None:
         "seconds", 2.0, "the least that a window lasts, s", lower_bound=0.01, flag_values=values
     )
     flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+    sweep.define_flags(values)
 
 
-def run(values: flags.FlagValues, config: ConfigDict) -> None:
+def run(values: flags.FlagValues, config: ConfigDict, arguments: Sequence[str]) -> None:
     """Measures and prints."""
     target = files.check_output("json", values.json) if values.json else None
+    if values.sweep:
+        result = sweep.run(values, arguments)
+    else:
+        sweep.refuse_its_flags(values)
+        result = _measure(values.mode, values.seconds, config)
+    if target is not None:
+        files.write_json(target, result)
+
+
+def _measure(mode: str, seconds: float, config: ConfigDict) -> dict[str, Any]:
     from dactyl_jax.envs import make_environment
     from experiments import preparation, training, workloads
 
@@ -54,28 +67,45 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     env = make_environment(config)
     trainer = training.make_trainer(config, env)
     preparation.check_memory(trainer)
-    ours, bare = [], []
-    turn = _bare_turn(trainer, env, values.seconds)
-    advance, steps = workloads.WORKLOADS[values.mode](trainer, env)
+    advance, steps = workloads.WORKLOADS[mode](trainer, env)
+    before = time.monotonic()
     advance()
+    first = time.monotonic()
+    replay, replayed = _bare(trainer, env)
+    replay()
+    ours: list[float] = []
+    bare: list[float] = []
     for _ in range(_ROUNDS):
-        ours += [_rate(advance, steps, values.seconds) for _ in range(_WINDOWS)]
-        bare.append(turn())
+        ours += [_rate(advance, steps, seconds) for _ in range(_WINDOWS)]
+        bare += [_rate(replay, replayed, seconds) for _ in range(_WINDOWS)]
         print(f"{ours[-1]:.0f} control steps/s, bare stepping {bare[-1]:.0f}", flush=True)
+    rate = statistics.median(ours)
     result = {
-        "mode": values.mode,
+        "mode": mode,
         "engine": config.engine,
         "device": preparation.device(),
         "num_envs": config.num_envs,
-        "control_steps_per_second": statistics.median(ours),
+        "control_steps_per_second": rate,
+        "simulated_seconds_per_second": rate * config.env.control_dt,
+        "physics_steps_per_second": rate * env.substeps,
         "raw_control_steps_per_second": statistics.median(bare),
-        "ratio_to_raw": statistics.median(ours) / statistics.median(bare),
+        "ratio_to_raw": rate / statistics.median(bare),
+        "start_up_s": first - _STARTED,
+        "compile_s": max(first - before - steps / rate, 0.0),
+        "host_memory_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "device_memory_bytes": preparation.peak_device_memory(),
+        "network": {name: config.network[name] for name in ("memory", "dense", "lstm")},
+        "ppo": {name: config.ppo[name] for name in ("horizon", "chunk", "minibatches", "passes")},
+        "randomization": config.randomization,
         "windows": ours,
         "raw_windows": bare,
     }
-    _print(result)
-    if target is not None:
-        files.write_json(target, result)
+    print(
+        f"{mode}: {rate:.0f} control steps/s, {result['ratio_to_raw']:.2f} of the {config.engine} "
+        f"engine's bare {result['raw_control_steps_per_second']:.0f}, {config.num_envs} "
+        f"environments on {result['device']}; first result after {result['start_up_s']:.0f} s"
+    )
+    return result
 
 
 def _rate(advance: Callable[[], None], steps: int, seconds: float) -> float:
@@ -87,40 +117,29 @@ def _rate(advance: Callable[[], None], steps: int, seconds: float) -> float:
     return calls * steps / (time.perf_counter() - started)
 
 
-def _bare_turn(trainer: "Trainer", env: "Reorientation", seconds: float) -> Callable[[], float]:
-    """Measures bare stepping, in one turn of as many windows as ours."""
+def _bare(trainer: "Trainer", env: "Reorientation") -> tuple[Callable[[], None], int]:
+    """The engine's bare stepping of a recording, and the control steps in it."""
     from dactyl_jax import physics
     from experiments import workloads
 
     parameters, recorded = workloads.recording(trainer, env)
-    return functools.partial(
-        physics.raw_control_steps_per_second,
-        env.engine,
-        parameters,
-        recorded,
-        env.substeps,
-        windows=_WINDOWS,
-        seconds=seconds,
-    )
-
-
-def _print(result: dict[str, Any]) -> None:
-    print(
-        f"{result['mode']}: {result['control_steps_per_second']:.0f} control steps/s, "
-        f"{result['ratio_to_raw']:.2f} of the {result['engine']} engine's bare "
-        f"{result['raw_control_steps_per_second']:.0f}, "
-        f"{result['num_envs']} environments on {result['device']}"
-    )
+    length, num_envs = recorded.qpos.shape[:2]
+    return physics.raw_replay(env.engine, parameters, recorded, env.substeps), length * num_envs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `cli.run`."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+
+    def program(values: flags.FlagValues, config: ConfigDict) -> None:
+        run(values, config, arguments)
+
     return cli.run(
-        run,
+        program,
         summary=__doc__ or "",
         define_flags=define_flags,
         base_config=cli.device_preset,
-        argv=argv,
+        argv=arguments,
     )
 
 

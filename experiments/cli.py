@@ -96,7 +96,7 @@ def parse(
     Raises:
         UserError, ValueError or absl's flags.Error: the command line is wrong.
     """
-    own, overrides = _split(arguments)
+    own, overrides = split(arguments)
     values = _flags(define_flags)
     unexpected = values(["program", *own])[1:]
     if unexpected:
@@ -342,7 +342,7 @@ def _flags(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues
     return values
 
 
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Separates `--config.a.b=value` from all other arguments and writes it in one word."""
     own: list[str] = []
     overrides: list[str] = []

@@ -78,6 +78,14 @@ def check_memory(trainer: Trainer) -> None:
         )
 
 
+def peak_device_memory() -> int | None:
+    """The most bytes that the fullest of this process's devices held; None for a CPU."""
+    peaks = [
+        (device.memory_stats() or {}).get("peak_bytes_in_use") for device in jax.local_devices()
+    ]
+    return max((peak for peak in peaks if peak is not None), default=None)
+
+
 def _leaves(trainer: Trainer) -> list[jax.ShapeDtypeStruct]:
     """Shapes of the state's arrays, without its few keys."""
     leaves = jax.tree.leaves(trainer.state_shape())

@@ -13,6 +13,7 @@ from dactyl_jax.evaluation.statistics import (
     histogram,
     summarize,
 )
+from dactyl_jax.evaluation.throughput_plot import draw_throughput
 from dactyl_jax.evaluation.trials import Trials, run_trials
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "draw_learning_curve",
     "draw_limits",
     "draw_runs",
+    "draw_throughput",
     "goal_distance",
     "histogram",
     "markdown",

@@ -8,7 +8,7 @@ parameters and the report of `state.py`.
 from dactyl_jax.physics.constants import derive
 from dactyl_jax.physics.engine import ENGINES, Engine, make_engine, resolve_engine
 from dactyl_jax.physics.native import NativeEngine
-from dactyl_jax.physics.raw import raw_control_steps_per_second
+from dactyl_jax.physics.raw import raw_replay
 from dactyl_jax.physics.state import (
     Parameters,
     State,
@@ -30,6 +30,6 @@ __all__ = [
     "make_engine",
     "nominal_parameters",
     "nominal_value",
-    "raw_control_steps_per_second",
+    "raw_replay",
     "resolve_engine",
 ]

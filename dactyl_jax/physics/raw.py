@@ -1,12 +1,10 @@
-"""How fast an engine is with nothing of this project around it: what training is measured against.
+"""An engine's bare stepping, with nothing of this project around it: what we are measured against.
 
-Recorded states are stepped again under their recorded controls by the engine's own bare call, so
-that the work (contacts, constraints, solver iterations) is that of the run they come from.
+Recorded states are stepped again under their recorded controls by the engine's own call, so that
+the work (contacts, constraints, solver iterations) is that of the run they come from.
 """
 
 import functools
-import statistics
-import time
 from collections.abc import Callable
 
 import jax
@@ -20,16 +18,10 @@ from dactyl_jax.physics.native import STATE_FIELDS, NativeEngine
 from dactyl_jax.physics.state import Parameters, State
 
 
-def raw_control_steps_per_second(
-    engine: Engine,
-    parameters: Parameters,
-    recorded_states: State,
-    num_steps: int,
-    *,
-    windows: int = 5,
-    seconds: float = 1.0,
-) -> float:
-    """Control steps/s, over all environments, of bare stepping: the median of `windows`.
+def raw_replay(
+    engine: Engine, parameters: Parameters, recorded_states: State, num_steps: int
+) -> Callable[[], None]:
+    """A function that steps all of a recording once, and waits.
 
     Args:
       engine: the engine to compare with; its model, threads and room for contacts are used, its
@@ -37,23 +29,10 @@ def raw_control_steps_per_second(
       parameters: [env, ...], as for `Engine.step`.
       recorded_states: [time, env, ...], the states (with controls) that control steps began from.
       num_steps: physics steps in a control step.
-      windows: how many times to measure.
-      seconds: the least that a window lasts; it ends with a whole pass over the recording.
     """
     if isinstance(engine, NativeEngine):
-        replay = _native_replay(engine, parameters, recorded_states, num_steps)
-    else:
-        replay = _mjx_replay(engine, parameters, recorded_states, num_steps)
-    replay()
-    length, num_envs = recorded_states.qpos.shape[:2]
-    rates = []
-    for _ in range(windows):
-        passes, start = 0, time.perf_counter()
-        while not passes or time.perf_counter() - start < seconds:
-            replay()
-            passes += 1
-        rates.append(passes * length * num_envs / (time.perf_counter() - start))
-    return statistics.median(rates)
+        return _native_replay(engine, parameters, recorded_states, num_steps)
+    return _mjx_replay(engine, parameters, recorded_states, num_steps)
 
 
 def _native_replay(

@@ -1,53 +1,47 @@
-"""Raw stepping does the engine's own work and nothing else."""
+"""Bare stepping does the engine's own work."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
 
 from dactyl_jax import physics
+from dactyl_jax.physics import raw
 
 
-def test_raw_native_rate_is_no_slower_than_the_engine(hand_model, parameters_for, targets_for):
-    num_envs, length = 64, 4
+def _recorded(states):
+    fields = [field.name for field in dataclasses.fields(physics.State)]
+    return physics.State(
+        **{name: np.stack([np.asarray(getattr(s, name)) for s in states]) for name in fields}
+    )
+
+
+def test_a_native_replay_ends_where_the_engine_ends(
+    hand_model, parameters_for, targets_for, monkeypatch
+):
+    num_envs = 8
+    batches = []
+
+    def remembered(*arguments):
+        batches.append(raw_batch(*arguments))
+        return batches[-1]
+
+    raw_batch = raw.Batch
+    monkeypatch.setattr(raw, "Batch", remembered)
     engine = physics.NativeEngine(hand_model)
     parameters, state = parameters_for(hand_model, num_envs), targets_for(hand_model, num_envs)
-    states = []
-    for _ in range(length):
-        states.append(state)
-        state, _ = engine.step(parameters, state, 10)
-    recorded = physics.State(
-        **{
-            field.name: np.stack([getattr(s, field.name) for s in states])
-            for field in dataclasses.fields(physics.State)
-        }
-    )
-    raw = physics.raw_control_steps_per_second(
-        engine, parameters, recorded, 10, windows=3, seconds=0.1
-    )
-    start = time.perf_counter()
-    for s in states:
-        engine.step(parameters, s, 10)
-    ours = num_envs * length / (time.perf_counter() - start)
-    assert 0 < ours < 2 * raw
+    after, _ = engine.step(parameters, state, 10)
+    end, _ = engine.step(parameters, after, 10)
+    replay = physics.raw_replay(engine, parameters, _recorded([state, after]), 10)
+    replay()
+    np.testing.assert_allclose(batches[0].bind("qpos"), end.qpos, atol=1e-6)
+    assert np.abs(np.asarray(end.qpos) - np.asarray(after.qpos)).max() > 1e-3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mjx-jax", "mjx-warp"])
-def test_raw_mjx_rate_is_measured(
-    name, untouched_model, untouched_engine, parameters_for, targets_for
-):
+def test_mjx_replays(name, untouched_model, untouched_engine, parameters_for, targets_for):
     engine = untouched_engine(name)
     parameters = physics.derive(untouched_model, parameters_for(untouched_model, 4))
-    state = targets_for(untouched_model, 4)
-    recorded = physics.State(
-        **{
-            field.name: np.stack([np.asarray(getattr(state, field.name))] * 3)
-            for field in dataclasses.fields(physics.State)
-        }
-    )
-    rate = physics.raw_control_steps_per_second(
-        engine, parameters, recorded, 10, windows=3, seconds=0.1
-    )
-    assert rate > 1
+    states = [targets_for(untouched_model, 4)] * 3
+    physics.raw_replay(engine, parameters, _recorded(states), 10)()
