@@ -50,7 +50,6 @@ setup(
         ],
         "cuda": ["jax[cuda13]>=0.10" + TRAINING],
         "tpu": ["jax[tpu]>=0.10" + TRAINING],
-        "bench": ["gymnasium-robotics>=1.3" + TRAINING],
     },
     classifiers=[
         "License :: OSI Approved :: Apache Software License",
