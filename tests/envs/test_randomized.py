@@ -82,7 +82,7 @@ def test_starts_of_drawn_models_do_not_kick():
         speeds.append([np.linalg.norm(part, axis=1) for part in (speed[:, :3], speed[:, 3:])])
     for plain, drawn, at_rest in zip(*speeds, (0.05, 1.0), strict=True):  # m/s, rad/s
         assert np.median(drawn) < 1.2 * np.median(plain)
-        assert np.quantile(drawn, 0.95) < 1.3 * np.quantile(plain, 0.95)
+        assert np.quantile(drawn, 0.95) < 1.5 * np.quantile(plain, 0.95)  # less damped joints
         assert drawn.max() < at_rest
 
 
