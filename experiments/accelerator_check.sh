@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What only an accelerator can show, in under 30 minutes: whether physics on the device agrees with
+# What only an accelerator can show, sized for 30 minutes: whether physics on the device agrees with
 # MuJoCo's C code (in full float32: TF32 or bfloat16 would not), how fast every engine is, what an
 # iteration spends its time on, and nine minutes of training that a second call continues.
 #   experiments/accelerator_check.sh OUT [parity|sweep|profile|train ...]     all four by default

@@ -47,11 +47,11 @@ def define_flags(values: flags.FlagValues) -> None:
     sweep.define_flags(values)
 
 
-def run(values: flags.FlagValues, config: ConfigDict, arguments: Sequence[str]) -> None:
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Measures and prints."""
     target = files.check_output("json", values.json) if values.json else None
     if values.sweep:
-        result = sweep.run(values, arguments)
+        result = sweep.run(values, config)
     else:
         sweep.refuse_its_flags(values)
         result = _measure(values.mode, values.seconds, config)
@@ -129,17 +129,12 @@ def _bare(trainer: "Trainer", env: "Reorientation") -> tuple[Callable[[], None],
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `cli.run`."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-
-    def program(values: flags.FlagValues, config: ConfigDict) -> None:
-        run(values, config, arguments)
-
     return cli.run(
-        program,
+        run,
         summary=__doc__ or "",
         define_flags=define_flags,
         base_config=cli.device_preset,
-        argv=arguments,
+        argv=argv,
     )
 
 

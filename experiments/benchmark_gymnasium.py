@@ -59,13 +59,11 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
 
 
-def run(values: flags.FlagValues, config: ConfigDict, arguments: Sequence[str]) -> None:
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Measures in turns and prints the ratio."""
     target = files.check_output("json", values.json) if values.json else None
     python = _python(Path(values.venv or Path.home() / ".cache" / "dactyl_jax" / "gymnasium"))
-    overrides = cli.split(arguments)[1]
-    if values.config:
-        overrides.append(f"--config={values.config}")
+    overrides = cli.device_overrides(config)
     ours, theirs = [], []
     for _ in range(_ROUNDS):
         theirs.append(_theirs(python, values.seconds))
@@ -154,17 +152,12 @@ def _python(folder: Path) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `cli.run`."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-
-    def program(values: flags.FlagValues, config: ConfigDict) -> None:
-        run(values, config, arguments)
-
     return cli.run(
-        program,
+        run,
         summary=__doc__ or "",
         define_flags=define_flags,
         base_config=cli.device_preset,
-        argv=arguments,
+        argv=argv,
     )
 
 

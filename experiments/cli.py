@@ -96,7 +96,7 @@ def parse(
     Raises:
         UserError, ValueError or absl's flags.Error: the command line is wrong.
     """
-    own, overrides = split(arguments)
+    own, overrides = _split(arguments)
     values = _flags(define_flags)
     unexpected = values(["program", *own])[1:]
     if unexpected:
@@ -249,6 +249,17 @@ def refuse_overrides(
         raise UserError("--config: runs are taken as they were trained; leave it out")
 
 
+def device_overrides(config: ConfigDict) -> list[str]:
+    """The arguments that make a configuration of the preset, for a process on the same device."""
+    base = load_config_file(str(CONFIGS / f"{device_preset_name()}.py"))
+    saved = dict(config_lib.leaves(base))
+    return [
+        f"--config.{field}={value}"
+        for field, value in config_lib.leaves(config)
+        if value != saved[field]
+    ]
+
+
 def named_runs(flag: str, text: str, *, name: str = r"[\w.-]+") -> dict[str, str]:
     """Reads `NAME=DIR,NAME=DIR,...`.
 
@@ -342,7 +353,7 @@ def _flags(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues
     return values
 
 
-def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Separates `--config.a.b=value` from all other arguments and writes it in one word."""
     own: list[str] = []
     overrides: list[str] = []

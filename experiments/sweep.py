@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags
+from ml_collections import ConfigDict
 
 from experiments import cli, files
 from experiments.cli import UserError
@@ -45,14 +46,14 @@ def refuse_its_flags(values: flags.FlagValues) -> None:
             raise UserError(f"--{flag} goes with --sweep; add it")
 
 
-def run(values: flags.FlagValues, arguments: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def run(values: flags.FlagValues, config: ConfigDict) -> dict[str, list[dict[str, Any]]]:
     """Measures every pair, prints a table and draws a picture.
 
     A pair that fails is reported with its last line, and the others go on.
 
     Args:
         values: the flags.
-        arguments: of the command line; each process gets the fields of the configuration in them.
+        config: of all pairs, but for engine and number of environments.
 
     Returns:
         `{"runs": [...]}`, each as the benchmark of one pair writes it, or with an `error`.
@@ -66,10 +67,8 @@ def run(values: flags.FlagValues, arguments: Sequence[str]) -> dict[str, list[di
     if not all(number.isdigit() and int(number) for number in values.envs):
         raise UserError(f"--envs is {','.join(values.envs)}; it must be whole numbers, as 256,512")
     picture = files.check_output("plot", values.plot) if values.plot else None
-    _, shared = cli.split(arguments)
+    shared = cli.device_overrides(config)
     shared += [f"--{name}={values[name].value}" for name in ("mode", "seconds")]
-    if values.config:
-        shared.append(f"--config={values.config}")
     runs = [
         measure(engine, int(number), shared) for engine in values.engines for number in values.envs
     ]

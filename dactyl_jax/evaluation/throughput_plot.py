@@ -27,8 +27,10 @@ def draw_throughput(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure.suptitle(f"{', '.join(sorted(modes))} on {', '.join(sorted(devices))}", fontsize=12)
     engines = list(dict.fromkeys(run["engine"] for run in runs))
     for engine, color in zip(engines, (BLUE, RED, GREEN), strict=False):
-        ours = sorted((run for run in runs if run["engine"] == engine), key=_environments)
-        count = np.array([_environments(run) for run in ours])
+        ours = sorted(
+            (run for run in runs if run["engine"] == engine), key=lambda run: run["num_envs"]
+        )
+        count = np.array([run["num_envs"] for run in ours])
         rate = np.array([run["control_steps_per_second"] for run in ours])
         bare = np.array([run["raw_control_steps_per_second"] for run in ours])
         rates.plot(count, rate, "o-", color=color, label=engine)
@@ -49,7 +51,3 @@ def draw_throughput(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
         panel.legend(fontsize=8, frameon=False)
         plotting.tidy(panel)
     plotting.save(figure, path)
-
-
-def _environments(run: Mapping[str, Any]) -> int:
-    return run["num_envs"]
