@@ -22,8 +22,8 @@ def get_config():
     config.network.ordinal = True
     config.ppo.horizon = 16
     config.ppo.chunk = 8
-    config.ppo.minibatches = 4
-    config.ppo.passes = 4
+    config.ppo.minibatches = 8
+    config.ppo.passes = 2
     config.ppo.discount = 0.995
     config.ppo.entropy = 0.001
     config.ppo.kl_low = 0.06
