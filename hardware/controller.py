@@ -1,0 +1,94 @@
+"""One control step of the deployed policy: from readings to targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from hardware import actions, observation
+from hardware.bundle import Bundle
+from hardware.kinematics import fingertips
+from hardware.policy import Policy
+
+
+class Step(NamedTuple):
+    """What a control step computed: all of it goes to the log.
+
+    Attributes:
+        observation: `[size]` float32.
+        logits: `[bin, 20]`.
+        action: bins, `[20]`.
+        targets: `[20]` rad, float32.
+    """
+
+    observation: np.ndarray
+    logits: np.ndarray
+    action: np.ndarray
+    targets: np.ndarray
+
+
+class Controller:
+    """The policy with its memory and its last targets.
+
+    Args:
+        bundle: the policy.
+    """
+
+    def __init__(self, bundle: Bundle):
+        self._policy = Policy(bundle)
+        self._parts = [part["name"] for part in bundle.contract["observation"]["parts"]]
+        self._chain = bundle.chain
+        self._actions = action_map(bundle)
+        self.begin(bundle.start_targets, actions.most_probable)
+
+    def begin(self, targets: np.ndarray, choose: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Starts a trial with an empty memory.
+
+        Args:
+            targets: that the hand has now, `[20]` rad.
+            choose: bins `[20]` of logits `[bin, 20]`.
+        """
+        self._memory = self._policy.initial_memory()
+        self._targets = np.asarray(targets, np.float32)
+        self._choose = choose
+
+    def step(
+        self,
+        joint_angles: np.ndarray,
+        joint_velocities: np.ndarray,
+        position: np.ndarray,
+        orientation: np.ndarray,
+        goal: np.ndarray,
+        tips: np.ndarray | None = None,
+    ) -> Step:
+        """Chooses the targets of the coming control step.
+
+        Args:
+            joint_angles: `[24]` rad.
+            joint_velocities: `[24]` rad/s.
+            position: of the object, `[3]` m in the frame of `rh_forearm`.
+            orientation: of the object, `[4]` in that frame.
+            goal: `[4]` in that frame.
+            tips: where the fingertips are seen, `[5, 3]` m in that frame; None follows from the
+                joint angles.
+        """
+        if tips is None:
+            tips = fingertips(self._chain, joint_angles)
+        readings = observation.Readings(
+            joint_angles, joint_velocities, tips, self._targets, position, orientation, goal
+        )
+        seen = observation.assemble(self._parts, readings)
+        logits, self._memory = self._policy.logits(seen, self._memory)
+        action = self._choose(logits)
+        self._targets = self._actions.targets(action, joint_angles, self._targets)
+        return Step(seen, logits, action, self._targets)
+
+
+def action_map(bundle: Bundle) -> actions.ActionMap:
+    """The bundle's map from bins to targets."""
+    action = bundle.contract["action"]
+    return actions.ActionMap(
+        action["mode"], action["bins"], action["smoothing"], bundle.limits, bundle.coupling
+    )

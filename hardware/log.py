@@ -1,0 +1,151 @@
+"""The log of a session: every message and every control step, as JSON in an MCAP file.
+
+MCAP (https://mcap.dev) is a container of time-stamped messages that players such as Foxglove open;
+a file that a crash cut short can be read up to about there. A thread of its own writes, so that no
+control step waits for a disk.
+
+/joint_states   stamp [s], position [rad] and velocity [rad/s] of the bundle's joints
+/pose           stamp [s], frame, position [m] and orientation of the object, as the tracker sent it
+/estimate       of the pose network: stamp [s] of its pictures, position [m], orientation, doubt
+                [rad], whether it is believed (then it is a /pose, too), took [s]
+/fingertips     stamp [s], frame, positions [m] of FF, MF, RF, LF, TH, likewise; NaN if not seen
+/command        targets [rad] of the bundle's actuators, as they went to the hand
+/step           of the policy: trial, step, goals so far, goal, distance to it [rad], position and
+                orientation that it saw, observation, logits, action, targets, late [s]
+/event          trial, text
+/result         of a trial: its number, end, reason, goals, steps, steps_to_last_goal
+/excitation     of a calibration: the actuator that moves from here on; empty when it is over
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import queue
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hardware.program import UserError
+
+TOPICS = (
+    *("/joint_states", "/pose", "/estimate", "/fingertips", "/command"),
+    *("/step", "/event", "/result", "/excitation"),
+)
+LIBRARY = "dactyl_jax hardware"
+_CHUNK = 2**16  # bytes that are written at a time, and lost in a crash: a fraction of a second
+_MAGIC = b"\x89MCAP0\r\n"
+_RECORD = struct.Struct("<BQ")  # what a record begins with: its kind and its length
+
+
+class Log:
+    """An MCAP file that is being written.
+
+    Args:
+        path: of a new file.
+        about: what holds for the whole session, as text.
+    """
+
+    def __init__(self, path: Path, about: dict[str, str]):
+        mcap = _library("mcap.writer")
+        self._stream = path.open("wb")
+        self._writer = mcap.Writer(self._stream, chunk_size=_CHUNK)
+        self._writer.start(library=LIBRARY)
+        self._writer.add_metadata("session", about)
+        schema = self._writer.register_schema("json", "jsonschema", b'{"type": "object"}')
+        self._channels = {
+            topic: self._writer.register_channel(topic, "json", schema) for topic in TOPICS
+        }
+        self._rows: queue.SimpleQueue[tuple[str, float, dict[str, Any]] | None] = (
+            queue.SimpleQueue()
+        )
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
+        self._thread.start()
+
+    def write(self, topic: str, time: float, **message: Any) -> None:
+        """Adds a message; returns at once.
+
+        Args:
+            topic: one of `TOPICS`.
+            time: s.
+            message: numbers, text and numpy arrays.
+        """
+        self._rows.put((topic, time, message))
+
+    def close(self) -> None:
+        """Writes what is left and finishes the file.
+
+        Raises:
+            OSError: it could not be written, such as on a full disk; what came before is there.
+        """
+        self._rows.put(None)
+        self._thread.join()
+        try:
+            if self._failure is not None:
+                raise self._failure
+            self._writer.finish()
+        finally:
+            self._stream.close()
+
+    def _drain(self) -> None:
+        for topic, time, message in iter(self._rows.get, None):
+            stamp = int(time * 1e9)
+            content = json.dumps(message, default=_plain).encode()
+            try:
+                if self._failure is None:
+                    self._writer.add_message(self._channels[topic], stamp, content, stamp)
+            except OSError as error:
+                self._failure = error
+
+
+def read(path: str) -> Iterator[tuple[str, float, dict[str, Any]]]:
+    """Topic, time [s] and content of every message of a log, as they were written.
+
+    Raises:
+        UserError: it is no log of ours.
+        OSError: it cannot be read.
+    """
+    library, errors = _library("mcap.reader"), _library("mcap.exceptions")
+    content = Path(path).read_bytes()
+    if not content.startswith(_MAGIC):
+        raise UserError(f"{path!r} is not a log of ours: it is no MCAP file")
+    reader = library.NonSeekingReader(io.BytesIO(_whole(content)))
+    try:
+        for _, channel, message in reader.iter_messages(log_time_order=False):
+            yield channel.topic, message.log_time / 1e9, json.loads(message.data.decode())
+    except errors.EndOfFile:
+        return  # nothing is said after the last record, by `_whole` if not by a crash
+    except (errors.McapError, ValueError) as problem:
+        raise UserError(f"{path!r} is not a log of ours ({problem})") from None
+
+
+def _whole(content: bytes) -> bytes:
+    """A file's whole records; where a program was killed, the last one is cut."""
+    end = len(_MAGIC)
+    while end + _RECORD.size <= len(content):
+        _, length = _RECORD.unpack_from(content, end)
+        if end + _RECORD.size + length > len(content):
+            break
+        end += _RECORD.size + length
+    return content[:end]
+
+
+def _library(name: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise UserError("logs need the library mcap: python3 -m pip install mcap") from None
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has for arrays and numbers of numpy."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be logged")

@@ -1,0 +1,87 @@
+"""Steps through a log of hardware.run_trials, in words; with --bundle the policy chooses again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from hardware import bundle, log, program
+from hardware.policy import Policy
+from hardware.program import UserError
+
+_TOLERANCE = 1e-4  # of logits
+
+
+def lines(path: str, trial: int | None, policy: Policy | None) -> Iterator[str]:
+    """A line for every event, control step and result of a log.
+
+    Args:
+        path: of the log.
+        trial: the only one to show, from 1 on; None shows all.
+        policy: to compute the logits again, and compare.
+
+    Raises:
+        UserError: the file is no log, or the policy's logits are others than those logged.
+    """
+    memory = policy.initial_memory() if policy else ()
+    began = None
+    for topic, time, row in log.read(path):
+        began = time if began is None else began
+        if topic not in ("/step", "/event", "/result"):
+            continue
+        if policy and topic == "/step":
+            if row["step"] == 0:
+                memory = policy.initial_memory()
+            logits, memory = policy.logits(np.array(row["observation"], np.float32), memory)
+            _compare(logits, row)
+        if trial is None or row["trial"] == trial - 1:
+            yield f"{time - began:7.2f} s  trial {row['trial'] + 1}  {_words(topic, row)}"
+
+
+def _compare(logits: np.ndarray, row: dict[str, Any]) -> None:
+    off = float(np.abs(logits - np.array(row["logits"])).max())
+    if not off <= _TOLERANCE:
+        raise UserError(
+            f"trial {row['trial'] + 1}, step {row['step']}: the bundle's logits are off by "
+            f"{off:.2g} from the log's; it is of another policy"
+        )
+
+
+def _words(topic: str, row: dict[str, Any]) -> str:
+    if topic == "/event":
+        return row["text"]
+    if topic == "/result":
+        return f"ends: {row['goals']} goals, {row['end']} {row['reason']}".rstrip()
+    bins = " ".join(f"{number:2d}" for number in row["action"])
+    return (
+        f"step {row['step']:4d}, {row['goals']:2d} goals, {row['distance']:.2f} rad to go, bins "
+        f"{bins}"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `program.run`."""
+    parser = program.Parser("replay", __doc__ or "")
+    parser.add_argument("log", help="a file that hardware.run_trials --log wrote")
+    parser.add_argument("--trial", type=program.whole_number(1), help="the only one to show")
+    parser.add_argument("--bundle", help="of the log's policy, to choose all actions again")
+    parser.add_argument(
+        "--step", action="store_true", help="waits for Enter after every line; q ends"
+    )
+
+    def replay(flags: argparse.Namespace) -> None:
+        policy = Policy(bundle.load(flags.bundle)) if flags.bundle else None
+        for line in lines(flags.log, flags.trial, policy):
+            print(line, end="" if flags.step else "\n", flush=True)
+            if flags.step and sys.stdin.readline() in ("q\n", ""):
+                break
+
+    return program.run(replay, parser, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,231 @@
+"""Runs trials of a policy bundle on a hand: over ROS 1, or on a simulated one in process.
+
+First this machine must do what the training code did (`hardware.verify`). Prints goals as they are
+reached, then a table. With --log it keeps every message, and a plot beside the log. Enter, or the
+service /stop, holds the hand for good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from hardware import actions, bundle, cameras, eyes, goals, program, report, tracker, verify
+from hardware.bundle import Bundle
+from hardware.cameras import Camera
+from hardware.log import Log
+from hardware.program import UserError
+from hardware.robot import Robot
+from hardware.session import Bench, Lab, Session
+
+_GOAL_DISTANCES = {"near": goals.NEAR, "uniform": np.pi}
+_OF_VISION = ("camera_topics", "rig", "largest_doubt", "renderer", "look")
+_PICTURE_DELAY = 1  # control steps until a simulated picture arrives, as in experiments.evaluate
+
+
+def run(flags: argparse.Namespace) -> None:
+    """Runs the trials and reports on them."""
+    _check_flags(flags)
+    path = program.new_file("log", flags.log, ending=".mcap") if flags.log else None
+    contents = bundle.load(flags.bundle)
+    rig = _cameras(contents, flags) if flags.pose == "vision" else None
+    verify.verify(contents)
+    mount = tracker.load_mount(flags.tracker_mount) if flags.tracker_mount else tracker.AT_FOREARM
+    robot, lab = (_ros if flags.robot == "ros" else _simulated)(contents, flags)
+    log = Log(path, {"bundle": contents.name, "flags": json.dumps(vars(flags))}) if path else None
+    session = Session(
+        contents,
+        robot,
+        mount,
+        log,
+        markers=flags.fingertips == "markers",
+        cameras=rig,
+        largest_doubt=flags.largest_doubt or eyes.LARGEST_DOUBT,
+    )
+    if flags.robot == "ros":
+        session.stop_on_enter()
+    results = []
+    try:
+        for trial in range(flags.trials):
+            result = session.run(lab, trial, flags.goal_timeout_s)
+            results.append(result)
+            why = f" ({result.reason})" if result.reason else ""
+            print(f"trial {trial + 1}: {result.goals} goals, {result.end}{why}", flush=True)
+            if session.guard.stopped or (result.end == "fault" and not result.steps):
+                break  # stopped for good, or it could not even begin
+    finally:
+        robot.close()
+        if results:
+            print(report.table(results, contents.control_dt))
+        print(report.timing(session.late, session.computing))
+        if rig is not None:
+            print(report.looking(session.looking))
+        if log is not None and path is not None:
+            path.with_suffix(".svg").write_text(report.plot(results), encoding="utf-8")
+            log.close()
+
+
+def _check_flags(flags: argparse.Namespace) -> None:
+    """Refuses flags that do not go together."""
+    vision, simulated = flags.pose == "vision", flags.robot == "simulated"
+    for name in _OF_VISION:
+        if getattr(flags, name) is not None and not vision:
+            raise UserError(f"--{name} goes with --pose=vision; add it or leave --{name} out")
+    for name in ("tracker_mount", "camera_topics", "rig"):
+        if getattr(flags, name) is not None and simulated:
+            raise UserError(f"--{name} goes with --robot=ros; leave it out")
+    for name in ("renderer", "look"):
+        if getattr(flags, name) is not None and not simulated:
+            raise UserError(f"--{name} goes with --robot=simulated; leave it out")
+    if vision and flags.tracker_mount is not None:
+        raise UserError("--tracker_mount goes with --pose=tracker; leave it out")
+    if vision and not simulated and flags.camera_topics is None:
+        raise UserError("--pose=vision needs three cameras; add --camera_topics=A,B,C")
+
+
+def _cameras(contents: Bundle, flags: argparse.Namespace) -> list[Camera]:
+    """The cameras of this lab."""
+    known = eyes.known_cameras(contents)
+    topics = flags.camera_topics
+    if topics is not None and (len(set(topics)) != len(known) or len(topics) != len(known)):
+        raise UserError(
+            f"--camera_topics names {len(set(topics))} topics; it must be those of "
+            f"{', '.join(camera.name for camera in known)}, in this order"
+        )
+    return cameras.read_rig(flags.rig, known) if flags.rig else known
+
+
+def _ros(contents: Bundle, flags: argparse.Namespace) -> tuple[Robot, Lab]:
+    ros = program.ros_module()
+    nearest = contents.contract["task"]["nearest_goal"]
+
+    def goal_source(trial):
+        return goals.draw(flags.goals, nearest, flags.seed, trial)
+
+    tips = flags.fingertips_topic if flags.fingertips == "markers" else None
+    lab = Bench(goal_source, _chooser(flags))
+    if flags.pose == "tracker":
+        return ros.RosRobot(contents, flags.pose_topic, tips), lab
+    names = (camera["name"] for camera in contents.contract["vision"]["cameras"])
+    return ros.RosRobot(contents, None, tips, dict(zip(flags.camera_topics, names))), lab
+
+
+def _simulated(contents: Bundle, flags: argparse.Namespace) -> tuple[Robot, Lab]:
+    simulated_hand = program.training_module("simulated_hand", "--robot=simulated")
+    config = simulated_hand.trial_config(contents, flags.world, flags.seed, flags.goal_timeout_s)
+    simulated = simulated_hand.make(config, model_patch=None)
+    watching = None
+    if flags.pose == "vision":
+        simulated_cameras = program.training_module("simulated_cameras", "--robot=simulated")
+        studio = simulated_cameras.Studio(contents, flags.renderer or "warp", flags.look)
+        period = contents.control_dt
+        watching = simulated_cameras.Delayed(simulated, studio, period, _PICTURE_DELAY * period)
+    robot = simulated_hand.InProcess(simulated, cameras=watching)
+    lab = simulated_hand.TrainingTrials(
+        config,
+        simulated,
+        robot,
+        seed=flags.seed,
+        trials=flags.trials,
+        goal_distance=_GOAL_DISTANCES[flags.goals],
+        choose=_chooser(flags),
+    )
+    return robot, lab
+
+
+def _chooser(flags: argparse.Namespace) -> Callable[[int], Callable[[np.ndarray], np.ndarray]]:
+    """How a trial chooses actions of logits."""
+
+    def of_trial(trial):
+        if flags.greedy:
+            return actions.most_probable
+        rng = np.random.default_rng([flags.seed, trial, 2**31])
+        return lambda logits: actions.sample(logits, rng.uniform(size=logits.shape[1]))
+
+    return of_trial
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `program.run`."""
+    parser = program.Parser("run_trials", __doc__ or "")
+    parser.add_argument("--bundle", required=True, help="a folder that hardware.export wrote")
+    parser.add_argument("--robot", required=True, choices=("ros", "simulated"), help="the hand")
+    parser.add_argument("--trials", type=program.whole_number(1), default=10, help="how many")
+    parser.add_argument(
+        "--goals",
+        choices=goals.DISTRIBUTIONS,
+        default="uniform",
+        help="uniform over orientations, or 0.5 to 0.9 rad away",
+    )
+    parser.add_argument(
+        "--goal_timeout_s", type=program.positive_number, default=80.0, help="s for each goal"
+    )
+    parser.add_argument("--seed", type=program.whole_number(0), default=0, help="of all draws")
+    parser.add_argument(
+        "--greedy", action="store_true", help="takes the most probable actions, samples none"
+    )
+    parser.add_argument("--log", help="a new .mcap file for every message")
+    parser.add_argument(
+        "--pose",
+        choices=("tracker", "vision"),
+        default="tracker",
+        help="what tells the object's pose: a motion tracker, or the bundle's network in pictures",
+    )
+    parser.add_argument(
+        "--camera_topics",
+        type=lambda text: text.split(","),
+        help="with --pose=vision and --robot=ros: of the three cameras, in the bundle's order, "
+        "separated by commas",
+    )
+    parser.add_argument(
+        "--rig",
+        help="with --pose=vision and --robot=ros: JSON file of the calibrated cameras; without it "
+        "they are as in the bundle",
+    )
+    parser.add_argument(
+        "--largest_doubt",
+        type=program.positive_number,
+        help=f"with --pose=vision: of poses that are believed, rad ({eyes.LARGEST_DOUBT:g})",
+    )
+    parser.add_argument(
+        "--renderer",
+        choices=("warp", "gl"),
+        help="with --pose=vision and --robot=simulated: what draws the pictures, the ray tracer of "
+        "the training (which is the default) or MuJoCo's OpenGL",
+    )
+    parser.add_argument(
+        "--look",
+        type=program.whole_number(0),
+        help="with --pose=vision and --robot=simulated: number of the training's frame whose "
+        "colours, lights and errors of cameras the pictures have; without it the plain scene",
+    )
+    parser.add_argument(
+        "--pose_topic", default="/object_pose", help="the motion tracker's, with --robot=ros"
+    )
+    parser.add_argument(
+        "--fingertips",
+        choices=("joints", "markers"),
+        default="joints",
+        help="where they are by the joint angles, or by the tracker, as the paper had it",
+    )
+    parser.add_argument(
+        "--fingertips_topic", default="/fingertips", help="the tracker's, with --fingertips=markers"
+    )
+    parser.add_argument(
+        "--tracker_mount", help="JSON file: where the tracker's frame is in rh_forearm"
+    )
+    parser.add_argument(
+        "--world",
+        choices=("training", "surrogate"),
+        default="training",
+        help="with --robot=simulated: the hand of the training, or one that no training saw",
+    )
+    return program.run(run, parser, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

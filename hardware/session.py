@@ -1,0 +1,294 @@
+"""Trials on one hand: its guard, its tracker, its log, and the loop of the policy."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from hardware import safety
+from hardware.bundle import Bundle
+from hardware.cameras import Camera
+from hardware.controller import Controller
+from hardware.estimator import Estimate
+from hardware.eyes import LARGEST_DOUBT, LOOK_PERIOD, Eyes
+from hardware.log import Log
+from hardware.messages import Fingertips, Image, JointState, Pose
+from hardware.robot import Listeners, Robot
+from hardware.tracker import POLICY_FRAME, Mount, Tracker
+from hardware.trial import Palm, Result, Trial
+
+LISTEN = 0.2  # s to hear of the hand before anything is asked of it
+_STILL = 1.0  # s that the object must lie in the palm before a trial
+_STILL_SPEED = 0.02  # m/s, of means over half that time: what sees it may be noisy
+
+
+class Setup(NamedTuple):
+    """How a trial begins.
+
+    Attributes:
+        targets: that the hand has, `[20]` rad.
+        goal: see `goals.draw`.
+        choose: bins `[20]` of logits `[bin, 20]`.
+    """
+
+    targets: np.ndarray
+    goal: Callable[[int, np.ndarray], np.ndarray]
+    choose: Callable[[np.ndarray], np.ndarray]
+
+
+class Lab(Protocol):
+    """Who brings the hand and the object to where a trial begins."""
+
+    def set_up(self, session: Session, trial: int) -> Setup | None:
+        """Prepares a trial; None if the hand is held and there can be none."""
+
+
+class Session:
+    """A hand with everything that is always on.
+
+    Args:
+        bundle: the policy.
+        robot: the hand; the session listens to it from now on.
+        mount: where the tracker's frame is.
+        markers: whether fingertips are where markers are seen; else the joint angles say it.
+        cameras: in which the bundle's network sees the object; None leaves that to the tracker.
+        largest_doubt: of poses that are believed, rad, see `eyes.Eyes`.
+        log: takes everything; None keeps no log.
+        say: shows a line to the user.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        robot: Robot,
+        mount: Mount,
+        log: Log | None,
+        *,
+        markers: bool = False,
+        cameras: Sequence[Camera] | None = None,
+        largest_doubt: float = LARGEST_DOUBT,
+        say: Callable[[str], None] = print,
+    ):
+        self.bundle, self.robot = bundle, robot
+        self._log, self._say, self._markers = log, say, markers
+        self.needs = ("object pose", *(["fingertips"] if markers else []))
+        self._trial, self._began = 0, robot.now()
+        self.late: list[float] = []  # s, of every control step
+        self.computing: list[float] = []  # s, from readings to command
+        self.looking: list[float] = []  # s, from three pictures to a pose
+        self.tracker = Tracker(mount, self.event)
+        ages = {
+            "object pose": self.tracker.pose_age,
+            "fingertips": self.tracker.fingertips_age,
+        }
+        self.guard = safety.Guard(bundle, robot.now, self._send, ages, self.event)
+        self._controller = Controller(bundle)
+        self._eyes: Eyes | None = None
+        if cameras is not None:
+            self._eyes = Eyes(
+                bundle, cameras, robot.now, self._on_estimate, self.event, largest_doubt
+            )
+        robot.listen(
+            Listeners(
+                self._on_joint_state,
+                self._on_tracker,
+                self._on_fingertips,
+                self.guard.stop,
+                self._on_image,
+            )
+        )
+        robot.every(safety.CHECK_PERIOD, self.guard.check)
+        if self._eyes is not None:
+            robot.every(LOOK_PERIOD, self._eyes.look)
+
+    def event(self, text: str) -> None:
+        """Shows and logs something that happened."""
+        self._say(f"{self.robot.now() - self._began:.2f} s: {text}")
+        self._write("/event", trial=self._trial, text=text)
+
+    def stop_on_enter(self) -> None:
+        """Stops for good when somebody presses Enter at this program's terminal, if it has one."""
+
+        def wait():
+            sys.stdin.readline()  # returns when the terminal is gone, too
+            self.guard.stop("the Enter key")
+
+        if sys.stdin.isatty():
+            threading.Thread(target=wait, name="stop key", daemon=True).start()
+
+    def look(self) -> None:
+        """Looks at the pictures that came, for who cannot wait until a thread does."""
+        if self._eyes is not None:
+            self._eyes.look()
+
+    def mark_excitation(self, actuator: str) -> None:
+        """Logs that an actuator begins its motion of a calibration, or, empty, that it is over."""
+        self._write("/excitation", actuator=actuator)
+
+    def run(self, lab: Lab, trial: int, timeout_s: float) -> Result:
+        """One trial, from its set-up to its end; the hand keeps its last command after it.
+
+        Args:
+            lab: who prepares it.
+            trial: its number, from 0 on.
+            timeout_s: that a goal may take.
+        """
+        self._trial = trial
+        setup = lab.set_up(self, trial)
+        result = Result("", "", goals=0, steps=0, steps_to_last_goal=0)
+        if setup is not None:
+            progress = Trial(self.bundle, setup.goal, timeout_s, self.event)
+            result = progress.result(self._loop(setup, progress))
+        self.guard.end()
+        if not result.end:
+            end = "stop" if self.guard.stopped else "fault"
+            result = result._replace(end=end, reason=self.guard.fault)
+        self._write("/result", trial=trial, **result._asdict())
+        return result
+
+    def _loop(self, setup: Setup, progress: Trial) -> str:
+        """The policy at its rate; how the trial ended, or nothing when the hand is held."""
+        robot, period = self.robot, self.bundle.control_dt
+        self._controller.begin(setup.targets, setup.choose)
+        due = robot.now()
+        step = 0
+        while True:
+            robot.wait_until(due)
+            began, computes = robot.now(), time.perf_counter()
+            joints, pose = self.guard.joints(), self.tracker.pose()
+            if self.guard.fault or joints is None or pose is None:
+                return ""
+            end = progress.see(pose.position, pose.orientation)
+            if end:
+                return end
+            chosen = self._controller.step(
+                joints.position,
+                joints.velocity,
+                pose.position,
+                pose.orientation,
+                progress.goal,
+                self.tracker.fingertips() if self._markers else None,
+            )
+            if not self.guard.command(chosen.targets):
+                return ""
+            self.late.append(max(began - due, 0.0))
+            self.computing.append(time.perf_counter() - computes)
+            self._write(
+                "/step",
+                trial=self._trial,
+                step=step,
+                goals=progress.goals,
+                goal=progress.goal,
+                distance=progress.distance,
+                position=pose.position,
+                orientation=pose.orientation,
+                late=began - due,
+                **chosen._asdict(),
+            )
+            due = max(due + period, began)  # what was missed is not made up for in a burst
+            step += 1
+
+    def _send(self, targets: np.ndarray) -> None:
+        self._write("/command", targets=targets)
+        self.robot.send(targets)
+
+    def _on_joint_state(self, message: JointState) -> None:
+        self._write("/joint_states", **message._asdict())
+        self.guard.on_joint_state(message)
+
+    def _on_tracker(self, message: Pose) -> None:
+        if self._eyes is None:
+            self._on_pose(message)
+
+    def _on_image(self, message: Image) -> None:
+        if self._eyes is not None:
+            self._eyes.on_image(message)
+
+    def _on_estimate(self, stamp: float, estimate: Estimate, sure: bool, took: float) -> None:
+        position, _, orientation, doubt = estimate
+        self.looking.append(took)
+        self._write(
+            "/estimate",
+            stamp=stamp,
+            position=position,
+            orientation=orientation,
+            doubt=doubt,
+            believed=sure,
+            took=took,
+        )
+        if sure:
+            self._on_pose(Pose(stamp, POLICY_FRAME, position, orientation))
+
+    def _on_pose(self, message: Pose) -> None:
+        self._write("/pose", **message._asdict())
+        self.tracker.on_pose(message, self.robot.now())
+
+    def _on_fingertips(self, message: Fingertips) -> None:
+        self._write("/fingertips", **message._asdict())
+        self.tracker.on_fingertips(message, self.robot.now())
+
+    def _write(self, topic: str, **message: object) -> None:
+        if self._log is not None:
+            self._log.write(topic, self.robot.now(), **message)
+
+
+class Bench:
+    """A hand on a bench: it goes to its start posture slowly, and somebody gives it the object.
+
+    Args:
+        goals: of a trial, see `goals.draw`.
+        choose: of a trial, bins `[20]` of logits `[bin, 20]`.
+    """
+
+    def __init__(
+        self,
+        goals: Callable[[int], Callable[[int, np.ndarray], np.ndarray]],
+        choose: Callable[[int], Callable[[np.ndarray], np.ndarray]],
+    ):
+        self._goals, self._choose = goals, choose
+
+    def set_up(self, session: Session, trial: int) -> Setup | None:
+        """See `Lab`."""
+        guard, robot, period = session.guard, session.robot, session.bundle.control_dt
+        posture, palm = session.bundle.start_targets, Palm(session.bundle)
+        robot.wait_until(robot.now() + LISTEN)
+        if not guard.begin():
+            return None
+        start, began = guard.targets(), robot.now()
+        seen: deque[Pose] = deque(maxlen=2 * math.ceil(0.5 * _STILL / period))  # in the palm
+        asked = False
+        while not self._still(seen):
+            now = robot.now()
+            if not guard.command(safety.blend(start, posture, now - began)):
+                return None
+            pose = session.tracker.pose()
+            arrived = np.abs(guard.targets() - posture).max() < safety.ROUNDING
+            fresh = session.tracker.pose_age(now) <= safety.SIGHT_STALE
+            if not (arrived and fresh and pose is not None and palm.holds(pose.position)):
+                seen.clear()
+            elif not seen or pose.stamp > seen[-1].stamp:
+                seen.append(pose)
+            if arrived and not seen and not asked:
+                session.event("put the object into the palm")
+                asked = True
+            robot.wait_until(now + period)
+        targets = guard.targets()
+        if not guard.begin(needs=session.needs, targets=targets):
+            return None
+        return Setup(targets, self._goals(trial), self._choose(trial))
+
+    @staticmethod
+    def _still(seen: deque[Pose]) -> bool:
+        """Whether poses, as many as there should be, are those of an object at rest."""
+        if len(seen) < (seen.maxlen or 0):
+            return False
+        places = np.array([pose.position for pose in seen])
+        earlier, later = (half.mean(axis=0) for half in np.split(places, 2))
+        return bool(np.linalg.norm(later - earlier) <= _STILL_SPEED * 0.5 * _STILL)

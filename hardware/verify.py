@@ -1,0 +1,171 @@
+"""Checks a policy bundle on the machine that is to run it, against the training code's episodes.
+
+Every file is whole; observations, assembled here from the recorded readings, logits, actions and
+targets are those of training, and so is what the pose network, if there is one, sees in pictures.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from hardware import actions, bundle, observation, program, rotations
+from hardware.bundle import Bundle
+from hardware.controller import action_map
+from hardware.estimator import Estimator
+from hardware.kinematics import fingertips
+from hardware.policy import Policy
+from hardware.program import UserError
+
+LOGIT_TOLERANCE = 1e-4
+OBSERVATION_TOLERANCE = 1e-5  # in each part's own unit
+TARGET_TOLERANCE = 1e-6  # rad
+POSITION_TOLERANCE = 1e-5  # m, of what is seen in pictures
+ORIENTATION_TOLERANCE = 1e-3  # rad
+MEAN_TOLERANCE = 1e-4  # of the mean of rotation matrices, and of the cosine of its doubt
+
+
+def verify(contents: Bundle) -> dict[str, float]:
+    """Compares with the golden episodes.
+
+    Their arrays are `[episode, step, ...]`: `joint_angles`, `joint_velocities`, `previous` targets,
+    object `position`, `orientation` and `goal` are readings; `observation`, `first` (of an
+    episode), one array of memory before the step for each of the network's, `logits`, `uniform`,
+    and what came of them: the `greedy` action, the `sampled` one, which was taken, its `targets`.
+    Golden pictures are `[frame, ...]`: `pictures` as cameras give them, and the `position`, mean
+    `matrix`, `orientation` and `doubt` that the network tells.
+
+    Returns:
+        How many steps there were and how far each result is off at most, by name.
+
+    Raises:
+        UserError: something differs; the message says what, where and by how much.
+    """
+    golden = contents.golden()
+    off = {
+        "observation": _observations(contents, golden),
+        "logits": _logits(contents, golden, remember=False),
+        "logits over whole episodes": _logits(contents, golden, remember=True),
+        "targets": _targets(contents, golden),
+    }
+    if contents.pose_network:
+        off.update(_pictures(contents))
+    return {"steps": golden["first"].size, **off}
+
+
+def _observations(contents: Bundle, golden: dict[str, np.ndarray]) -> float:
+    parts = [part["name"] for part in contents.contract["observation"]["parts"]]
+    chain, worst = contents.chain, 0.0
+    for at in np.ndindex(golden["first"].shape):
+        readings = observation.Readings(
+            joint_angles=golden["joint_angles"][at],
+            fingertips=fingertips(chain, golden["joint_angles"][at]),
+            joint_velocities=golden["joint_velocities"][at],
+            targets=golden["previous"][at],
+            position=golden["position"][at],
+            orientation=golden["orientation"][at],
+            goal=golden["goal"][at],
+        )
+        ours = observation.assemble(parts, readings)
+        worst = max(worst, float(np.abs(ours - golden["observation"][at]).max()))
+        _within("observation", at, worst, OBSERVATION_TOLERANCE)
+    return worst
+
+
+def _logits(contents: Bundle, golden: dict[str, np.ndarray], *, remember: bool) -> float:
+    """Logits from the recorded memory, or from this machine's own since an episode's start."""
+    policy, worst = Policy(contents), 0.0
+    recorded = [golden[name] for name in contents.contract["memory"]["inputs"]]
+    for at in np.ndindex(golden["first"].shape):
+        if golden["first"][at]:
+            memory = policy.initial_memory()
+        elif not remember or at[1] == 0:
+            memory = tuple(array[at][None] for array in recorded)
+        logits, memory = policy.logits(golden["observation"][at], memory)
+        worst = max(worst, float(np.abs(logits - golden["logits"][at]).max()))
+        _within("logits", at, worst, LOGIT_TOLERANCE)
+        _same("greedy", at, actions.most_probable(logits), golden)
+        _same("sampled", at, actions.sample(logits, golden["uniform"][at]), golden)
+    return worst
+
+
+def _targets(contents: Bundle, golden: dict[str, np.ndarray]) -> float:
+    to_targets, worst = action_map(contents), 0.0
+    for at in np.ndindex(golden["first"].shape):
+        ours = to_targets.targets(
+            golden["sampled"][at], golden["joint_angles"][at], golden["previous"][at]
+        )
+        worst = max(worst, float(np.abs(ours - golden["targets"][at]).max()))
+        _within("targets", at, worst, TARGET_TOLERANCE)
+    return worst
+
+
+def _pictures(contents: Bundle) -> dict[str, float]:
+    """How far what is seen in the golden pictures is off at most, by name."""
+    golden, estimator = contents.golden_pictures(), Estimator(contents)
+    worst = {
+        "position in pictures": (0.0, POSITION_TOLERANCE),
+        "orientation in pictures": (0.0, ORIENTATION_TOLERANCE),
+        "mean matrix of pictures": (0.0, MEAN_TOLERANCE),
+        "cosine of the doubt in pictures": (0.0, MEAN_TOLERANCE),
+    }
+    for frame, pictures in enumerate(golden["pictures"]):
+        ours = estimator.estimate(pictures)
+        turn = rotations.conjugate(golden["orientation"][frame])
+        off = (
+            np.abs(ours.position - golden["position"][frame]).max(),
+            rotations.angle(rotations.multiply(ours.orientation, turn)),
+            np.abs(ours.matrix - golden["matrix"][frame]).max(),
+            abs(np.cos(ours.doubt) - np.cos(golden["doubt"][frame])),
+        )
+        for (name, (before, tolerance)), now in zip(worst.items(), off):
+            if not now <= tolerance:  # True for NaN
+                raise _otherwise(f"{name}: golden frame {frame} is", now, tolerance)
+            worst[name] = max(before, float(now)), tolerance
+    return {name: most for name, (most, _) in worst.items()}
+
+
+def _within(what: str, at: tuple[int, ...], off: float, tolerance: float) -> None:
+    if not off <= tolerance:  # True for NaN
+        raise _otherwise(f"{what} of golden episode {at[0]}, step {at[1]}, are", off, tolerance)
+
+
+def _otherwise(what: str, off: float, tolerance: float) -> UserError:
+    return UserError(
+        f"{what} off by {off:.2g}, more than {tolerance:g}: this machine computes otherwise, do "
+        "not run the policy on it"
+    )
+
+
+def _same(what: str, at: tuple[int, ...], ours: np.ndarray, golden: dict[str, np.ndarray]) -> None:
+    if not np.array_equal(ours, golden[what][at]):
+        raise UserError(
+            f"the {what} action of golden episode {at[0]}, step {at[1]}, is another than in "
+            "training: this machine computes otherwise, do not run the policy on it"
+        )
+
+
+def report(off: dict[str, float]) -> str:
+    """Lines about a result of `verify`."""
+    lines = [f"{off['steps']:g} steps of the training code, the same actions in each; off at most:"]
+    lines += [f"  {name}: {value:.2g}" for name, value in off.items() if name != "steps"]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `program.run`."""
+    parser = program.Parser("verify", __doc__ or "")
+    parser.add_argument("bundle", help="a folder that hardware.export wrote")
+
+    def verify_folder(flags):
+        contents = bundle.load(flags.bundle)
+        print(f"{flags.bundle}: all files are whole", flush=True)
+        print(report(verify(contents)))
+
+    return program.run(verify_folder, parser, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""A hand without physics: its joints follow their targets, its object lies where a test puts it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+
+import numpy as np
+
+from hardware import rotations
+from hardware.kinematics import fingertips
+from hardware.messages import Fingertips, JointState, Pose
+from hardware.tracker import POLICY_FRAME
+
+PERIOD = 0.008  # s
+
+
+class FakeHand:
+    """A `robot.Robot` whose time passes while somebody waits.
+
+    `spoil(joints, pose)` may change what is reported: it returns lists of the messages to deliver.
+    """
+
+    def __init__(self, bundle):
+        self._joints = tuple(bundle.joints)
+        self._coupling, self._chain = bundle.coupling, bundle.chain
+        self._time = 100.0
+        self._calls, self._order = [], itertools.count()
+        frames = bundle.contract["frames"]
+        forearm = frames["forearm_in_world"]
+        above = np.array(frames["palm_in_world"]) + np.array([0, 0, 0.03]) - forearm["position"]
+        self.home = rotations.rotate(rotations.conjugate(forearm["quaternion"]), above)
+        self.position = self.home
+        self.orientation = np.array([1.0, 0.0, 0.0, 0.0])
+        self.targets = bundle.start_targets
+        self.angles = self._shared(bundle.start_targets)
+        self.commands: list[tuple[float, np.ndarray]] = []
+        self.spoil = lambda joints, pose: ([joints], [pose])
+        self.tips_seen = False
+        self.on_step = lambda: None
+
+    def now(self):
+        return self._time
+
+    def wait_until(self, time):
+        while self._time < time - 1e-9:
+            self._time += PERIOD
+            self.angles = self.angles + 0.2 * (self._shared(self.targets) - self.angles)
+            self.on_step()
+            self.report()
+            while self._calls and self._calls[0][0] <= self._time:
+                due, _, period, call = heapq.heappop(self._calls)
+                heapq.heappush(self._calls, (due + period, next(self._order), period, call))
+                call()
+
+    def report(self):
+        joints = JointState(self._time, self._joints, self.angles.copy(), np.zeros(24))
+        pose = Pose(self._time, POLICY_FRAME, self.position, self.orientation)
+        joint_states, poses = self.spoil(joints, pose)
+        for message in joint_states:
+            self._to.joint_state(message)
+        for message in poses:
+            self._to.pose(message)
+        if self.tips_seen:
+            tips = fingertips(self._chain, self.angles)
+            self._to.fingertips(Fingertips(self._time, POLICY_FRAME, tips))
+
+    def every(self, period, call):
+        heapq.heappush(self._calls, (self._time + period, next(self._order), period, call))
+
+    def listen(self, to):
+        self._to, self.ask_to_stop = to, to.stop
+
+    def send(self, targets):
+        self.commands.append((self._time, np.array(targets)))
+        self.targets = np.array(targets)
+
+    def close(self):
+        self._calls.clear()
+
+    def _shared(self, targets):
+        """Joint angles of actuator angles; a coupled pair shares its angle equally."""
+        return targets @ (self._coupling / self._coupling.sum(axis=1, keepdims=True))

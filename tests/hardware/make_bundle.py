@@ -1,0 +1,72 @@
+"""Makes tests/hardware/bundle, a policy that knows nothing, for tests where there is no JAX.
+
+python -m tests.hardware.make_bundle FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from dactyl_jax import config as config_lib
+from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint, normalization
+from dactyl_jax.learning.networks import Network
+from dactyl_jax.vision import config as vision_config
+from dactyl_jax.vision.estimator import Estimator
+from dactyl_jax.vision.network import make_network
+from hardware import bundle, export
+from hardware.export_eyes import Eyes
+
+_SIZES = {"paper": 22, "proprioceptive": 108, "state": 122}
+
+
+def policy(*, memory: bool = True, **fields) -> tuple[ConfigDict, PolicyCheckpoint]:
+    """A small random policy and its configuration; `fields` are of `config.env`."""
+    config = config_lib.default()
+    config.env.update({"policy_observation": "proprioceptive", "bank_size": 64, **fields})
+    inputs = _SIZES[config.env.policy_observation]
+    design = Network(
+        inputs,
+        220,
+        dense=(16,),
+        lstm=16,
+        memory=memory,
+        activation="elu",
+        head_scale=1.0,
+        ordinal_bins=11,
+    )
+    statistics = normalization.Statistics(
+        jnp.float32(1), jnp.linspace(-0.5, 0.5, inputs), jnp.linspace(0.01, 0.5, inputs)
+    )
+    agent = PolicyAgent(design.initial_parameters(jax.random.key(0)), statistics, design, 20, 11)
+    return config, PolicyCheckpoint(agent, iteration=0, steps=0, goal_distance=0.9)
+
+
+def eyes() -> Eyes:
+    """A small random pose network; what it says depends on what it sees."""
+    config = vision_config.default()
+    config.image_size = 32
+    config.network.channels, config.network.blocks, config.network.strides = (8,), (1,), (1,)
+    config.network.points, config.network.dense = 12, (16,)
+    network = make_network(config)
+    rng = np.random.default_rng(0)
+    parameters = jax.tree.map(
+        lambda array: jnp.asarray(array + rng.normal(0, 0.2, array.shape), jnp.float32),
+        network.initial_parameters(jax.random.key(0)),
+    )
+    # So small a matrix is in doubt.
+    parameters = {**parameters, "head": jax.tree.map(lambda x: 0.1 * x, parameters["head"])}
+    return Eyes(config, Estimator(network, parameters, 0, 0), {"run": "random"})
+
+
+def contents(*, seeing: bool = False, **fields) -> dict[str, bytes]:
+    """The files of such a policy's bundle, with eyes or without."""
+    pose = eyes() if seeing else None
+    return export.contents(*policy(**fields), {"run": "random"}, pose, episodes=2, steps=8)
+
+
+if __name__ == "__main__":
+    bundle.write(Path(sys.argv[1]), contents(seeing=True))

@@ -1,0 +1,149 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from hardware import bundle, rotations, verify
+from hardware.program import UserError
+
+ALL = (*bundle.FILES, *bundle.EYES)
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    return shutil.copytree(str(folder), str(tmp_path / "bundle"))
+
+
+def test_the_training_codes_actions_come_out_on_this_machine(folder, capsys):
+    assert verify.main([str(folder)]) == 0
+    assert "16 steps of the training code, the same actions in each" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [*ALL, bundle.CHECKSUMS])
+def test_any_changed_byte_is_refused_by_the_files_name(folder, copy, name, capsys):
+    content = (folder / name).read_bytes()
+    rng = np.random.default_rng(0)
+    places = {0, len(content) - 1, *rng.integers(0, len(content), 20).tolist()}
+    if name == bundle.CHECKSUMS:
+        places = set(range(len(content)))
+    for place in places:
+        for bit in (1, 128):
+            changed = bytearray(content)
+            changed[place] ^= bit
+            with open(f"{copy}/{name}", "wb") as file:
+                file.write(changed)
+            assert verify.main([copy]) == 2
+            captured = capsys.readouterr()
+            assert captured.out == "" and len(captured.err.splitlines()) == 1
+            assert f"{copy}/{name}'" in captured.err
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_cut_missing_and_strange_files_are_refused(folder, copy, name, capsys):
+    path = f"{copy}/{name}"
+    content = (folder / name).read_bytes()
+    for spoilt in (content[:-1], content + b"\0", b""):
+        with open(path, "wb") as file:
+            file.write(spoilt)
+        with pytest.raises(UserError, match=f"{name}' is damaged"):
+            bundle.load(copy)
+    shutil.move(path, path + ".orig")
+    with pytest.raises(UserError, match=r"does not belong to the bundle|is missing"):
+        bundle.load(copy)
+
+
+def test_files_whose_lines_are_gone_from_the_checksums_are_not_trusted(folder, tmp_path):
+    files = {name: (folder / name).read_bytes() for name in ALL}
+    for name in ALL:
+        target = tmp_path / name
+        target.mkdir()
+        rest = {other: files[other] for other in files if other != name}
+        for other, content in rest.items():
+            (target / other).write_bytes(content)
+        (target / bundle.CHECKSUMS).write_bytes(bundle._checksums(rest))
+        with pytest.raises(UserError, match="holds other files than"):
+            bundle.load(str(target))
+
+
+def test_another_version_is_refused(folder, tmp_path):
+    files = {name: (folder / name).read_bytes() for name in ALL}
+    contract = json.loads(files["bundle.json"].decode())
+    files["bundle.json"] = json.dumps({**contract, "version": 99}).encode()
+    bundle.write(tmp_path / "new", files)
+    with pytest.raises(UserError, match=r"version 99; this program reads .* version 1"):
+        bundle.load(str(tmp_path / "new"))
+    with pytest.raises(UserError, match="is there already"):
+        bundle.write(tmp_path / "new", files)
+
+
+def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys):
+    """A whole bundle whose golden numbers are others: as if this machine computed otherwise."""
+    files = {name: (folder / name).read_bytes() for name in ALL}
+    golden = contents.golden()
+    cases = {
+        "observation": ("observation", 1e-3, "observation of golden episode 1, step 3"),
+        "logits": ("logits", 1e-3, "logits of golden episode 1, step 3"),
+        "targets": ("targets", 1e-3, "targets of golden episode 1, step 3"),
+        "greedy": ("greedy", 1, "the greedy action of golden episode 1, step 3"),
+        "sampled": ("sampled", 1, "the sampled action of golden episode 1, step 3"),
+    }
+    for name, (array, change, message) in cases.items():
+        spoilt = {key: values.copy() for key, values in golden.items()}
+        spoilt[array][1, 3] += np.asarray(change, spoilt[array].dtype)
+        files["golden.npz"] = bundle.pack_arrays(spoilt)
+        bundle.write(tmp_path / name, files)
+        assert verify.main([str(tmp_path / name)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_network_that_sees_something_else_is_found(contents, folder, tmp_path, capsys):
+    files = {name: (folder / name).read_bytes() for name in ALL}
+    golden = contents.golden_pictures()
+    turn = rotations.from_axis_angle(np.array([0.0, 1.0, 0.0]), np.array(2e-3))
+    cases = {
+        "position": (golden["position"][1] + 3e-5, "position in pictures: golden frame 1 is off"),
+        "orientation": (
+            rotations.multiply(turn, golden["orientation"][1]),
+            "orientation in pictures: golden frame 1 is off by 0.002",
+        ),
+        "matrix": (golden["matrix"][1] + 3e-4, "mean matrix of pictures: golden frame 1 is off"),
+        "doubt": (golden["doubt"][1] + 0.1, "cosine of the doubt in pictures: golden frame 1"),
+        "pictures": (255 - golden["pictures"][1], "golden frame 1 is off"),
+    }
+    for name, (values, message) in cases.items():
+        spoilt = {key: array.copy() for key, array in golden.items()}
+        spoilt[name][1] = values
+        files["pictures.npz"] = bundle.pack_arrays(spoilt)
+        bundle.write(tmp_path / name, files)
+        assert verify.main([str(tmp_path / name)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_eyes_and_a_contract_without_them_are_not_trusted(folder, blind, tmp_path):
+    files = {name: (folder / name).read_bytes() for name in ALL}
+    blind_contract = (blind / "bundle.json").read_bytes()
+    bundle.write(tmp_path / "a", {**files, "bundle.json": blind_contract})
+    bundle.write(tmp_path / "b", {name: files[name] for name in bundle.FILES})
+    for name in ("a", "b"):
+        with pytest.raises(UserError, match=r"pose.onnx' are of different bundles; export it anew"):
+            bundle.load(str(tmp_path / name))
+    assert verify.main([str(blind)]) == 0 and not bundle.load(str(blind)).pose_network
+
+
+def test_nothing_in_a_bundle_is_pickled(contents):
+    arrays = [*contents.golden().values(), *contents.golden_pictures().values()]
+    assert all(array.dtype.kind in "fiub" for array in arrays)
+    with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
+        bundle.pack_arrays({"x": np.array([object()])})
+
+
+def test_the_contract_says_what_a_controller_needs(contents):
+    parts = contents.contract["observation"]["parts"]
+    assert sum(part["size"] for part in parts) == contents.contract["observation"]["size"] == 108
+    assert len(contents.joints) == 24 and len(contents.actuators) == 20
+    assert contents.coupling.sum() == 24 and (contents.coupling.sum(axis=0) == 1).all()
+    low, high = contents.limits.T
+    assert (low < high).all() and ((low <= contents.start_targets).all())
+    # The fastest command moves a smoothed target over the whole range in one control step.
+    np.testing.assert_allclose(contents.max_rates * 0.9 * 0.08, 0.3 * (high - low))

@@ -1,0 +1,146 @@
+"""The bundle of a policy of each kind; on the training machine."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax2onnx")
+
+from hardware import bundle, export, export_eyes, graphs, rotations, verify
+from hardware.program import UserError
+from tests.hardware import make_bundle
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", [True, False])
+def test_a_bundle_verifies(memory, tmp_path):
+    """The paper's observation with absolute actions; the committed bundle has the other kinds."""
+    fields = {"policy_observation": "paper", "action": "absolute", "object": "sphere"}
+    bundle.write(tmp_path / "b", make_bundle.contents(memory=memory, **fields))
+    contents = bundle.load(str(tmp_path / "b"))
+    off = verify.verify(contents)
+    assert off["steps"] == 16 and off["logits"] < 1e-4
+    assert contents.contract["observation"]["size"] == 22
+    assert contents.contract["memory"]["inputs"] == (["hidden", "cell"] if memory else [])
+    assert contents.contract["config"]["env"]["object"] == "sphere"
+
+
+def test_the_committed_bundle_is_what_is_made_today(contents):
+    """All but golden numbers, which take minutes to make, and the network, which is theirs."""
+    config, checkpoint = make_bundle.policy()
+    vision = export_eyes.contract(make_bundle.eyes())
+    made = export.contract(config, checkpoint) | {"training": {"run": "random"}, "vision": vision}
+    assert json.loads(json.dumps(made)) == contents.contract
+    assert export.hand_xml(config).decode() == contents.hand
+
+
+def test_a_policy_that_sees_what_no_sensor_gives_is_refused(tmp_path, capsys, monkeypatch):
+    from experiments import runs
+
+    config, checkpoint = make_bundle.policy(policy_observation="state")
+    monkeypatch.setattr(runs, "load_config", lambda run: config)
+    monkeypatch.setattr(runs, "load_policy", lambda run: checkpoint)
+    assert export.main(["--workdir=teacher", f"--out={tmp_path}/b"]) == 2
+    error = capsys.readouterr().err
+    assert "config.env.policy_observation of 'teacher' is 'state'" in error
+    assert "paper, proprioceptive" in error and not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out=b"], "one of the arguments --workdir --pretrained is required"),
+        (["--workdir=nowhere", "--out=b"], "there is no folder 'nowhere'"),
+        (["--workdir=a", "--pretrained", "--out=b"], "not allowed with"),
+        (["--workdir=a", "--pretrained_name=policy", "--out=b"], "goes with --pretrained"),
+        (["--workdir=a", "--vision_workdir=no", "--out=b"], "--vision_workdir: there is no folder"),
+        (["--workdir=a", "--vision", "--vision_workdir=c", "--out=b"], "not allowed with"),
+    ],
+)
+def test_mistakes_are_answered_in_one_line(arguments, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert export.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.splitlines()) == 1
+
+
+def test_a_run_s_pose_network_leaves_with_its_cameras_and_errors(tmp_path):
+    """Out of a work directory, with calibrated cameras: the graph tells what the estimator does."""
+    import dataclasses
+
+    import jax.numpy as jnp
+
+    from dactyl_jax import hand
+    from dactyl_jax.vision.checkpoints import VisionCheckpoints
+    from dactyl_jax.vision.trainer import VisionState
+
+    eyes = make_bundle.eyes()
+    lens = {"matrix": np.eye(3).tolist(), "distortion": [0.1] * 5, "size": [640, 480]}
+    rows = [{**dataclasses.asdict(camera), **lens} for camera in hand.RIG]
+    (tmp_path / "rig.json").write_text(json.dumps(rows))
+    eyes.config.cameras = str(tmp_path / "rig.json")
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text(json.dumps(eyes.config.to_dict()))
+    metrics = [{"iteration": 1, "rotation_deg": 40.0, "position_mm": 9.0}, {"iteration": 2}]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
+    parameters = eyes.estimator.parameters
+    checkpoints = VisionCheckpoints(run)
+    state = VisionState(parameters, parameters, {}, jnp.int32(2))
+    checkpoints.save(state, eyes.estimator.network, 512)
+    checkpoints.close()
+
+    loaded = export_eyes.load(str(run))
+    vision = export_eyes.contract(loaded)
+    assert vision["training"]["errors"] == {"rotation_deg": 40.0, "position_mm": 9.0}
+    assert vision["training"]["frames_learned"] == 512 and vision["image_size"] == 32
+    assert json.loads(json.dumps(vision["cameras"])) == json.loads(json.dumps(rows))
+    pictures = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32, 3), dtype=np.uint8)
+    outputs = graphs.session(export_eyes.network(loaded.estimator)).run(
+        None, {"pictures": pictures}
+    )
+    poses = loaded.estimator.estimate(pictures)
+    np.testing.assert_allclose(outputs[0], poses.position, atol=1e-5)
+    orientation, doubt = rotations.nearest(outputs[1][0])
+    assert (
+        rotations.angle(rotations.multiply(orientation, rotations.conjugate(poses.orientation[0])))
+        < 1e-3
+    )
+    assert doubt == pytest.approx(poses.doubt[0], abs=1e-3)
+
+
+def test_a_package_without_a_pose_network_says_how_to_make_one(monkeypatch, tmp_path):
+    from dactyl_jax.pretrained import vision_store
+
+    monkeypatch.setattr(vision_store, "FOLDER", tmp_path)
+    with pytest.raises(UserError, match=r"no pretrained pose network .*publish_vision --workdir="):
+        export_eyes.load(None)
+
+
+def test_a_pose_network_of_another_object_is_refused():
+    eyes, config = make_bundle.eyes(), make_bundle.policy(object="prism")[0]
+    with pytest.raises(UserError, match=r"object='block', the policy with 'prism'; .*object=prism"):
+        export_eyes.check(eyes, config.env)
+
+
+def test_onnx_needs_no_newer_runtime_than_python_38_has(contents):
+    import onnx
+
+    def inputs(graph):
+        return {
+            value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
+            for value in graph.graph.input
+        }
+
+    for content, opset in (
+        (contents.network, export.OPSET),
+        (contents.pose_network, export_eyes.OPSET),
+    ):
+        graph = onnx.load_from_string(content)
+        assert [entry.version for entry in graph.opset_import] == [opset]
+        assert opset <= 21 and graph.ir_version <= 10
+    assert inputs(graph) == {"pictures": [1, 3, 32, 32, 3]}
+    graph = onnx.load_from_string(contents.network)
+    assert inputs(graph) == {"observation": [1, 108], "hidden": [1, 16], "cell": [1, 16]}
+    assert np.prod([d.dim_value for d in graph.graph.output[0].type.tensor_type.shape.dim]) == 220

@@ -1,0 +1,269 @@
+import numpy as np
+import pytest
+
+from hardware import goals, rotations, safety
+from hardware.messages import JointState
+from hardware.robot import Listeners
+from hardware.safety import Guard
+from hardware.session import Session, Setup
+from hardware.tracker import AT_FOREARM
+from tests.hardware.fake_hand import PERIOD, FakeHand
+
+
+class Rig:
+    """A guard on a fake hand, without a policy."""
+
+    def __init__(self, contents):
+        self.hand, self.events, self.pose_age = FakeHand(contents), [], 0.0
+        hand = self.hand
+        self.guard = Guard(
+            contents,
+            hand.now,
+            hand.send,
+            {"object pose": lambda now: self.pose_age},
+            self.events.append,
+        )
+        ignore = lambda message: None  # noqa: E731
+        hand.listen(Listeners(self.guard.on_joint_state, ignore, ignore, self.guard.stop, ignore))
+        hand.every(safety.CHECK_PERIOD, self.guard.check)
+        hand.report()
+        assert self.guard.begin(needs=["object pose"])
+
+    def wait(self, seconds):
+        self.hand.wait_until(self.hand.now() + seconds)
+
+
+@pytest.fixture
+def rig(contents):
+    return Rig(contents)
+
+
+def check_commands(bundle, commands, start):
+    """Every command is within limits, and within reach of the one before it."""
+    low, high = bundle.limits.T
+    before_time, before = None, start
+    for time, targets in commands:
+        assert (targets >= low - 2e-6).all() and (targets <= high + 2e-6).all()
+        elapsed = bundle.control_dt if before_time is None else time - before_time
+        reach = bundle.max_rates * min(elapsed, bundle.control_dt)
+        assert (np.abs(targets - before) <= reach + 1e-9).all()
+        before_time, before = time, targets
+
+
+def test_what_a_controller_can_ask_for_passes_untouched(rig, contents):
+    """The largest step of the policy's smoothed targets, at the loop's rate, to the last bit."""
+    low, high = contents.limits.T
+    rig.guard.begin(needs=["object pose"], targets=low)
+    for _ in range(5):
+        last = rig.guard.targets()
+        targets = (last + 0.3 * (high - last)).astype(np.float32)
+        assert rig.guard.command(targets)
+        np.testing.assert_array_equal(rig.hand.commands[-1][1], targets)
+        rig.wait(contents.control_dt)
+    assert rig.events == []
+
+
+def test_wild_targets_are_limited_and_it_is_said(rig, contents):
+    rng = np.random.default_rng(0)
+    start = rig.guard.targets()
+    for _ in range(300):
+        rig.guard.command(rng.normal(0, 10 ** rng.uniform(-2, 3), 20))
+        rig.wait(rng.integers(0, 12) * PERIOD)
+    assert len(rig.hand.commands) == 300
+    check_commands(contents, rig.hand.commands, start)
+    assert "limited: rh_A_" in rig.events[0] and "was asked for" in rig.events[0]
+
+
+def test_the_first_command_starts_from_where_the_hand_is(rig, contents):
+    rig.hand.angles = rig.hand.angles + 0.2
+    rig.wait(PERIOD)
+    measured = contents.coupling @ rig.guard.joints().position
+    assert rig.guard.command(measured + 100)
+    moved = rig.hand.commands[0][1] - np.clip(measured, *contents.limits.T)
+    assert (moved <= contents.max_rates * contents.control_dt + 1e-9).all()
+
+
+def test_a_blend_is_slow_and_arrives(contents):
+    rng = np.random.default_rng(0)
+    start, end = (rng.uniform(*contents.limits.T) for _ in range(2))
+    duration = np.abs(end - start).max() / safety.BLEND_RATE
+    times = np.arange(0, duration + 0.1, 0.01)
+    way = np.array([safety.blend(start, end, time) for time in times])
+    assert np.abs(np.diff(way, axis=0)).max() <= safety.BLEND_RATE * 0.01 + 1e-9
+    np.testing.assert_allclose(way[0], start)
+    np.testing.assert_allclose(way[-1], end)
+    assert not np.allclose(way[-20], end)
+
+
+def test_nothing_goes_on_after_stop(rig):
+    assert rig.guard.command(rig.guard.targets())
+    rig.hand.ask_to_stop("a test")
+    held = rig.hand.commands[-1][1]
+    assert not rig.guard.command(held + 0.1)
+    assert not rig.guard.begin() and rig.guard.stopped
+    assert rig.guard.fault == "stopped by a test"
+    rig.wait(1.0)
+    np.testing.assert_array_equal(rig.hand.commands[-1][1], held)
+
+
+def test_a_controller_begins_from_where_the_hand_is_by_then(rig, contents):
+    """Somebody may have moved it since the last command."""
+    assert rig.guard.command(rig.guard.targets())
+    rig.guard.end()
+    rig.hand.spoil = lambda joints, pose: (
+        [joints._replace(position=joints.position + 0.2)],
+        [pose],
+    )
+    rig.wait(PERIOD)
+    assert rig.guard.begin(needs=["object pose"])
+    measured = contents.coupling @ rig.guard.joints().position
+    np.testing.assert_array_equal(rig.guard.targets(), np.clip(measured, *contents.limits.T))
+
+
+def test_no_begin_without_a_hand_to_be_heard(contents):
+    hand, events = FakeHand(contents), []
+    guard = Guard(contents, hand.now, hand.send, {}, events.append)
+    assert not guard.begin()
+    assert "joint states" in guard.fault
+    assert not guard.command(contents.start_targets) and hand.commands == []
+
+
+def test_joints_are_put_in_order_by_name(rig, contents):
+    shuffled = np.random.default_rng(0).permutation(25)
+    names = [*contents.joints, "ra_elbow_joint"]
+    angles, speeds = np.arange(25.0), np.arange(25.0) + 100
+    rig.wait(PERIOD)
+    rig.hand.spoil = lambda joints, pose: (
+        [JointState(joints.stamp, tuple(names[i] for i in shuffled), angles[shuffled], speeds)],
+        [],
+    )
+    rig.wait(PERIOD)
+    joints = rig.guard.joints()
+    np.testing.assert_array_equal(joints.position, np.arange(24.0))
+    np.testing.assert_array_equal(joints.velocity, 100 + np.argsort(shuffled)[:24])
+
+
+# Faults: what becomes of the messages of one moment (joint states, poses), from then on; None for
+# those of the controller.
+
+
+def _changed(joints, pose, rng, field, value):
+    array = getattr(joints, field).copy()
+    array[rng.integers(24)] = value
+    return [joints._replace(**{field: array})], [pose]
+
+
+JOINT_FAULTS = {
+    "silent": lambda j, p, rng: ([], [p]),
+    "NaN angle": lambda j, p, rng: _changed(j, p, rng, "position", np.nan),
+    "infinite angle": lambda j, p, rng: _changed(j, p, rng, "position", np.inf),
+    "NaN velocity": lambda j, p, rng: _changed(j, p, rng, "velocity", np.nan),
+    "repeated": lambda j, p, rng: ([j, j], [p]),
+    "out of order": lambda j, p, rng: ([j, j._replace(stamp=j.stamp - 0.004)], [p]),
+    "from the future": lambda j, p, rng: ([j._replace(stamp=j.stamp + rng.uniform(0.03, 9))], [p]),
+    "old": lambda j, p, rng: ([j._replace(stamp=j.stamp - rng.uniform(0.11, 9))], [p]),
+    "NaN stamp": lambda j, p, rng: ([j._replace(stamp=float("nan"))], [p]),
+    "a joint missing": lambda j, p, rng: (
+        [JointState(j.stamp, j.names[1:], j.position[1:], j.velocity[1:])],
+        [p],
+    ),
+    "fewer numbers than names": lambda j, p, rng: ([j._replace(position=j.position[1:])], [p]),
+}
+POSE_FAULTS = {
+    "silent": lambda j, p, rng: ([j], []),
+    "NaN": lambda j, p, rng: ([j], [p._replace(position=p.position * np.nan)]),
+    "no rotation": lambda j, p, rng: ([j], [p._replace(orientation=p.orientation * 0)]),
+    "repeated": lambda j, p, rng: ([j], [p._replace(stamp=1.0)]),
+    "from the future": lambda j, p, rng: ([j], [p._replace(stamp=p.stamp + 5)]),
+    "another frame": lambda j, p, rng: ([j], [p._replace(frame="camera")]),
+}
+FAULTS = [
+    *(("joints", name) for name in JOINT_FAULTS),
+    *(("pose", name) for name in POSE_FAULTS),
+    ("fingertips", "silent"),
+    *(("controller", name) for name in ("hangs", "not a number", "stop")),
+    ("object", "falls"),
+]
+
+
+class _Injection:
+    """A lab whose trials meet a fault at a random moment; the object turns, so that goals come."""
+
+    def __init__(self, hand, rng):
+        self.hand, self.rng = hand, rng
+        self.home = hand.position
+
+    def set_up(self, session, trial):
+        hand, rng = self.hand, self.rng
+        self.session = session
+        self.kind, self.name = FAULTS[trial % len(FAULTS)]
+        hand.tips_seen, hand.position = True, self.home
+        self.moment = hand.now() + 5 * PERIOD + rng.uniform(0.02, 0.6)
+        hand.spoil, hand.on_step = (lambda joints, pose: ([joints], [pose])), self._step
+        hand.wait_until(hand.now() + 5 * PERIOD)
+        assert session.guard.begin(needs=session.needs), session.guard.fault
+        self.start = session.guard.targets()
+        return Setup(self.start, goals.draw("near", 0.5, 0, trial), choose=self._choose)
+
+    def _step(self):
+        turn = rotations.from_axis_angle(np.array([0.6, 0.0, 0.8]), np.array(0.02))
+        self.hand.orientation = rotations.multiply(turn, self.hand.orientation)
+        faults = {"joints": JOINT_FAULTS, "pose": POSE_FAULTS}.get(self.kind, {})
+        if self.hand.now() >= self.moment and self.name in faults:
+            fault = faults[self.name]
+            self.hand.spoil = lambda joints, pose: fault(joints, pose, self.rng)
+        if self.hand.now() >= self.moment and self.kind == "fingertips":
+            self.hand.tips_seen = False
+        if self.hand.now() >= self.moment and self.name == "falls":
+            self.hand.position = self.home + np.array([0.0, 0.0, 0.3])
+        if self.hand.now() >= self.moment and self.name == "stop":
+            self.session.guard.stop("a test")
+
+    def _choose(self, logits):
+        if self.hand.now() >= self.moment and self.name == "hangs":
+            self.hand.wait_until(self.hand.now() + 1.0)
+        if self.hand.now() >= self.moment and self.name == "not a number":
+            self.session.guard.command(np.full(20, np.nan))
+        return self.rng.integers(0, 11, 20)
+
+
+def _session(contents, said):
+    """A session on a fake hand; `said` gets the times and lines of its events."""
+    hand = FakeHand(contents)
+    say = lambda line: said.append((hand.now(), line))  # noqa: E731
+    return hand, Session(contents, hand, AT_FOREARM, None, markers=True, say=say)
+
+
+@pytest.mark.slow
+def test_a_thousand_faults(contents):
+    """Each holds the hand in time, for a reason in words, and no command is ever out of bounds."""
+    rng = np.random.default_rng(0)
+    said: list[tuple[float, str]] = []
+    session, counts = None, dict.fromkeys(FAULTS, 0)
+    for trial in range(1000):
+        if session is None:  # at first, and after each stop, which is for good
+            hand, session = _session(contents, said)
+            lab = _Injection(hand, rng)
+        said.clear()
+        before = len(hand.commands)
+        result = session.run(lab, trial, timeout_s=60.0)
+        end = {"stop": "stop", "falls": "drop"}.get(lab.name, "fault")
+        assert result.end == end, (lab.name, result)
+        held_from = hand.now()
+        if end != "drop":
+            assert result.reason and result.reason in said[-1][1] and "holding" in said[-1][1]
+            held_from = said[-1][0]
+        allowed = safety.SIGHT_STALE + 0.2 if lab.kind in ("pose", "fingertips") else 0.2
+        # The fault is there from the first message, or the first control step, after its moment.
+        begins = contents.control_dt if lab.kind == "controller" else PERIOD
+        assert held_from - lab.moment <= allowed + begins
+        hand.wait_until(hand.now() + 0.1)
+        commands = hand.commands[before:]
+        late = [targets for time, targets in commands if time >= held_from]
+        assert bool(late) == (end != "drop")  # a drop needs no hold: nobody commands any more
+        assert all((targets == commands[-1][1]).all() for targets in late)
+        check_commands(contents, commands, lab.start)
+        counts[lab.kind, lab.name] += 1
+        if lab.name == "stop":
+            session = None
+    assert min(counts.values()) >= 45

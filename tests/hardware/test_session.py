@@ -1,0 +1,252 @@
+import time
+
+import numpy as np
+import pytest
+
+from hardware import actions, goals, replay, report, rotations
+from hardware.controller import Controller
+from hardware.kinematics import fingertips
+from hardware.policy import Policy
+from hardware.program import UserError
+from hardware.session import Bench, Session
+from hardware.tracker import AT_FOREARM, Mount
+from hardware.trial import Result
+from tests.hardware.fake_hand import FakeHand
+from tests.hardware.test_safety import check_commands
+
+
+class Room:
+    """A session on a fake hand on a bench, with the lines that it says."""
+
+    def __init__(self, contents, log=None):
+        self.hand, self.said = FakeHand(contents), []
+        self.session = Session(contents, self.hand, AT_FOREARM, log, say=self.said.append)
+        self.lab = Bench(
+            lambda trial: goals.draw("near", 0.5, 0, trial), lambda trial: actions.most_probable
+        )
+        self.hand.report()
+
+    def run(self, timeout_s=1.6):
+        return self.session.run(self.lab, 0, timeout_s)
+
+
+@pytest.fixture
+def room(contents):
+    return Room(contents)
+
+
+def test_a_trial_on_a_bench(room, contents):
+    """The hand goes to its start slowly, waits for the object, then the policy has its rate."""
+    start = contents.start_targets + 0.4
+    room.hand.angles = room.hand._shared(np.clip(start, *contents.limits.T))
+    room.hand.targets = np.clip(start, *contents.limits.T)
+    room.hand.wait_until(room.hand.now() + 0.1)
+    home, began = room.hand.home, room.hand.now()
+    room.hand.position = home + np.array([0.5, 0.0, 0.0])  # not there yet
+
+    def bring():
+        if room.hand.now() > began + 4.0:
+            room.hand.position = home
+
+    room.hand.on_step = bring
+    result = room.run()
+    assert result.end in ("time-out", "stuck") and result.goals == 0 and result.steps == 20
+    assert sum("put the object into the palm" in line for line in room.said) == 1
+    check_commands(contents, room.hand.commands, room.hand.commands[0][1])
+    times = np.array([moment for moment, _ in room.hand.commands])
+    policy = times[-20:]
+    assert policy[0] >= began + 4.0 + 1.0  # it lay still for a second
+    np.testing.assert_allclose(np.diff(policy), contents.control_dt)
+    blend = np.array([targets for _, targets in room.hand.commands[:-20]])
+    assert np.abs(np.diff(blend, axis=0)).max() <= 0.5 * contents.control_dt + 1e-9
+    np.testing.assert_allclose(blend[-1], contents.start_targets, atol=1e-6)
+    assert max(room.session.late) < 1e-9 and len(room.session.late) == 20
+
+
+def test_an_object_that_is_seen_with_noise_lies_still_all_the_same(room, contents):
+    """And one that somebody carries through the palm does not."""
+    rng, began = np.random.default_rng(0), room.hand.now()
+
+    def see():
+        carried = np.array([0.03, 0.0, 0.0]) * min(room.hand.now() - began - 3.0, 0.0)
+        room.hand.position = room.hand.home + carried + rng.normal(0, 0.003, 3)
+
+    room.hand.on_step = see
+    result = room.run()
+    assert result.steps > 0
+    policy = room.hand.commands[-result.steps][0]
+    assert began + 3.0 + 0.3 < policy < began + 3.0 + 4.0
+
+
+def test_enter_at_a_terminal_stops_for_good(room, monkeypatch):
+    class Terminal:
+        isatty = staticmethod(lambda: True)
+        readline = staticmethod(lambda: "\n")
+
+    monkeypatch.setattr("sys.stdin", Terminal)
+    room.session.stop_on_enter()
+    until = time.monotonic() + 10
+    while not room.session.guard.stopped and time.monotonic() < until:
+        time.sleep(0.01)
+    assert room.run()[:2] == ("stop", "stopped by the Enter key")
+    assert room.hand.commands == []
+
+
+def test_a_drop_ends_the_trial_and_the_next_waits_for_the_object(room):
+    began = room.hand.now()
+
+    def drop():
+        if room.hand.now() > began + 3.0:
+            room.hand.position = room.hand.home + np.array([0.0, 0.3, 0.0])
+
+    room.hand.on_step = drop
+    assert room.run(timeout_s=60.0).end == "drop"
+    commands = len(room.hand.commands)
+    room.hand.wait_until(room.hand.now() + 1.0)
+    assert len(room.hand.commands) == commands
+
+
+def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
+    """Through observation, memory and targets of its own, from an episode's start on."""
+    golden, controller = contents.golden(), Controller(contents)
+    for episode in range(len(golden["first"])):
+        uniforms = iter(golden["uniform"][episode])
+        controller.begin(
+            golden["previous"][episode, 0],
+            lambda logits, uniforms=uniforms: actions.sample(logits, next(uniforms)),
+        )
+        for step in range(golden["first"].shape[1]):
+            at = episode, step
+            if step and golden["first"][at]:
+                break
+            chosen = controller.step(
+                *(golden[n][at] for n in ("joint_angles", "joint_velocities", "position")),
+                golden["orientation"][at],
+                golden["goal"][at],
+            )
+            np.testing.assert_array_equal(chosen.action, golden["sampled"][at])
+            np.testing.assert_allclose(chosen.targets, golden["targets"][at], atol=1e-6)
+
+
+def test_fingertips_are_where_the_joints_or_the_markers_say(contents, monkeypatch):
+    assert contents.contract["observation"]["parts"][0]["name"] == "fingertips"
+    shift = np.array([0.01, 0.0, 0.0])
+    for markers in (False, True):
+        hand, seen = FakeHand(contents), []
+        hand.tips_seen = True
+        mount = Mount("rh_forearm", shift, np.array([1.0, 0.0, 0.0, 0.0]))
+        session = Session(contents, hand, mount, None, markers=markers, say=lambda line: None)
+        step = Controller.step
+
+        def keep(self, *readings, step=step, seen=seen):
+            seen.append((readings[0], step(self, *readings)))
+            return seen[-1][1]
+
+        monkeypatch.setattr(Controller, "step", keep)
+        lab = Bench(
+            lambda trial: goals.draw("near", 0.5, 0, trial), lambda trial: actions.most_probable
+        )
+        hand.report()
+        session.run(lab, 0, 0.4)
+        monkeypatch.setattr(Controller, "step", step)
+        angles, chosen = seen[-1]
+        expected = fingertips(contents.chain, angles) + markers * shift
+        np.testing.assert_allclose(chosen.observation[:15].reshape(5, 3), expected, atol=1e-6)
+
+
+def test_a_control_step_is_quick(contents):
+    """In this thread's own time, since other programs may have the machine."""
+    golden, controller = contents.golden(), Controller(contents)
+    readings = [golden[n][0, 0] for n in ("joint_angles", "joint_velocities", "position")]
+    readings += [golden["orientation"][0, 0], golden["goal"][0, 0]]
+    took = []
+    for _ in range(300):
+        began = time.thread_time()
+        controller.step(*readings)
+        took.append(time.thread_time() - began)
+    assert np.percentile(took, 99) < 0.005
+
+
+def test_a_log_holds_every_message_and_replays(contents, folder, tmp_path, capsys):
+    pytest.importorskip("mcap")
+    from hardware import log
+
+    path = tmp_path / "trial.mcap"
+    written = log.Log(path, {"bundle": "test"})
+    room = Room(contents, written)
+
+    def turn():
+        step = rotations.from_axis_angle(np.array([0.0, 0.0, 1.0]), np.array(0.03))
+        room.hand.orientation = rotations.multiply(step, room.hand.orientation)
+
+    room.hand.on_step = turn
+    result = room.run(timeout_s=4.0)
+    written.close()
+    rows = list(log.read(str(path)))
+    times = [moment for _, moment, _ in rows]
+    assert times == sorted(times)
+    by_topic = {topic: [row for t, _, row in rows if t == topic] for topic in log.TOPICS}
+    ticks = round((room.hand.now() - 100.0) / 0.008)
+    assert len(by_topic["/joint_states"]) == len(by_topic["/pose"]) == ticks + 1
+    sent = np.array([row["targets"] for row in by_topic["/command"]])
+    np.testing.assert_array_equal(sent, [targets for _, targets in room.hand.commands])
+    assert len(by_topic["/step"]) == result.steps
+    assert by_topic["/result"] == [{"trial": 0, **result._asdict()}]
+    assert result.goals >= 1 and "goal 1 reached" in str(by_topic["/event"])
+
+    assert replay.main([str(path), f"--bundle={folder}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(by_topic["/step"]) + len(by_topic["/event"]) + 1
+    assert f"ends: {result.goals} goals, {result.end}" in lines[-1]
+    assert replay.main([str(path), "--trial=2"]) == 0
+    assert capsys.readouterr().out == ""
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])  # the program was killed
+    some = list(log.read(str(path)))
+    assert len(rows) // 4 < len(some) < len(rows) and some == rows[: len(some)]
+    path.write_bytes(b"something else")
+    assert replay.main([str(path)]) == 2
+    assert "is not a log" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_ends_the_log_alone(contents, tmp_path):
+    pytest.importorskip("mcap")
+    from hardware import log
+
+    class Full:
+        def add_message(self, *message):
+            raise OSError(28, "No space left on device")
+
+    written = log.Log(tmp_path / "trial.mcap", {})
+    written._writer = Full()
+    assert Room(contents, written).run(timeout_s=0.4).steps == 5
+    with pytest.raises(OSError, match="No space left"):
+        written.close()
+
+
+def test_a_replay_finds_that_the_policy_is_another(contents, tmp_path):
+    pytest.importorskip("mcap")
+    from hardware import log
+
+    path = tmp_path / "trial.mcap"
+    written = log.Log(path, {})
+    Room(contents, written).run(timeout_s=0.4)
+    written.close()
+    policy = Policy(contents)
+    logits = policy.logits
+    policy.logits = lambda *arguments: (logits(*arguments)[0] + 0.01, logits(*arguments)[1])
+    with pytest.raises(UserError, match=r"step 0: the bundle's logits are off by 0.01"):
+        list(replay.lines(str(path), None, policy))
+
+
+def test_the_papers_table_and_the_ends():
+    results = [
+        Result("drop", "", 3, 100, 50),
+        Result("cap", "", 50, 3000, 3000),
+        Result("fault", "joint states: one came twice", 4, 70, 60),
+    ]
+    table = report.table(results, 0.08)
+    assert "| 19.0 +- 26.9 | 4 | 50, 4, 3 | 4.4 s |" in table
+    assert "1 drop: the object left the palm" in table and "1 fault: " in table
+    picture = report.plot(results)
+    assert picture.count("<rect") == 3 and "50, cap" in picture
