@@ -25,7 +25,8 @@ training_stack = [
     "scipy>=1.15",
     "tensorboardX>=2.6.2",
 ]
-robot_host = ["numpy", "onnxruntime"]
+robot_host = ["mcap", "numpy", "onnxruntime"]
+export = ["jax2onnx>=0.17", "mcap>=1.2", "onnxruntime>=1.20"]
 
 setup(
     name="dactyl_jax",
@@ -35,19 +36,23 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.8",
-    packages=find_packages(include=["dactyl_jax*", "experiments*"]),
+    packages=find_packages(include=["dactyl_jax*", "experiments*", "hardware*"]),
     package_data={"dactyl_jax": ["**/*.xml", "pretrained/*/*.json", "pretrained/*/*.npz"]},
     install_requires=[name + TRAINING for name in training_stack]
     + [name + ROBOT_HOST for name in robot_host],
     extras_require={
         "dev": [
             "mypy>=1.15" + TRAINING,
+            "opencv-python-headless>=4.7" + TRAINING,
             "pytest>=8",
             "pytest-xdist>=3.6" + TRAINING,
             "ruff>=0.9",
             "setuptools>=65",
             "wheel",
+            *(name + TRAINING for name in export),
         ],
+        "export": [name + TRAINING for name in export],
+        "calibration": ["opencv-python-headless>=4.7" + TRAINING],
         "cuda": ["jax[cuda13]>=0.10" + TRAINING],
         "tpu": ["jax[tpu]>=0.10" + TRAINING],
     },

@@ -30,6 +30,8 @@ _POSITIVE = (
     *("run.checkpoint_s", "run.eval_trials", "adr.step", "adr.maximum", "adr.episodes"),
 )
 _UNIT = ("env.smoothing", "ppo.discount", "ppo.gae_lambda", "adr.boundary_share")
+# Fields that older work directories do not have; their defaults say what was so before.
+_YOUNGER = ("env.model_patch",)
 
 
 def default() -> ConfigDict:
@@ -55,6 +57,9 @@ def default() -> ConfigDict:
             "env": {
                 # `surrogate` stands in for the real robot: to evaluate in, never to train in.
                 "world": "training",
+                # A file of numbers that replace the hand's, made by hardware.calibrate; empty for
+                # none. The surrogate is what it is.
+                "model_patch": "",
                 "object": "block",
                 "locked_wrist": False,
                 "action": "relative",
@@ -233,23 +238,27 @@ def validate(config: ConfigDict) -> None:
         fail("env.bank_redraw", "1 or more with config.adr.enabled, whose limits enter by it")
 
 
-def complete(config: ConfigDict, *, origin: str) -> ConfigDict:
+def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = None) -> ConfigDict:
     """A configuration with exactly the known fields, each of its own type, from a loose one.
 
     Args:
         config: any ConfigDict, for example one read from JSON, where tuples have become lists.
+            Fields younger than some work directories may be missing.
         origin: where it came from, for messages.
+        expected: a new one with the known fields, given up; `default()` where it is left out.
 
     Raises:
         ValueError: a field is missing, unknown or of another type.
     """
-    result = default()
-    expected = dict(leaves(result))
+    result = default() if expected is None else expected
+    known = dict(leaves(result))
     given = dict(leaves(config))
     for field in given:
-        if field not in expected:
-            raise ValueError(f"{origin}: {unknown_field(field, expected)}")
-    for field, like in expected.items():
+        if field not in known:
+            raise ValueError(f"{origin}: {unknown_field(field, known)}")
+    for field, like in known.items():
+        if field not in given and field in _YOUNGER:
+            continue
         if field not in given:
             raise ValueError(f"{origin}: the field {field} is missing; take it from the defaults")
         value = given[field]

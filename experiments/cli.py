@@ -15,7 +15,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
@@ -42,6 +42,16 @@ class UserError(ValueError):
     """Something that only the user can put right; the message is one line that says how."""
 
 
+class Schema(Protocol):
+    """A module that knows all fields of a configuration."""
+
+    def default(self) -> ConfigDict:
+        """All fields with their defaults."""
+
+    def validate(self, config: ConfigDict) -> None:
+        """Raises ValueError where a field has a value that it may not have."""
+
+
 def run(
     main: Callable[[flags.FlagValues, ConfigDict], None],
     *,
@@ -49,6 +59,7 @@ def run(
     define_flags: Callable[[flags.FlagValues], None],
     base_config: Callable[[flags.FlagValues], ConfigDict],
     argv: Sequence[str] | None = None,
+    schema: Schema = config_lib,
 ) -> int:
     """Parses a command line, runs a program and returns its exit status.
 
@@ -58,6 +69,7 @@ def run(
         define_flags: defines the program's own flags.
         base_config: the configuration to start from; reads `--config=FILE` where it is given.
         argv: the arguments without the program's name; those of this process by default.
+        schema: the fields of the configuration.
 
     Returns:
         0, or 2 after an error of the user's, or 130 when interrupted.
@@ -70,9 +82,9 @@ def run(
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
     try:
         if any(argument in _HELP for argument in arguments):
-            print(_help(name, summary, define_flags))
+            print(_help(name, summary, define_flags, schema))
             return 0
-        values, config = parse(arguments, define_flags, base_config)
+        values, config = parse(arguments, define_flags, base_config, schema)
         main(values, config)
         return 0
     except KeyboardInterrupt:
@@ -90,6 +102,7 @@ def parse(
     arguments: Sequence[str],
     define_flags: Callable[[flags.FlagValues], None],
     base_config: Callable[[flags.FlagValues], ConfigDict],
+    schema: Schema = config_lib,
 ) -> tuple[flags.FlagValues, ConfigDict]:
     """Reads flags and configuration.
 
@@ -101,12 +114,12 @@ def parse(
     unexpected = values(["program", *own])[1:]
     if unexpected:
         raise UserError(f"unexpected argument {unexpected[0]!r}: flags are written --name=value")
-    config = _override(base_config(values), overrides)
+    config = _override(base_config(values), overrides, schema)
     for flag, field in _FIELD_OF_FLAG.items():
         if flag in values and values[flag].value is not None:
             config.update_from_flattened_dict({field: values[flag].value})
     _check_numbers(config)
-    config_lib.validate(config)
+    schema.validate(config)
     return values, config
 
 
@@ -157,6 +170,17 @@ def define_trial_seed_flag(values: flags.FlagValues) -> None:
         "of starts, goals and draws",
         lower_bound=0,
         upper_bound=2**31 - 1,
+        flag_values=values,
+    )
+
+
+def define_renderer_flag(values: flags.FlagValues) -> None:
+    """Defines `--renderer`."""
+    flags.DEFINE_enum(
+        "renderer",
+        "warp",
+        ["warp", "gl"],
+        "the ray tracer that training uses, or MuJoCo's OpenGL, which it never saw",
         flag_values=values,
     )
 
@@ -304,8 +328,8 @@ def device_preset_name() -> str:
     return "quick" if jax.default_backend() == "cpu" else "dactyl"
 
 
-def load_config_file(path: str) -> ConfigDict:
-    """Runs `get_config()` of a Python file.
+def load_config_file(path: str, schema: Schema = config_lib) -> ConfigDict:
+    """Runs `get_config()` of a Python file; the result must have the fields of `schema`.
 
     Raises:
         UserError: no such file, an error inside it, or a result that is not a whole configuration.
@@ -335,9 +359,9 @@ def load_config_file(path: str) -> ConfigDict:
     if not isinstance(config, ConfigDict):
         raise UserError(
             f"--config: get_config() of {path!r} returns {type(config).__name__}; "
-            "start from dactyl_jax.config.default(), a ConfigDict"
+            f"start from {getattr(schema, '__name__', 'the')}.default(), a ConfigDict"
         )
-    return config_lib.complete(config, origin=repr(path))
+    return config_lib.complete(config, origin=repr(path), expected=schema.default())
 
 
 def _flags(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
@@ -373,7 +397,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return own, overrides
 
 
-def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
+def _override(config: ConfigDict, overrides: Sequence[str], schema: Schema) -> ConfigDict:
     known = dict(config_lib.leaves(config))
     for argument in overrides:
         field = argument.partition("=")[0].partition(".")[2]
@@ -390,7 +414,7 @@ def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
     except flags.IllegalFlagValueError as error:
         raise UserError(f"{error}; {_type_hint(str(error), known)}") from error
     result = values.config.unlock() or values.config
-    return config_lib.complete(result, origin="--config")
+    return config_lib.complete(result, origin="--config", expected=schema.default())
 
 
 def _type_hint(message: str, known: dict[str, Any]) -> str:
@@ -439,7 +463,12 @@ def _line_in(file: Path, error: Exception) -> int | None:
     return lines[-1] if lines else None
 
 
-def _help(name: str, summary: str, define_flags: Callable[[flags.FlagValues], None]) -> str:
+def _help(
+    name: str,
+    summary: str,
+    define_flags: Callable[[flags.FlagValues], None],
+    schema: Schema,
+) -> str:
     values = _flags(define_flags)
     lines = [f"python -m experiments.{name}: {summary.strip()}", "", "flags:"]
     for flag in sorted(values):
@@ -447,9 +476,7 @@ def _help(name: str, summary: str, define_flags: Callable[[flags.FlagValues], No
         shown = f"--{flag}" if entry.default is None else f"--{flag}={entry.default}"
         lines.append(f"  {shown:<28} {' '.join((entry.help or '').split())}")
     lines += ["", "fields of the configuration, with their defaults (a preset may differ):"]
-    lines += [
-        f"  --config.{field}={value}" for field, value in config_lib.leaves(config_lib.default())
-    ]
+    lines += [f"  --config.{field}={value}" for field, value in config_lib.leaves(schema.default())]
     return "\n".join(lines)
 
 

@@ -31,6 +31,30 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("trials", 100, "how many trials", lower_bound=1, flag_values=values)
     cli.define_goals_flag(values)
     cli.define_goal_timeout_flag(values, "80")
+    flags.DEFINE_enum(
+        "pose",
+        "state",
+        ["state", "vision"],
+        "what tells the policy the object's pose: the simulator's sensors, or three cameras and "
+        "the network of --vision_workdir",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "vision_workdir",
+        None,
+        "with --pose=vision: work directory of experiments.train_vision; by default the package's "
+        "network",
+        flag_values=values,
+    )
+    cli.define_renderer_flag(values)
+    flags.DEFINE_integer(
+        "vision_latency",
+        1,
+        "with --pose=vision: control steps from a picture to the action that follows from it",
+        lower_bound=0,
+        upper_bound=10,
+        flag_values=values,
+    )
     flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
     flags.DEFINE_enum(
         "suite",
@@ -64,6 +88,10 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
         from experiments import suite
 
         return suite.base_config(values.seed)
+    if values.pose == "state":
+        for name in ("vision_workdir", "renderer", "vision_latency"):
+            if values[name].present:
+                raise UserError(f"--{name} goes with --pose=vision; add it or leave --{name} out")
     if values.greedy and values.agent == "random":
         raise UserError("--greedy: a random agent has no most probable action; leave --greedy out")
     config = cli.saved_config(values)
@@ -78,7 +106,7 @@ def _check_suite(values: flags.FlagValues) -> None:
             if values[name].present:
                 raise UserError(f"--{name} goes with --suite=paper; add it or leave --{name} out")
         return
-    decided = ("workdir", "pretrained", "pretrained_name", "agent", "greedy", "goals")
+    decided = ("workdir", "pretrained", "pretrained_name", "agent", "greedy", "goals", "pose")
     for name in (*decided, "goal_timeout_s", "json", "config"):
         if values[name].present:
             raise UserError(f"--{name} does not go with --suite, which decides on it; leave it out")
@@ -107,6 +135,17 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     env = make_environment(config)
     if acting and checkpoint is not None:
         preparation.check_policy(checkpoint, env)
+    eye = None
+    if values.pose == "vision":
+        from experiments import vision_runs
+
+        eye = vision_runs.make_eye(
+            values.vision_workdir,
+            values.renderer,
+            latency=values.vision_latency,
+            object=config.env.object,
+            tilt=config.env.tilt,
+        )
     result = report.evaluate(
         env,
         preparation.make_agent(values.agent, checkpoint, env),
@@ -116,8 +155,13 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         final_distance=checkpoint.goal_distance if checkpoint else 0.0,
         checkpoint_step=checkpoint.steps if acting and checkpoint else None,
         greedy=values.greedy,
+        eye=eye,
     )
-    result = {"agent": values.agent, **result}
+    if values.trials > 1:
+        report.add_intervals(result)
+    result = {"agent": values.agent, "pose": values.pose, **result}
+    if eye is not None:
+        result |= {"renderer": values.renderer, "vision_latency": values.vision_latency}
     _print(result, evaluation.histogram(result["goals"]["per_trial"]))
     if target is not None:
         files.write_json(target, result)
@@ -127,6 +171,9 @@ def _print(result: dict[str, Any], histogram: list[str]) -> None:
     from experiments import report
 
     print(report.sentence(result))
+    if "mean_interval" in result["goals"]:
+        low, high = result["goals"]["mean_interval"]
+        print(f"95% interval of the mean: {low:.1f} to {high:.1f}")
     print("\n".join(histogram))
     ends = (f"{result[name]} {name}" for name in ("drops", "timeouts", "caps", "diverged"))
     print("trials ended by: " + ", ".join(ends))

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console, Group
@@ -18,9 +19,16 @@ class Progress:
     Args:
         max_minutes: of the whole run; 0: no limit.
         max_iterations: of the whole run; 0: no limit.
+        columns: what is shown of a row of metrics, by heading.
     """
 
-    def __init__(self, max_minutes: float, max_iterations: int):
+    def __init__(
+        self,
+        max_minutes: float,
+        max_iterations: int,
+        columns: Callable[[dict[str, Any]], dict[str, str]] | None = None,
+    ):
+        self._columns = columns or _policy_columns
         self._max_minutes = max_minutes
         self._max_iterations = max_iterations
         self._console = Console()
@@ -40,18 +48,8 @@ class Progress:
     def show(self, row: dict[str, Any]) -> None:
         """Shows the row of metrics of one iteration."""
         share, left = self._share_and_left(row)
-        shown = {
-            "iteration": f"{row['iteration']}",
-            "steps": _short(row["control_steps"]),
-            "steps/s": f"{row['control_steps_per_second']:.0f}",
-            "goals/min": f"{row['goals_per_minute']:.1f}",
-            "drops/min": f"{row['drops_per_minute']:.2f}",
-            "goals up to": f"{math.degrees(row['goal_distance']):.0f} deg",
-            "time left": _clock(left),
-        }
-        for count in ("diverged", "overflow"):
-            if row[count]:
-                shown[count] = f"{row[count]:.0f}"
+        shown = {"iteration": f"{row['iteration']}"}
+        shown |= self._columns(row) | {"time left": _clock(left)}
         if self._console.is_terminal:
             self._live.update(_panel(shown, share))
         elif time.monotonic() - self._printed >= _LINE_EVERY:
@@ -75,6 +73,21 @@ class Progress:
         return min(max(shares), 1.0), max(min(left), 0.0) if left else None
 
 
+def _policy_columns(row: dict[str, Any]) -> dict[str, str]:
+    """Of a policy's training."""
+    shown = {
+        "steps": short(row["control_steps"]),
+        "steps/s": f"{row['control_steps_per_second']:.0f}",
+        "goals/min": f"{row['goals_per_minute']:.1f}",
+        "drops/min": f"{row['drops_per_minute']:.2f}",
+        "goals up to": f"{math.degrees(row['goal_distance']):.0f} deg",
+    }
+    for count in ("diverged", "overflow"):
+        if row[count]:
+            shown[count] = f"{row[count]:.0f}"
+    return shown
+
+
 def _panel(shown: dict[str, str], share: float) -> Group:
     table = Table(*shown, box=None, padding=(0, 2, 0, 0))
     for column in table.columns:
@@ -83,7 +96,8 @@ def _panel(shown: dict[str, str], share: float) -> Group:
     return Group(ProgressBar(total=1.0, completed=share, width=80), table)
 
 
-def _short(count: int) -> str:
+def short(count: int) -> str:
+    """A large number in few characters."""
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= unit:
             return f"{count / unit:.2f}{name}"

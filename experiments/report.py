@@ -77,13 +77,19 @@ def evaluate(
     final_distance: float,
     checkpoint_step: int | None,
     greedy: bool = False,
+    eye: evaluation.Eye | None = None,
 ) -> dict[str, Any]:
-    """Runs trials and says what they show, as `experiments.evaluate --json` writes it."""
+    """Runs trials and says what they show, as `experiments.evaluate --json` writes it.
+
+    With an `eye` it is cameras that tell the agent the object's pose.
+    """
     distance = evaluation.goal_distance(distribution, final_distance)
     started = time.monotonic()
-    outcome = evaluation.run_trials(
-        env, agent, trials=trials, seed=seed, goal_distance=distance, greedy=greedy
-    )
+    how: dict[str, Any] = {"trials": trials, "seed": seed, "goal_distance": distance}
+    if eye is None:
+        outcome = evaluation.run_trials(env, agent, **how, greedy=greedy)
+    else:
+        outcome = evaluation.run_vision_trials(env, agent, eye, **how, greedy=greedy)
     return evaluation.summarize(outcome, env.control_dt) | {
         "world": env.config.env.world,
         "randomization": env.config.randomization,

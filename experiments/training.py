@@ -81,7 +81,7 @@ def train(
         str(workdir.tensorboard), purge_step=int(state.iteration) + 1, write_to_disk=first
     )
     stored = time.monotonic()
-    with writer, _stop_signals() as stop, progress:
+    with writer, stop_signals() as stop, progress:
         while True:
             due = time.monotonic() - stored >= run.checkpoint_s
             over, due = processes.agree(finished() or stop.is_set(), due)
@@ -143,7 +143,7 @@ def _row(
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
+def stop_signals() -> Iterator[threading.Event]:
     """An event that SIGINT or SIGTERM sets; a second signal ends the program at once."""
     stop = threading.Event()
 

@@ -12,7 +12,7 @@ videos/          the policy at work
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,23 @@ from experiments.cli import UserError
 
 
 class WorkDirectory:
-    """Paths and records of one run."""
+    """Paths and records of one run.
 
-    def __init__(self, path: str | Path):
+    Args:
+        path: of the directory.
+        default: the fields of its configuration, with their defaults.
+        program: that writes such directories, for messages.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        default: Callable[[], ConfigDict] = config_lib.default,
+        program: str = "experiments.train",
+    ):
         self.path = Path(path)
+        self._default = default
+        self._program = program
         self.config_file = self.path / "config.json"
         self.origin_file = self.path / "origin.json"
         self.metrics_file = self.path / "metrics.jsonl"
@@ -47,7 +60,7 @@ class WorkDirectory:
         if not self.config_file.is_file():
             raise UserError(
                 f"--workdir: {str(self.path)!r} has no config.json; name a folder that "
-                "experiments.train wrote"
+                f"{self._program} wrote"
             )
         try:
             fields = json.loads(self.config_file.read_text(encoding="utf-8"))
@@ -59,7 +72,9 @@ class WorkDirectory:
                 f"--workdir: {str(self.config_file)!r} is damaged ({error}); restore it or choose "
                 "another work directory"
             ) from None
-        return config_lib.complete(config, origin=repr(str(self.config_file)))
+        return config_lib.complete(
+            config, origin=repr(str(self.config_file)), expected=self._default()
+        )
 
     def check(self, config: ConfigDict) -> bool:
         """Whether a run is already there; it must then be this one.

@@ -5,15 +5,11 @@ and draws are made on the host by the native engine, whichever engine trains, an
 the next program that needs the same.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import importlib.resources
 import json
-import os
 import pickle
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,6 +19,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import hand, physics, randomization
+from dactyl_jax.cache import kept_on_disk
 from dactyl_jax.envs.drop import dropped
 
 _SETTLING_STEPS = 25  # control steps from letting go of the object: 2 s
@@ -112,7 +109,15 @@ def build(
         follows_from["tested"] = [term.name for term in enabled]
         follows_from["boundary_share"] = config.adr.boundary_share
     key = hashlib.sha256(json.dumps(follows_from, sort_keys=True).encode()).hexdigest()
-    settled = _kept_on_disk(key, lambda: _settle(config, model, generation, limits))
+    settled = kept_on_disk(
+        "bank",
+        key,
+        ".pickle",
+        lambda: _settle(config, model, generation, limits),
+        pickle.dumps,
+        _unpickle,
+        keep=_KEPT,
+    )
     return jax.tree.map(jnp.asarray, settled)
 
 
@@ -233,27 +238,8 @@ def _rows(tree: Any, mask: np.ndarray) -> Any:
     return jax.tree.map(lambda leaf: np.asarray(leaf)[mask], tree)
 
 
-def _kept_on_disk(key: str, make: Callable[[], Bank]) -> Bank:
-    """What `make` gave when it was first called for this key, where the disk can be written.
-
-    A file is whole or not there; one that cannot be read is made again. The oldest are removed.
-    """
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dactyl_jax"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # not writable; no home
-        return make()
-    file = folder / f"bank-{key[:32]}.pickle"
-    # Whatever a damaged pickle raises, the bank can be made again.
-    with contextlib.suppress(Exception):
-        bank = pickle.loads(file.read_bytes())
-        if isinstance(bank, Bank):
-            return bank
-    bank = make()
-    with contextlib.suppress(OSError):
-        temporary = file.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_bytes(pickle.dumps(bank))
-        temporary.replace(file)
-        for old in sorted(folder.glob("bank-*"), key=lambda f: f.stat().st_mtime)[:-_KEPT]:
-            old.unlink(missing_ok=True)
+def _unpickle(content: bytes) -> Bank:
+    bank = pickle.loads(content)
+    if not isinstance(bank, Bank):
+        raise TypeError(type(bank))
     return bank

@@ -59,6 +59,11 @@ def policy_observation(
     return jnp.concatenate(paper + own + encodings, axis=-1)
 
 
+def fingertips(policy: jax.Array) -> jax.Array:
+    """The fingertips `[E, 5, 3]` in a policy's input."""
+    return policy[:, :15].reshape(-1, 5, 3)
+
+
 def facing(orientation: jax.Array) -> jax.Array:
     """How a cube of this orientation stands, whichever face is which, `[E, 9]`.
 

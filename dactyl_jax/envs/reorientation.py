@@ -123,6 +123,7 @@ class Reorientation:
         self._layout = hand.layout(engine.model)
         self._chain = kinematics.chain(engine.model)
         self._surface = surface.surface(engine.model)
+        self._log_rates = jnp.asarray(actuation.log_rates(engine.model), jnp.float32)
         self._timeout_steps = round(config.env.goal_timeout_s / config.env.control_dt)
         self._actuation = randomization.Pipeline(randomization.actuation.TERMS, config)
         self._sensing = randomization.Pipeline(randomization.sensing.TERMS, config)
@@ -247,6 +248,35 @@ class Reorientation:
         rows = _of_episode(state) | {"key": state.key}
         return dataclasses.replace(state, **jax.tree.map(lambda x: x[environments], rows))
 
+    def with_pose(self, state: EnvState, position: jax.Array, orientation: jax.Array) -> EnvState:
+        """The state as a policy sees it that is told another pose of the object.
+
+        Args:
+            state: of all environments; its fingertips stay as sensed.
+            position: of the object in the `rh_forearm` frame, `[E, 3]` m.
+            orientation: of the object there, `[E, 4]`.
+
+        Raises:
+            ValueError: the policy of this environment sees the true state.
+        """
+        kind = self.config.env.policy_observation
+        if kind == "state":
+            raise ValueError(
+                "config.env.policy_observation is 'state', which no camera can tell; evaluate a "
+                "policy that sees readings"
+            )
+        seen = observation.policy_observation(
+            kind,
+            observation.fingertips(state.observation.policy),
+            position,
+            orientation,
+            state.goal,
+            self._read(state.physics),
+        )
+        return dataclasses.replace(
+            state, observation=dataclasses.replace(state.observation, policy=seen)
+        )
+
     def goal_in_world(self, state: EnvState) -> jax.Array:
         """The goals' orientations in the world frame, `[E, 4]`, to draw them."""
         return rotations.multiply(jnp.asarray(self._layout.forearm_quaternion), state.goal)
@@ -338,6 +368,7 @@ class Reorientation:
             angles=actions.actuator_angles(self._layout, true.joint_angles),
             half_range=jnp.broadcast_to(0.5 * (high - low), (num_envs, len(low))),
             object_mass=jnp.broadcast_to(masses[:, body], num_envs),
+            log_rates=jnp.broadcast_to(self._log_rates, (num_envs, *self._log_rates.shape)),
             control_dt=jnp.full(num_envs, self.control_dt),
             substeps=jnp.full(num_envs, float(self.substeps)),
         )

@@ -117,17 +117,20 @@ _TERMS = {
 def build(config: ConfigDict) -> tuple[ConfigDict, mujoco.MjModel]:
     """The world `config.env.world`: its model, and the configuration that belongs to it.
 
-    `training` leaves the configuration as it is. `surrogate` returns a copy with physics steps of
+    `training`, the hand with the numbers of `config.env.model_patch`, leaves the configuration as
+    it is. `surrogate` returns a copy with physics steps of
     2 ms and the surrogate's own terms of actuation and sensing, whatever terms were enabled.
 
     Raises:
-        ValueError: `config.env.control_dt` is no whole multiple of the surrogate's physics steps.
+        ValueError: `config.env.control_dt` is no whole multiple of the surrogate's physics steps,
+            or the patch is none.
     """
     model = hand.load_model(
         config.env.object,
         tilt=config.env.tilt,
         finger_collisions=config.env.finger_collisions,
         locked_wrist=config.env.locked_wrist,
+        patch=config.env.model_patch if config.env.world == "training" else "",
     )
     model.opt.timestep = config.env.sim_dt
     if config.env.world == "training":

@@ -1,5 +1,6 @@
 """Evaluation: trials, their statistics, comparisons, learning curves and videos."""
 
+from dactyl_jax.evaluation import pose_errors
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
@@ -15,9 +16,12 @@ from dactyl_jax.evaluation.statistics import (
 )
 from dactyl_jax.evaluation.throughput_plot import draw_throughput
 from dactyl_jax.evaluation.trials import Trials, run_trials
+from dactyl_jax.evaluation.vision_curve import draw_vision_curve
+from dactyl_jax.evaluation.vision_trials import Eye, run_vision_trials
 
 __all__ = [
     "YEAR",
+    "Eye",
     "Recording",
     "RunCurve",
     "SoonerTimeout",
@@ -30,11 +34,14 @@ __all__ = [
     "draw_limits",
     "draw_runs",
     "draw_throughput",
+    "draw_vision_curve",
     "goal_distance",
     "histogram",
     "markdown",
+    "pose_errors",
     "record",
     "run_trials",
+    "run_vision_trials",
     "runs_markdown",
     "summarize",
     "write_recording",

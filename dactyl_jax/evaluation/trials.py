@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dactyl_jax.envs import Outcome, Reorientation
+from dactyl_jax.envs import EnvState, Outcome, Reorientation
 from dactyl_jax.learning import Agent
 
-_CHUNK = 25  # control steps between two looks at whether all trials have ended
+CHUNK = 25  # control steps between two looks at whether all trials have ended
 # Chunks between two steps down to half the environments: each step down compiles anew.
 _CHUNKS_BETWEEN_HALVINGS = 10
 
@@ -67,10 +67,8 @@ def run_trials(
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
     distance = jnp.float32(goal_distance)
-    state = _reset(env, trials, start_key, distance)
-    zeros = jnp.zeros(trials, jnp.int32)
-    no = jnp.zeros(trials, bool)
-    rows = Trials(no, zeros, zeros, zeros, no, no, no, no)
+    state = reset(env, trials, start_key, distance)
+    rows = none_played(trials)
     carry = agent.initial_carry(trials)
     first = jnp.ones(trials, bool)
     numbers = np.arange(trials)  # of the trials that are played now
@@ -108,8 +106,16 @@ def _halving_pays(ended: np.ndarray, half: int) -> bool:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _reset(env: Reorientation, trials: int, key: jax.Array, goal_distance: jax.Array):
+def reset(env: Reorientation, trials: int, key: jax.Array, goal_distance: jax.Array) -> EnvState:
+    """The environments of trials at their start."""
     return env.reset(key, trials, goal_distance)
+
+
+def none_played(trials: int) -> Trials:
+    """The rows of trials at their start."""
+    zeros = jnp.zeros(trials, jnp.int32)
+    no = jnp.zeros(trials, bool)
+    return Trials(no, zeros, zeros, zeros, no, no, no, no)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -122,13 +128,13 @@ def _advance(env, greedy, agent, state, carry, first, rows, numbers, key, goal_d
         keys = None if greedy else jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
         action, carry = agent.act(state.observation.policy, carry, first, keys)
         state, outcome = env.step(state, action, goal_distance)
-        return (state, carry, outcome.done, _count(rows, outcome)), None
+        return (state, carry, outcome.done, count(rows, outcome)), None
 
-    loop, _ = jax.lax.scan(step, (state, carry, first, rows), jax.random.split(key, _CHUNK))
+    loop, _ = jax.lax.scan(step, (state, carry, first, rows), jax.random.split(key, CHUNK))
     return loop
 
 
-def _count(rows: Trials, outcome: Outcome) -> Trials:
+def count(rows: Trials, outcome: Outcome) -> Trials:
     """Adds a control step to the trials that go on."""
     going_on = ~rows.ended
     steps = rows.steps + going_on

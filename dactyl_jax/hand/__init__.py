@@ -7,13 +7,18 @@ fingertip positions from joint angles, and `rotations` is the project's quaterni
 from dactyl_jax.hand.layout import ACTUATORS, FINGERTIPS, JOINTS, Layout, layout
 from dactyl_jax.hand.model import load_model
 from dactyl_jax.hand.objects import OBJECTS
+from dactyl_jax.hand.rig import RIG, Camera, read_rig, write_rig
 
 __all__ = [
     "ACTUATORS",
     "FINGERTIPS",
     "JOINTS",
     "OBJECTS",
+    "RIG",
+    "Camera",
     "Layout",
     "layout",
     "load_model",
+    "read_rig",
+    "write_rig",
 ]

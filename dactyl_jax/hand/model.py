@@ -2,11 +2,13 @@
 
 import importlib.resources
 import itertools
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
 
-from dactyl_jax.hand import objects, studio
+from dactyl_jax.hand import objects, rig, studio
+from dactyl_jax.hand import patch as patches
 
 DEFAULT_TILT = 0.30  # rad
 
@@ -29,6 +31,8 @@ def load_model(
     finger_collisions: bool = True,
     locked_wrist: bool = False,
     goal: bool = False,
+    patch: str = "",
+    cameras: Sequence[rig.Camera] = (),
 ) -> mujoco.MjModel:
     """The hand, palm up, and an object that floats free above the palm.
 
@@ -40,17 +44,47 @@ def load_model(
         locked_wrist: whether the wrist is held at zero (a task of OpenAI 2018, section 6). The
             wrist's joints and actuators stay, the latter without force, so that policies and
             observations keep their sizes.
-        goal: whether to add what pictures need: the mocap body `goal`, a copy of the object beside
+        goal: whether to add what videos need: the mocap body `goal`, a copy of the object beside
             the hand that is only seen, and cameras, lights and a table (`studio`).
+        patch: a file of numbers that replace the hand's (`patch`); empty for none.
+        cameras: that look at the object to tell its pose; with them come lights and a table of
+            their own (`rig`). Not with `goal`.
 
     Raises:
-        ValueError: the object is unknown, or the tilt is not within -pi/2..pi/2.
+        ValueError: the object is unknown, the tilt is not within -pi/2..pi/2, there are cameras and
+            a goal, or the patch is none.
     """
+    return make_spec(
+        object,
+        tilt=tilt,
+        finger_collisions=finger_collisions,
+        locked_wrist=locked_wrist,
+        goal=goal,
+        patch=patch,
+        cameras=cameras,
+    ).compile()
+
+
+def make_spec(
+    object: str,
+    *,
+    tilt: float,
+    finger_collisions: bool,
+    locked_wrist: bool,
+    goal: bool,
+    patch: str,
+    cameras: Sequence[rig.Camera] = (),
+) -> mujoco.MjSpec:
+    """The model before it is compiled, for those who write it to a file; see `load_model`."""
+    if goal and cameras:
+        raise ValueError("goal: it is not shown to cameras; leave one of them out")
     if not abs(tilt) <= np.pi / 2:
         raise ValueError(f"tilt: {tilt} is out of range; it may be -1.5708 to 1.5708 rad")
     xml = importlib.resources.files(__package__).joinpath("shadow_hand.xml").read_text()
     spec = mujoco.MjSpec.from_string(xml)
 
+    if patch:
+        patches.apply_to_spec(patches.load(patch), spec)
     forearm = spec.body("rh_forearm")
     forearm.pos, forearm.quat = forearm_pose(tilt)
 
@@ -67,8 +101,11 @@ def load_model(
         picture = spec.worldbody.add_body(name="goal", mocap=True, pos=GOAL_POSITION)
         objects.add_looks(spec, picture, object)
         studio.add_studio(spec, PALM_POSITION)
-    spec.compiler.discardvisual = not goal  # physics alone has no use for what is only seen
-    return spec.compile()
+    if cameras:
+        rig.add_rig(spec, cameras, PALM_POSITION)
+    # Physics alone has no use for what is only seen.
+    spec.compiler.discardvisual = not (goal or cameras)
+    return spec
 
 
 def forearm_pose(tilt: float) -> tuple[np.ndarray, np.ndarray]:

@@ -59,8 +59,8 @@ def load(name: str = NAMES[0]) -> tuple[ConfigDict, dict[str, Any], dict[str, An
         config = ConfigDict(json.loads((source / "config.json").read_text(encoding="utf-8")))
         metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
         with np.load(source / "parameters.npz", allow_pickle=False) as arrays:
-            parameters = _tree(dict(arrays))
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+            parameters = tree(dict(arrays))
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"the pretrained policy in {str(source)!r} is damaged ({error}); restore its files"
         ) from None
@@ -104,11 +104,7 @@ def policy(name: str = NAMES[0]) -> PolicyCheckpoint:
 def pack(checkpoint: PolicyCheckpoint) -> tuple[bytes, dict[str, Any]]:
     """The inverse of `policy`: the bytes of parameters.npz, and its part of metrics.json."""
     agent = checkpoint.agent
-    tree = {"network": agent.parameters, "statistics": agent.statistics}
-    arrays = {
-        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf, np.float32)
-        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-    }
+    arrays = flat({"network": agent.parameters, "statistics": agent.statistics})
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue(), {
@@ -121,13 +117,21 @@ def pack(checkpoint: PolicyCheckpoint) -> tuple[bytes, dict[str, Any]]:
     }
 
 
-def _tree(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The tree of arrays by their paths; numbers in a path are places in a list of layers."""
-    tree: dict[Any, Any] = {}
+def flat(tree: Any) -> dict[str, np.ndarray]:
+    """A tree's arrays by their paths, float32."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf, np.float32)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def tree(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The inverse of `flat`; numbers in a path are places in a list of layers."""
+    root: dict[Any, Any] = {}
     for path, array in arrays.items():
         *parents, last = (int(part) if part.isdigit() else part for part in path.split("/"))
-        node = tree
+        node = root
         for part in parents:
             node = node.setdefault(part, {})
         node[last] = array
-    return tree
+    return root

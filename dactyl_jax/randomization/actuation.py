@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import mujoco
 import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import hand
+from dactyl_jax.hand import patch
 from dactyl_jax.randomization.terms import StepTerm
 
 
@@ -38,6 +40,7 @@ class Scene(NamedTuple):
         angles: of the actuators now, `[20]` rad; J1 + J2 of a coupled pair.
         half_range: half of the actuators' ranges, `[20]` rad.
         object_mass: as drawn, `[]` kg.
+        log_rates: of the actuators' play, down and up, `[20, 2]`, see `log_rates`.
         control_dt: nominal duration of a control step, `[]` s.
         substeps: physics steps of a control step, `[]` float.
     """
@@ -45,6 +48,7 @@ class Scene(NamedTuple):
     angles: jax.Array
     half_range: jax.Array
     object_mass: jax.Array
+    log_rates: jax.Array
     control_dt: jax.Array
     substeps: jax.Array
 
@@ -119,6 +123,16 @@ _LOG_RATES = {
 _TIGHT = (4.25, 4.25)
 
 
+def log_rates(model: mujoco.MjModel) -> np.ndarray:
+    """Logarithms of the rates at which actuators take up their play, down and up, `[20, 2]`.
+
+    A model patch's where it has them, else those of the group.
+    """
+    published = np.array([_LOG_RATES.get(name[-4:], _TIGHT) for name in hand.ACTUATORS])
+    rates = patch.backlash_rates(model)
+    return np.where(rates > 0, np.log(np.where(rates > 0, rates, 1.0)), published)
+
+
 class Play(NamedTuple):
     """Where each actuator stands in its play, in -1..1 times the strength, and its rates, `[20]`.
 
@@ -135,7 +149,7 @@ def begin_backlash(
 ) -> Play:
     """Draws the rates, and a place anywhere in the play: an episode starts in mid-motion."""
     key_rate, key_position = jax.random.split(key)
-    nominal = np.array([_LOG_RATES.get(name[-4:], _TIGHT) for name in hand.ACTUATORS]).T
+    nominal = scene.log_rates.T
     spread = 1 + strength * law.spread * jax.random.normal(key_rate, nominal.shape)
     down, up = jnp.maximum(jnp.exp(nominal * spread), law.slowest)
     return Play(strength * jax.random.uniform(key_position, down.shape, minval=-1), down, up)

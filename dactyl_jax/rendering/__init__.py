@@ -1,6 +1,10 @@
-"""Pictures and videos of the hand, by MJX's Warp ray tracer."""
+"""Pictures and videos: by MJX's Warp ray tracer, and to compare by MuJoCo's own OpenGL."""
 
+from dactyl_jax.rendering.gl import GlViews
+from dactyl_jax.rendering.looks import Looks, nominal
+from dactyl_jax.rendering.picture import write_picture
 from dactyl_jax.rendering.renderer import Renderer
 from dactyl_jax.rendering.video import write_video
+from dactyl_jax.rendering.views import Views
 
-__all__ = ["Renderer", "write_video"]
+__all__ = ["GlViews", "Looks", "Renderer", "Views", "nominal", "write_picture", "write_video"]

@@ -1,16 +1,11 @@
-"""Pictures of the hand by MJX's Warp ray tracer, in batches, on a CPU or a GPU, without OpenGL."""
-
-import copy
+"""Pictures of the hand with a goal beside it, as videos show them."""
 
 import jax
-import jax.numpy as jnp
 import mujoco
 import numpy as np
 from mujoco import mjx
 
-from dactyl_jax.hand.objects import VISUAL_GROUP
-
-BACKGROUND = (0.60, 0.61, 0.60, 1.0)
+from dactyl_jax.rendering.raytracer import RayTracer
 
 
 class Renderer:
@@ -39,34 +34,8 @@ class Renderer:
     ) -> None:
         if model.nmocap != 1:
             raise ValueError("model: it shows no goal; load it with goal=True")
-        cameras = [model.camera(i).name for i in range(model.ncam)]
-        if camera not in cameras:
-            raise ValueError(f"camera: {camera!r} is unknown; it may be {', '.join(cameras)}")
-        for name, size in (("width", width), ("height", height), ("batch", batch)):
-            if size < 1:
-                raise ValueError(f"{name}: {size} is too small; it may be 1 or more")
+        self._tracer = RayTracer(model, [camera], width, height, batch=batch, samples=samples)
         self._batch = batch
-        # Warp knows no automatic reset, hence no way to disable it. Contacts need no room here.
-        model = copy.copy(model)
-        model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
-        self._model = mjx.put_model(model, impl="warp")
-        data = mujoco.MjData(model)
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_camlight(model, data)  # cameras and lights are fixed to the world
-        self._data = mjx.put_data(model, data, impl="warp", naconmax=1, njmax=1)
-        self._context = mjx.create_render_context(
-            model,
-            nworld=batch,
-            cam_res=(width, height),
-            cam_active=[camera],
-            render_rgb=True,
-            render_depth=False,
-            enabled_geom_groups=[VISUAL_GROUP],
-            use_shadows=True,
-            shadow_light_fraction=0.45,
-            samples_per_pixel=samples,
-            background_color=BACKGROUND,
-        )
         self._draw = jax.jit(self._draw_batch)
 
     def render(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -90,11 +59,11 @@ class Renderer:
         return np.concatenate(batches)[:count]
 
     def _draw_batch(self, qpos: jax.Array, goal: jax.Array) -> jax.Array:
-        def pose(qpos: jax.Array, goal: jax.Array) -> mjx.Data:
-            data = self._data.replace(qpos=qpos, mocap_quat=goal[None])
-            return mjx.kinematics(self._model, data)
+        tracer = self._tracer
 
-        context = self._context.pytree()
-        data = mjx.refit_bvh(self._model, jax.vmap(pose)(qpos, goal), context)
-        packed, _, _ = mjx.render(self._model, data, context)
-        return jnp.round(255 * mjx.get_rgb(context, 0, packed)).astype(jnp.uint8)
+        def pose(qpos: jax.Array, goal: jax.Array) -> mjx.Data:
+            data = tracer.data.replace(qpos=qpos, mocap_quat=goal[None])
+            return mjx.kinematics(tracer.model, data)
+
+        pictures, _ = tracer.trace(tracer.model, jax.vmap(pose)(qpos, goal))
+        return pictures[:, 0]

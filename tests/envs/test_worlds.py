@@ -166,9 +166,11 @@ def test_backlash_takes_longer_than_in_training():
     def mean_time(config) -> float:
         keys = jax.random.split(jax.random.key(0), 2000)
         signal = actuation.Command(jnp.zeros(20), jnp.zeros(3), jnp.array(0.008))
+        rates = jnp.asarray(actuation.log_rates(hand.load_model()))
+        scene = actuation.Scene(None, None, None, rates, None, None)
         begin = jax.vmap(
             lambda key: actuation.begin_backlash(
-                key, config.terms.backlash, jnp.float32(1.0), signal, None
+                key, config.terms.backlash, jnp.float32(1.0), signal, scene
             )
         )
         play = begin(keys)

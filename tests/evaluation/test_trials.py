@@ -121,7 +121,7 @@ def test_a_hand_goes_on_by_itself_as_it_would_among_others(monkeypatch):
     for chunks in (1, 1000):
         monkeypatch.setattr(trials_lib, "_CHUNKS_BETWEEN_HALVINGS", chunks)
         results[chunks] = run_trials(env, RandomAgent(20, 11), trials=16, seed=0, goal_distance=0.9)
-    ended_late = results[1].steps > trials_lib._CHUNK * 2
+    ended_late = results[1].steps > trials_lib.CHUNK * 2
     assert 0 < ended_late.sum() <= 8
     for field in dataclasses.fields(Trials):
         ours, theirs = (getattr(result, field.name) for result in results.values())

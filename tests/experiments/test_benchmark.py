@@ -41,9 +41,9 @@ def test_a_sweep_goes_on_after_a_failure(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sweep, "measure", measure)
     target, picture = tmp_path / "sweep.json", tmp_path / "sweep.png"
     arguments = ["--sweep", "--engines=mjx-warp,native", "--envs=8,16", "--seconds=0.5"]
-    arguments += ["--config.ppo.passes", "2", "--json", str(target), f"--plot={picture}"]
+    arguments += ["--config.ppo.passes", "3", "--json", str(target), f"--plot={picture}"]
     assert benchmark.main(arguments) == 0
-    shared = ["--config.ppo.passes=2", "--mode=train", "--seconds=0.5"]
+    shared = ["--config.ppo.passes=3", "--mode=train", "--seconds=0.5"]
     pairs = [("mjx-warp", 8), ("mjx-warp", 16), ("native", 8), ("native", 16)]
     assert asked == [(*pair, shared) for pair in pairs]
     runs = json.loads(target.read_text())["runs"]

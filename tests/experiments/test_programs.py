@@ -33,7 +33,8 @@ def test_evaluate_writes_what_it_measured(trained, tmp_path, agent, goals, check
     assert evaluate.main([f"--workdir={trained}", *arguments, *flags]) == 0
     result = json.loads(target.read_text())
     assert set(result) >= KEYS
-    assert set(result["goals"]) == {"mean", "std", "median", "max", "per_trial"}
+    statistics = {"mean", "std", "median", "max", "per_trial", "mean_interval", "median_interval"}
+    assert set(result["goals"]) == statistics
     assert len(result["goals"]["per_trial"]) == result["trials"] == 3
     assert result["checkpoint_step"] == checkpoint_step
     assert (result["engine"], result["seed"]) == ("native", 7)

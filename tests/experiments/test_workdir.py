@@ -1,5 +1,7 @@
 """Work directories: only the same run continues in one, and its record fits its state."""
 
+import json
+
 import pytest
 
 import dactyl_jax.config
@@ -51,6 +53,18 @@ def test_other_folders_and_files_are_left_alone(tmp_path):
         WorkDirectory(tmp_path).check(config)
     with pytest.raises(UserError, match="is a file"):
         WorkDirectory(tmp_path / "thesis.tex").check(config)
+
+
+def test_a_directory_from_before_a_field_is_read(claimed):
+    fields = json.loads(claimed.config_file.read_text())
+    del fields["env"]["model_patch"]
+    claimed.config_file.write_text(json.dumps(fields))
+    assert claimed.load_config() == dactyl_jax.config.default()
+    assert claimed.check(dactyl_jax.config.default())
+    del fields["env"]["tilt"]
+    claimed.config_file.write_text(json.dumps(fields))
+    with pytest.raises(ValueError, match=r"the field env\.tilt is missing"):
+        claimed.load_config()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"seed": 1}'])

@@ -31,7 +31,9 @@ def _command(targets=0.5, timestep=SIM_DT):
 
 def _scene(angles=0.0, half_range=0.8, mass=0.1):
     angles = jnp.broadcast_to(jnp.float32(angles), 20)
-    return Scene(angles, jnp.full(20, half_range), mass, CONTROL_DT, jnp.float32(SUBSTEPS))
+    rates = jnp.asarray(actuation.log_rates(hand.load_model()))
+    half_range, substeps = jnp.full(20, half_range), jnp.float32(SUBSTEPS)
+    return Scene(angles, half_range, mass, rates, CONTROL_DT, substeps)
 
 
 class _Episodes:

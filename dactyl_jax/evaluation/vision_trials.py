@@ -1,0 +1,130 @@
+"""Trials whose policy is told the object's pose by cameras, not by the simulator."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dactyl_jax.envs import EnvState, Reorientation
+from dactyl_jax.evaluation import trials as trials_lib
+from dactyl_jax.evaluation.trials import Trials
+from dactyl_jax.learning import Agent
+from dactyl_jax.vision.estimator import Estimator
+from dactyl_jax.vision.frames import FrameSource
+
+
+@dataclasses.dataclass(frozen=True)
+class Eye:
+    """Cameras and the network behind them.
+
+    Attributes:
+        estimator: the trained network.
+        views: draws what the cameras see, `rendering.Views` or `GlViews`.
+        source: how frames look: trial n has the looks of frame n for as long as it lasts, and noise
+            of its own in every picture.
+        latency: control steps from a picture to the step that acts on it.
+    """
+
+    estimator: Estimator
+    views: Any
+    source: FrameSource
+    latency: int
+
+
+def run_vision_trials(
+    env: Reorientation,
+    agent: Agent,
+    eye: Eye,
+    *,
+    trials: int,
+    seed: int,
+    goal_distance: float,
+    greedy: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> Trials:
+    """As `run_trials`: the same starts, goals and draws of the agent.
+
+    Args:
+        env: the task.
+        agent: who acts.
+        eye: tells the object's pose.
+        trials: how many.
+        seed: of starts, goals, looks and the agent's draws.
+        goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        greedy: whether the agent takes its most probable actions instead of sampling.
+        on_progress: called with the number of trials that have ended, after every control step.
+    """
+    start_key, act_key = jax.random.split(jax.random.key(seed))
+    distance = jnp.float32(goal_distance)
+    state = trials_lib.reset(env, trials, start_key, distance)
+    first_look = (seed + 1) * 1_000_000
+    looks = jax.device_get(eye.source.draw_looks(first_look + np.arange(trials)))
+    carry, first = agent.initial_carry(trials), jnp.ones(trials, bool)
+    rows = trials_lib.none_played(trials)
+    poses = _Delayed(eye.latency)
+    step = 0
+    while True:
+        playing = np.flatnonzero(~np.asarray(rows.ended))
+        if on_progress is not None:
+            on_progress(trials - len(playing))
+        if not len(playing):
+            return jax.tree.map(np.asarray, rows)
+        if step % trials_lib.CHUNK == 0:
+            act_key, chunk_key = jax.random.split(act_key)
+            keys = jax.random.split(chunk_key, trials_lib.CHUNK)
+        pose = _look(eye, state, looks, playing, step)
+        key = keys[step % trials_lib.CHUNK]
+        position, orientation = poses.through(pose, trials, playing)
+        state, carry, first, rows = _advance(
+            env, greedy, agent, state, carry, first, rows, position, orientation, key, distance
+        )
+        step += 1
+
+
+class _Delayed:
+    """Estimates that arrive some steps after their pictures; the first one is there at once."""
+
+    def __init__(self, steps: int):
+        self._steps = steps
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def through(
+        self, pose: tuple[np.ndarray, np.ndarray], trials: int, playing: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        position = np.zeros((trials, 3), np.float32)
+        orientation = np.tile(np.array([1.0, 0, 0, 0], np.float32), (trials, 1))
+        position[playing], orientation[playing] = pose
+        self._waiting.append((position, orientation))
+        if len(self._waiting) > self._steps + 1:
+            self._waiting.pop(0)
+        return self._waiting[0]
+
+
+def _look(
+    eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimated positions and orientations of the trials that go on."""
+    qpos = np.asarray(state.physics.qpos)[playing]
+    shown = jax.tree.map(lambda x: x[playing], looks)
+    pictures = eye.views.render(qpos, shown)
+    # Padded, so that the rest is compiled once for all numbers of trials.
+    rows = np.minimum(np.arange(len(looks.table)), len(playing) - 1)
+    seen = eye.source.vary(step * len(looks.table) + rows, pictures[rows])
+    poses = eye.estimator.estimate_normal(np.asarray(seen))
+    return poses.position[: len(playing)], poses.orientation[: len(playing)]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _advance(
+    env, greedy, agent, state, carry, first, rows, position, orientation, key, goal_distance
+):
+    told = env.with_pose(state, position, orientation)
+    numbers = jnp.arange(position.shape[0])
+    keys = None if greedy else jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
+    action, carry = agent.act(told.observation.policy, carry, first, keys)
+    state, outcome = env.step(state, action, goal_distance)
+    return state, carry, outcome.done, trials_lib.count(rows, outcome)

@@ -1,0 +1,148 @@
+"""Trees of arrays on disk, by iteration: what a run keeps to go on, and what others use of it.
+
+Orbax writes a checkpoint beside its final name and renames it when it is complete, so that a
+process killed at any moment leaves the checkpoints before it as they were. Arrays are stored by
+their path in the tree, on the host's side: what was trained on one device can be used on another.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+
+from dactyl_jax import devices
+
+FOLDER = "checkpoints"
+KEEP = 3
+_DESCRIPTION = "description"
+
+Tree = TypeVar("Tree")
+
+
+class Store:
+    """The checkpoints in a run's work directory; the last `KEEP` stay."""
+
+    def __init__(self, workdir: str | os.PathLike, *, create: bool = True):
+        """Opens `workdir/checkpoints`.
+
+        Args:
+            workdir: of the run.
+            create: makes it where there is none, and removes what a killed process left unfinished.
+
+        Raises:
+            ValueError: it cannot be made, or there is none.
+        """
+        self.folder = os.path.join(os.path.abspath(workdir), FOLDER)
+        if not create and not os.path.isdir(self.folder):
+            raise ValueError(f"{workdir} holds no checkpoint; give the work directory of a run.")
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=KEEP,
+            create=create,
+            cleanup_tmp_directories=create,
+            enable_async_checkpointing=False,
+        )
+        try:
+            self._manager = ocp.CheckpointManager(self.folder, options=options)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.folder} cannot hold checkpoints: {one_line(error)}") from error
+
+    def latest_iteration(self) -> int | None:
+        """The iteration of the last complete checkpoint; None before the first."""
+        return self._manager.latest_step()
+
+    def save(self, iteration: int, description: Mapping[str, Any], **trees: Any) -> None:
+        """Stores trees by name; returns when they are complete on disk.
+
+        Does nothing where the iteration is stored already.
+
+        Args:
+            iteration: to store them under.
+            description: JSON, of what the trees are.
+            **trees: of arrays and keys.
+        """
+        if iteration == self._manager.latest_step():
+            return
+        items = {name: ocp.args.StandardSave(_to_arrays(tree)) for name, tree in trees.items()}
+        items[_DESCRIPTION] = ocp.args.JsonSave(dict(description))
+        self._manager.save(iteration, args=ocp.args.Composite(**items))
+
+    def restore(self, name: str, template: Tree) -> Tree:
+        """A tree of the last checkpoint.
+
+        Args:
+            name: that it was stored by.
+            template: a tree of the same shape.
+
+        Raises:
+            ValueError: there is no checkpoint, it cannot be read, or it is of another shape.
+        """
+        return _from_arrays(template, self._read(name, ocp.args.StandardRestore()), self.folder)
+
+    def describe(self) -> dict[str, Any]:
+        """The description of the last checkpoint; raises as `restore`."""
+        return self._read(_DESCRIPTION, ocp.args.JsonRestore())
+
+    def close(self) -> None:
+        """Gives Orbax's resources back."""
+        self._manager.close()
+
+    def _read(self, name: str, how: Any) -> Any:
+        iteration = self._manager.latest_step()
+        if iteration is None:
+            raise ValueError(f"{self.folder} holds no complete checkpoint.")
+        try:
+            return self._manager.restore(iteration, args=ocp.args.Composite(**{name: how}))[name]
+        # Orbax and what it stands on raise many kinds of error for a damaged file.
+        except Exception as error:
+            raise ValueError(
+                f"The checkpoint {os.path.join(self.folder, str(iteration))} cannot be read: "
+                f"{one_line(error)} Remove that folder to go back to the one before it."
+            ) from error
+
+
+def one_line(error: Exception) -> str:
+    """The first line of an error's message, not too long."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0][:200].rstrip(".") + "."
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _to_arrays(tree: Any) -> dict[str, np.ndarray]:
+    """All leaves that hold anything, by path, on the host; keys as their numbers."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    data = {
+        jax.tree_util.keystr(path): jax.random.key_data(leaf) if _is_key(leaf) else leaf
+        for path, leaf in leaves
+        if leaf.size
+    }
+    if jax.process_count() > 1:
+        data = multihost_utils.process_allgather(data, tiled=True)
+    return {path: np.asarray(leaf) for path, leaf in jax.device_get(data).items()}
+
+
+def _from_arrays(template: Tree, arrays: Mapping[str, Any], folder: str) -> Tree:
+    """The inverse of `_to_arrays` for a tree of the template's shape, on the template's devices."""
+
+    def leaf(path, like):
+        name = jax.tree_util.keystr(path)
+        expected = jax.eval_shape(jax.random.key_data, like) if _is_key(like) else like
+        stored = arrays.get(name) if like.size else np.zeros(expected.shape, expected.dtype)
+        if stored is None or stored.shape != expected.shape or stored.dtype != expected.dtype:
+            found = "nothing" if stored is None else f"{stored.dtype}{list(stored.shape)}"
+            raise ValueError(
+                f"{folder} holds {found} for {name.lstrip('.')} instead of "
+                f"{expected.dtype}{list(expected.shape)}; it is of another configuration."
+            )
+        if _is_key(like):
+            stored = jax.random.wrap_key_data(jnp.array(stored), impl=jax.random.key_impl(like))
+        return devices.place(stored, like.sharding)
+
+    return jax.tree_util.tree_map_with_path(leaf, template)

@@ -1,0 +1,77 @@
+"""The pose network of the package: a folder of plain files, like those of the policies.
+
+config.json      the whole configuration of the training
+parameters.npz   float32 arrays of the network, by path
+metrics.json     the network's design, what it learned from, where it came from and its errors
+"""
+
+import dataclasses
+import io
+import json
+import zipfile
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from dactyl_jax import config as config_lib
+from dactyl_jax.pretrained.store import ROOT, flat, tree
+from dactyl_jax.vision import config as schema
+from dactyl_jax.vision.checkpoints import design
+from dactyl_jax.vision.estimator import Estimator
+
+FOLDER = ROOT / "vision"
+
+
+def load_vision() -> tuple[ConfigDict, Estimator, dict[str, Any]]:
+    """The configuration of the training, the network, and metrics.json.
+
+    Raises:
+        ValueError: the package has no pose network, or its files cannot be read.
+    """
+    if not (FOLDER / "metrics.json").is_file():
+        raise ValueError(
+            f"there is no pretrained pose network in {str(FOLDER)!r}; make it from a trained run "
+            "with python -m experiments.publish_vision --workdir=DIR"
+        )
+    try:
+        config = ConfigDict(json.loads((FOLDER / "config.json").read_text(encoding="utf-8")))
+        metrics = json.loads((FOLDER / "metrics.json").read_text(encoding="utf-8"))
+        with np.load(FOLDER / "parameters.npz", allow_pickle=False) as arrays:
+            parameters = tree(dict(arrays))
+        network = design(metrics["network"])
+        estimator = Estimator(
+            network,
+            jax.tree.map(jnp.asarray, parameters),
+            metrics["iteration"],
+            metrics["frames_learned"],
+        )
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"the pretrained pose network in {str(FOLDER)!r} is damaged ({error}); restore its "
+            "files"
+        ) from None
+    expected = jax.eval_shape(network.initial_parameters, jax.random.key(0))
+    if jax.tree.map(jnp.shape, estimator.parameters) != jax.tree.map(jnp.shape, expected):
+        raise ValueError(
+            f"{str(FOLDER)!r} holds the parameters of another network than it describes; publish "
+            "it again"
+        )
+    config = config_lib.complete(
+        config, origin=repr(str(FOLDER / "config.json")), expected=schema.default()
+    )
+    schema.validate(config)
+    return config, estimator, metrics
+
+
+def pack_vision(estimator: Estimator) -> tuple[bytes, dict[str, Any]]:
+    """The bytes of parameters.npz, and the network's part of metrics.json."""
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **flat(estimator.parameters))
+    return stream.getvalue(), {
+        "network": dataclasses.asdict(estimator.network),
+        "iteration": estimator.iteration,
+        "frames_learned": estimator.frames,
+    }

@@ -1,0 +1,18 @@
+"""Picture files."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Writes a PNG `[height, width, 3]` uint8, atomically; makes its directory if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        Image.fromarray(picture).save(temporary, format="png")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

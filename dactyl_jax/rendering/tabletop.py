@@ -1,0 +1,49 @@
+"""The table in the ray tracer's pictures: a plane needs no ray tracing. No shadow falls on it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dactyl_jax.hand import model as assembly
+from dactyl_jax.hand import rig
+from dactyl_jax.rendering.looks import Looks
+
+
+def draw_table(looks: Looks, position: jax.Array, turn: jax.Array, size: int) -> jax.Array:
+    """What cameras see where nothing is in front of the table.
+
+    Args:
+        looks: of one frame.
+        position: of the cameras, `[camera, 3]` m, in the world.
+        turn: their orientations, `[camera, 3, 3]`.
+        size: width and height of a picture, pixels.
+
+    Returns:
+        `[camera, size, size, 3]` uint8.
+    """
+    height = assembly.PALM_POSITION[2] - rig.TABLE_DEPTH
+    steps = (2 * jnp.arange(size) + 1) / size - 1
+    half = jnp.tan(jnp.radians(looks.field_of_view) / 2)[:, None]
+    across, down = half * steps, -half * steps  # [camera, size]
+    # Rays (across, down, -1) in the cameras' frames, in the world axis by axis.
+    x, y, z = (
+        across[:, None, :] * turn[:, i, 0, None, None]
+        + down[:, :, None] * turn[:, i, 1, None, None]
+        - turn[:, i, 2, None, None]
+        for i in range(3)
+    )
+    reach = (height - position[:, 2, None, None]) / jnp.minimum(z, -1e-3)
+    pictures = jnp.asarray(np.stack(list(rig.patterns().values())), jnp.float32)
+    pixels = pictures.shape[1]
+    column = _repeated(position[:, 0, None, None] + reach * x, pixels)
+    row = _repeated(-position[:, 1, None, None] - reach * y, pixels)
+    shade = pictures[looks.pattern][row, column]
+    light = looks.light_ambient + jnp.sum(
+        jnp.maximum(-looks.light_direction[:, 2:], 0.0) * looks.light_colour, axis=0
+    )
+    colour = 255 * jnp.minimum(light * looks.table * shade[..., None], 1.0)
+    return jnp.round(colour).astype(jnp.uint8)
+
+
+def _repeated(metres: jax.Array, pixels: int) -> jax.Array:
+    return jnp.floor(metres * (pixels / rig.PATTERN_PERIOD)).astype(jnp.int32) % pixels

@@ -1,0 +1,173 @@
+"""Frames on disk, rendered once: shards of numpy arrays and an index with their checksums.
+
+    index.json        what the frames are of, and for each shard its file, frames and SHA-256
+    frames-00000.npz  pictures [n, camera, size, size, 3] uint8, and by the names of `frames.Truth`
+                      position [n, 3] m, orientation [n, 4], keypoints [n, camera, 7, 2], facing
+                      [n, camera, 7] and landmarks [n, camera, 4, 2]; `numpy.load` reads it
+
+A shard is written whole or not at all, and counts once it is in the index.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dactyl_jax.hand import RIG
+from dactyl_jax.vision.frames import Truth
+
+_INDEX = "index.json"
+_FORMAT = 1
+
+
+class Dataset:
+    """The whole shards of a dataset.
+
+    Args:
+        folder: of the dataset.
+        skip_damaged: leaves out shards that differ from their checksums, instead of refusing all.
+
+    Attributes:
+        damaged: files of the shards that were left out.
+
+    Raises:
+        ValueError: there is no dataset, it has no whole shard, or one is damaged.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, skip_damaged: bool = False) -> None:
+        self._folder = Path(folder)
+        self.index = read_index(self._folder)
+        self.damaged: list[str] = []
+        self._shards: list[dict[str, Any]] = []
+        for shard in self.index["shards"]:
+            problem = _problem(self._folder, shard)
+            if problem is None:
+                self._shards.append(shard)
+            elif skip_damaged:
+                self.damaged.append(shard["file"])
+            else:
+                raise ValueError(
+                    f"dataset: the shard {str(self._folder / shard['file'])!r} is {problem}; "
+                    "render it again with experiments.render_dataset, or leave it out with "
+                    "--config.skip_damaged=true"
+                )
+        if not self._shards:
+            raise ValueError(f"dataset: {str(self._folder)!r} holds no whole shard")
+
+    def __len__(self) -> int:
+        """How many shards can be read."""
+        return len(self._shards)
+
+    def check(self, image_size: int, object: str, frames: int) -> None:
+        """Refuses a dataset that a run cannot learn from.
+
+        Args:
+            image_size: of the network's pictures.
+            object: that it is to know.
+            frames: in an iteration; one shard is taken in each.
+
+        Raises:
+            ValueError: names the field that differs.
+        """
+        sizes = {shard["frames"] for shard in self._shards}
+        given = {"image_size": image_size, "object": object, "training.frames": frames}
+        stored = {name: self.index[name] for name in ("image_size", "object")}
+        for field, value in (stored | {"training.frames": max(sizes)}).items():
+            if value != given[field]:
+                raise ValueError(
+                    f"config.{field} is {given[field]!r}, the frames in {str(self._folder)!r} have "
+                    f"{value!r}; set --config.{field}={value}"
+                )
+
+    def read(self, number: int) -> tuple[np.ndarray, Truth]:
+        """Pictures and truth of a shard, `[n, ...]`.
+
+        Raises:
+            ValueError: it was damaged since the dataset was opened.
+        """
+        file = self._folder / self._shards[number]["file"]
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                names = [field.name for field in dataclasses.fields(Truth)]
+                return arrays["pictures"], Truth(**{name: arrays[name] for name in names})
+        except Exception as error:  # zip, zlib, numpy and the disk raise as they please
+            raise ValueError(f"dataset: the shard {str(file)!r} cannot be read: {error}") from error
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """The index of a dataset.
+
+    Raises:
+        ValueError: there is none, or it cannot be read.
+    """
+    file = folder / _INDEX
+    try:
+        index = json.loads(file.read_text(encoding="utf-8"))
+        if index["format"] != _FORMAT:
+            raise ValueError(f"its format is {index['format']!r}, not {_FORMAT}")
+        return index
+    except OSError:
+        raise ValueError(
+            f"dataset: {str(folder)!r} has no {_INDEX}; name a folder that "
+            "experiments.render_dataset wrote"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"dataset: {str(file)!r} is damaged ({error}); restore it") from None
+
+
+def new_index(image_size: int, object: str, config: dict[str, Any]) -> dict[str, Any]:
+    """An index without shards.
+
+    Args:
+        image_size: pixels.
+        object: in the frames.
+        config: that they were drawn by.
+    """
+    return {
+        "format": _FORMAT,
+        "image_size": image_size,
+        "object": object,
+        "cameras": [camera.name for camera in RIG],
+        "config": config,
+        "shards": [],
+    }
+
+
+def missing(folder: Path, index: dict[str, Any], count: int) -> list[int]:
+    """Numbers below `count` of the shards that are not there, or not whole."""
+    whole = {shard["file"] for shard in index["shards"] if _problem(folder, shard) is None}
+    return [number for number in range(count) if _file(number) not in whole]
+
+
+def pack(number: int, pictures: np.ndarray, truth: Truth) -> tuple[bytes, dict[str, Any]]:
+    """The bytes of a shard, and its row of the index."""
+    stream = io.BytesIO()
+    arrays = {
+        field.name: np.asarray(getattr(truth, field.name)) for field in dataclasses.fields(truth)
+    }
+    np.savez_compressed(stream, allow_pickle=False, pictures=pictures, **arrays)
+    content = stream.getvalue()
+    return content, {
+        "file": _file(number),
+        "frames": len(pictures),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def _file(number: int) -> str:
+    return f"frames-{number:05d}.npz"
+
+
+def _problem(folder: Path, shard: dict[str, Any]) -> str | None:
+    """What is wrong with a shard's file, if anything."""
+    try:
+        content = (folder / shard["file"]).read_bytes()
+    except OSError:
+        return "missing"
+    same = hashlib.sha256(content).hexdigest() == shard["sha256"]
+    return None if same else "damaged: it differs from its checksum"

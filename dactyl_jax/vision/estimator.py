@@ -1,0 +1,101 @@
+"""A trained network at work: pictures in, poses out, with how sure they are."""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.typing import ArrayLike
+
+from dactyl_jax.hand import RIG
+from dactyl_jax.vision import images
+from dactyl_jax.vision.network import Parameters, PoseNetwork, orientation
+
+
+class Poses(NamedTuple):
+    """Estimated poses.
+
+    Attributes:
+        position: `[n, 3]` m, of the object's centre in the frame of `rh_forearm`.
+        orientation: `[n, 4]`, of the object there, unit quaternions with w >= 0.
+        doubt: `[n]` rad, the error in orientation to expect: 0 where the pictures leave no other,
+            about 2 where they leave all, as of an object without marks.
+    """
+
+    position: np.ndarray
+    orientation: np.ndarray
+    doubt: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimator:
+    """A trained pose network.
+
+    Attributes:
+        network: its design.
+        parameters: of it.
+        iteration: iterations that it was trained for.
+        frames: pictures of three cameras that it has learned from, one seen twice counted twice.
+    """
+
+    network: PoseNetwork
+    parameters: Parameters
+    iteration: int
+    frames: int
+
+    def estimate(self, pictures: np.ndarray, batch: int = 64) -> Poses:
+        """Poses of the object in cameras' pictures.
+
+        Args:
+            pictures: `[n, camera, size, size, 3]` uint8, cameras in the order of `hand.RIG`.
+            batch: how many are looked at together.
+
+        Raises:
+            ValueError: they are of another type, number of cameras or size.
+        """
+        pictures = np.asarray(pictures)
+        size = self.network.image_size
+        if pictures.ndim != 5 or pictures.shape[1] != len(RIG):
+            raise ValueError(
+                f"pictures: their shape is {pictures.shape}; it must be [n, {len(RIG)}, {size}, "
+                f"{size}, 3], of the cameras {', '.join(camera.name for camera in RIG)}"
+            )
+        if pictures.shape[2:] != (size, size, 3) or pictures.dtype != np.uint8:
+            raise ValueError(
+                f"pictures: one is {pictures.shape[2:]} {pictures.dtype}; the network was trained "
+                f"on {(size, size, 3)} uint8"
+            )
+        return self.estimate_normal(np.asarray(images.normalize(pictures)), batch)
+
+    def mean_pose(self, pictures: ArrayLike) -> tuple[jax.Array, jax.Array]:
+        """All of `estimate` but the choice of one orientation; can be traced and exported.
+
+        Args:
+            pictures: as there.
+
+        Returns:
+            Position, `[n, 3]` m, and mean of the orientations that are possible, `[n, 3, 3]`.
+        """
+        estimate = self.network.apply(self.parameters, images.normalize(pictures))
+        return estimate.position, estimate.matrix
+
+    def estimate_normal(self, pictures: np.ndarray, batch: int = 64) -> Poses:
+        """As `estimate`, of pictures that are normalised already, float32."""
+        parts = []
+        batch = min(batch, len(pictures))
+        for start in range(0, len(pictures), batch):
+            rows = np.minimum(np.arange(start, start + batch), len(pictures) - 1)
+            parts.append(jax.device_get(_apply(self.network, self.parameters, pictures[rows])))
+        position, quaternion, doubt = (
+            np.concatenate(part)[: len(pictures)] for part in zip(*parts, strict=True)
+        )
+        return Poses(position, quaternion, doubt)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _apply(
+    network: PoseNetwork, parameters: Parameters, pictures: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    estimate = network.apply(parameters, pictures)
+    return estimate.position, *orientation(estimate.matrix)

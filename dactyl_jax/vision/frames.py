@@ -1,0 +1,152 @@
+"""Frames by number: a state of the pool, a pose, looks, and what there is to know of them."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+from ml_collections import ConfigDict
+
+from dactyl_jax import hand
+from dactyl_jax.hand import rotations
+from dactyl_jax.hand.objects import BLOCK_HALF_EDGE
+from dactyl_jax.rendering import Looks, nominal
+from dactyl_jax.vision import appearance, images
+from dactyl_jax.vision.pool import Pool
+from dactyl_jax.vision.terms import apply_all, integer, scene
+
+# The object's centre and points 25 mm from it along x, -x, y, -y, z, -z: of a block, its faces'.
+KEYPOINTS = BLOCK_HALF_EDGE * np.concatenate(
+    [np.zeros((1, 3)), np.stack([np.eye(3), -np.eye(3)], axis=1).reshape(6, 3)]
+)
+# Points of the forearm's frame [m]: the wrist, both sides of the forearm's end, and where a block
+# rests in the palm. Where they lie in a picture tells how its camera is turned.
+LANDMARKS = np.array(
+    [[0.0, 0.0, 0.213], [0.0, 0.035, 0.19], [0.0, -0.035, 0.19], [0.05, 0.0, 0.305]]
+)
+_FACING = 0.15  # cosine to the line of sight from which on a face is said to be seen
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Truth:
+    """What is known of a frame; of many with `[n]` in front.
+
+    Attributes:
+        position: `[3]` m, of the object's centre in the frame of `rh_forearm`.
+        orientation: `[4]`, of the object there.
+        keypoints: `[camera, 7, 2]`, where `KEYPOINTS` lie in the pictures: across and down, -1 to
+            1 from edge to edge.
+        facing: `[camera, 7]` bool, whether they lie in the picture, on a side of the object that
+            looks towards the camera; the centre always does.
+        landmarks: `[camera, 4, 2]`, where `LANDMARKS` lie in the pictures, or beside them.
+    """
+
+    position: jax.Array
+    orientation: jax.Array
+    keypoints: jax.Array
+    facing: jax.Array
+    landmarks: jax.Array
+
+
+class FrameSource:
+    """Draws frames; frame n of a stream depends on the pool, the configuration, the stream and n.
+
+    Args:
+        config: of the vision, see `vision.config`.
+        model: with cameras.
+        pool: states.
+        stream: number of the stream of frames, such as training's.
+    """
+
+    def __init__(self, config: ConfigDict, model: mujoco.MjModel, pool: Pool, stream: int) -> None:
+        self._config = config
+        self._layout = hand.layout(model)
+        self._nominal = nominal(model)
+        self._scene = scene(model)
+        key = jax.random.fold_in(jax.random.key(config.seed), stream)
+        # States and key are arguments: what is compiled for one stream serves the others.
+        self.draw = functools.partial(
+            jax.jit(jax.vmap(self._draw, (None, None, 0))), key, jnp.asarray(pool.qpos)
+        )
+        self.draw_looks = functools.partial(jax.jit(jax.vmap(self._looks, (None, 0))), key)
+        self.vary = functools.partial(jax.jit(jax.vmap(self._vary, (None, 0, 0))), key)
+
+    def _draw(
+        self, key: jax.Array, states: jax.Array, number: jax.Array
+    ) -> tuple[jax.Array, Looks, Truth]:
+        """State `[nq]`, looks and truth of the frame of a number; `draw` is of many `[n]`."""
+        row_key, pose_key, _ = _keys(key, number)
+        row = integer(jax.random.uniform(row_key), 0, len(states))
+        qpos = self._pose(pose_key, states[row])
+        looks = self._looks(key, number)
+        return qpos, looks, self._truth(qpos, looks)
+
+    def _looks(self, key: jax.Array, number: jax.Array) -> Looks:
+        """The looks of the frame of a number, whatever it shows; `draw_looks` is of many `[n]`."""
+        _, _, key = _keys(key, number)
+        return apply_all(appearance.TERMS, self._config.terms, key, self._nominal, self._scene)
+
+    def _vary(self, key: jax.Array, number: jax.Array, pictures: jax.Array) -> jax.Array:
+        """A frame's pictures `[camera, size, size, 3]` uint8 as the network is to see them.
+
+        Those of the same frame differ with `number`, which is any number.
+        """
+        key = jax.random.fold_in(jax.random.fold_in(key, 2**31 - 1), number)
+        normal = images.normalize(pictures)
+        return apply_all(images.TERMS, self._config.terms, key, normal, self._scene)
+
+    def _pose(self, key: jax.Array, qpos: jax.Array) -> jax.Array:
+        """The object's pose kept, turned by quarters about one of its axes, or jittered."""
+        law = self._config.pose
+        kind_key, jitter_key = jax.random.split(key)
+        place, spin = self._layout.object_qpos[:3], self._layout.object_qpos[3:]
+        kind, axis, quarters = jax.random.uniform(kind_key, (3,))
+        quarter = rotations.from_axis_angle(
+            jnp.eye(3)[integer(axis, 0, 3)], integer(quarters, 1, 4) * jnp.pi / 2
+        )
+        vector, shift = jax.random.normal(jitter_key, (2, 3))
+        angle = jnp.linalg.norm(vector)
+        jitter = rotations.from_axis_angle(vector / angle, jnp.radians(law.jitter_deg) * angle)
+        shift *= law.jitter_m
+        turned = (kind >= law.kept) & (kind < law.kept + law.turned)
+        jittered = kind >= law.kept + law.turned
+        still = jnp.array([1.0, 0.0, 0.0, 0.0])
+        change = jnp.where(turned, quarter, jnp.where(jittered, jitter, still))
+        qpos = qpos.at[spin].set(rotations.multiply(qpos[spin], change))
+        return qpos.at[place].add(jnp.where(jittered, shift, 0.0))
+
+    def _truth(self, qpos: jax.Array, looks: Looks) -> Truth:
+        forearm = jnp.asarray(self._layout.forearm_quaternion, jnp.float32)
+        origin = jnp.asarray(self._layout.forearm_position, jnp.float32)
+        pose = qpos[self._layout.object_qpos]
+        position = rotations.rotate(rotations.conjugate(forearm), pose[:3] - origin)
+        orientation = rotations.multiply(rotations.conjugate(forearm), pose[3:])
+        arms = rotations.rotate(orientation, jnp.asarray(KEYPOINTS, jnp.float32))  # [7, 3]
+        keypoints = _project(position + arms, looks)
+        sight = position + arms - looks.camera_position[:, None]  # [camera, 7, 3]
+        cosine = -jnp.sum(arms * sight, axis=-1) / (
+            BLOCK_HALF_EDGE * jnp.linalg.norm(sight, axis=-1)
+        )
+        facing = (cosine > _FACING).at[:, 0].set(True)
+        inside = jnp.all(jnp.abs(keypoints) < 1.0, axis=-1)
+        landmarks = _project(jnp.asarray(LANDMARKS, jnp.float32), looks)
+        return Truth(
+            position, rotations.canonical(orientation), keypoints, facing & inside, landmarks
+        )
+
+
+def _project(points: jax.Array, looks: Looks) -> jax.Array:
+    """Where points `[n, 3]` of the forearm's frame lie in the pictures, `[camera, n, 2]`."""
+    sight = points - looks.camera_position[:, None]
+    # In a camera's frame, which looks along -z.
+    seen = rotations.rotate(rotations.conjugate(looks.camera_quaternion)[:, None], sight)
+    scale = -seen[..., 2:] * jnp.tan(jnp.radians(looks.field_of_view) / 2)[:, None, None]
+    return seen[..., :2] * jnp.array([1.0, -1.0]) / scale
+
+
+def _keys(key: jax.Array, number: jax.Array) -> jax.Array:
+    """Of a frame's state, pose and looks."""
+    return jax.random.split(jax.random.fold_in(key, number), 3)

@@ -1,0 +1,48 @@
+"""What the pose network is trained to make small."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from dactyl_jax.hand import rotations
+from dactyl_jax.vision.frames import Truth
+from dactyl_jax.vision.network import POSITION_SCALE, Estimate
+
+
+def loss(estimate: Estimate, truth: Truth, keypoint_weight: float) -> tuple[jax.Array, dict]:
+    """Mean over the frames, and its parts.
+
+    The rotation's part is the squared distance of matrices, 8 sin^2(angle / 2) between rotations:
+    a quaternion and its negative are one matrix. Where the faces lie in the pictures, and points
+    that stand still with the hand, is not asked for in the end, but tells the trunk what to look
+    for: without the latter it takes long to find out how each camera is turned.
+    """
+    turned = rotations.matrix(truth.orientation)
+    rotation = jnp.mean(jnp.sum((estimate.matrix - turned) ** 2, axis=(-2, -1)))
+    offset = (estimate.position - truth.position) / POSITION_SCALE
+    position = jnp.mean(jnp.sum(offset**2, axis=-1))
+    distance = jnp.sum((estimate.keypoints - truth.keypoints) ** 2, axis=-1)
+    keypoint = jnp.sum(jnp.where(truth.facing, distance, 0.0)) / jnp.sum(truth.facing)
+    landmark = jnp.mean(jnp.sum((estimate.landmarks - truth.landmarks) ** 2, axis=-1))
+    presence = jnp.mean(optax.sigmoid_binary_cross_entropy(estimate.presence, truth.facing))
+    total = rotation + position + keypoint_weight * (10 * (keypoint + landmark) + presence)
+    parts = {
+        "loss": total,
+        "rotation_loss": rotation,
+        "position_loss": position,
+        "keypoint_loss": keypoint,
+        "landmark_loss": landmark,
+        "presence_loss": presence,
+    }
+    return total, parts
+
+
+def errors(
+    position: ArrayLike, orientation: ArrayLike, truth: Truth
+) -> tuple[jax.Array, jax.Array]:
+    """Errors of poses `[n, 3]` m and `[n, 4]`: in orientation [rad] and in position [m], `[n]`."""
+    difference = rotations.multiply(orientation, rotations.conjugate(truth.orientation))
+    return rotations.angle(difference), jnp.linalg.norm(
+        jnp.asarray(position) - truth.position, axis=-1
+    )

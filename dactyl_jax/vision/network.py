@@ -1,0 +1,254 @@
+"""The pose network: one trunk for all cameras, places in the pictures, views joined, a pose.
+
+After appendix D.2 of OpenAI (2018), with strides that leave its spatial softmax something to see.
+Instead of a quaternion the network's last layer gives nine numbers, trained towards the rotation
+matrix by squared error: their optimum is the mean of the matrices that a picture leaves possible.
+The unit quaternion is the one of the rotation next to it, and how much shorter than a rotation the
+mean is says how sure that is: a picture that could be of several orientations is reported as such.
+"""
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from ml_collections import ConfigDict
+
+from dactyl_jax.hand import RIG
+from dactyl_jax.vision.frames import KEYPOINTS, LANDMARKS
+
+Parameters = Mapping[str, Any]
+
+# Where a block rests in the palm, in the frame of `rh_forearm` [m], and the spread about it:
+# positions are learned in these units.
+POSITION_CENTRE = np.array([0.050, 0.0, 0.305], np.float32)
+POSITION_SCALE = 0.03
+_CAMERAS = len(RIG)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """What the network makes of frames, `[n, ...]`.
+
+    Attributes:
+        position: `[n, 3]` m, of the object's centre in the frame of `rh_forearm`.
+        matrix: `[n, 3, 3]`, mean of the orientations that are possible there.
+        keypoints: `[n, camera, 7, 2]`, see `frames.Truth`.
+        landmarks: `[n, camera, 4, 2]`, see there.
+        presence: `[n, camera, 7]`, logits that a keypoint's side is seen.
+    """
+
+    position: jax.Array
+    matrix: jax.Array
+    keypoints: jax.Array
+    landmarks: jax.Array
+    presence: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class PoseNetwork:
+    """The design of a network, without its parameters; hashable, and plain enough for JSON.
+
+    Attributes:
+        image_size: width and height of the pictures, pixels.
+        stem: `strided`, or `paper` for two convolutions at full resolution, then pooling.
+        channels, blocks, strides: of the residual stages.
+        points: places that the spatial softmax gives of a picture.
+        dense: sizes of the layers after the views are joined.
+    """
+
+    image_size: int
+    stem: str
+    channels: tuple[int, ...]
+    blocks: tuple[int, ...]
+    strides: tuple[int, ...]
+    points: int
+    dense: tuple[int, ...]
+
+    def initial_parameters(self, key: jax.Array) -> Parameters:
+        """Draws weights."""
+        return _initial_parameters(self, key)
+
+    def apply(self, parameters: Parameters, pictures: jax.Array) -> Estimate:
+        """Runs the network.
+
+        Args:
+            parameters: of this design.
+            pictures: `[n, camera, size, size, 3]`, normalised (`images.normalize`).
+        """
+        return nnx.merge(_graph(self), nnx.State(parameters))(pictures)
+
+
+def make_network(config: ConfigDict) -> PoseNetwork:
+    """The network that `config.network` asks for.
+
+    Raises:
+        ValueError: it has fewer places in a picture than keypoints and landmarks.
+    """
+    network = config.network
+    fewest = len(KEYPOINTS) + len(LANDMARKS)
+    if network.points < fewest:
+        raise ValueError(f"config.network.points is {network.points}; it must be at least {fewest}")
+    return PoseNetwork(
+        image_size=config.image_size,
+        stem=network.stem,
+        channels=tuple(network.channels),
+        blocks=tuple(network.blocks),
+        strides=tuple(network.strides),
+        points=network.points,
+        dense=tuple(network.dense),
+    )
+
+
+def orientation(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The rotation next to a mean of rotations, and how sure it is.
+
+    The quaternion is the eigenvector of the largest eigenvalue of Davenport's symmetric matrix
+    (Davenport 1968, the q-method of attitude determination).
+
+    Args:
+        matrix: `[..., 3, 3]`.
+
+    Returns:
+        Unit quaternions `[..., 4]` with w >= 0; and the angle [rad] `[...]` whose cosine is the
+        mean cosine of the errors to expect: 0 of what is sure, 120 degrees of what is unknown.
+    """
+    m = matrix
+    symmetric = m + jnp.swapaxes(m, -1, -2)
+    trace = jnp.trace(m, axis1=-2, axis2=-1)
+    vector = jnp.stack(
+        [
+            m[..., 2, 1] - m[..., 1, 2],
+            m[..., 0, 2] - m[..., 2, 0],
+            m[..., 1, 0] - m[..., 0, 1],
+        ],
+        axis=-1,
+    )
+    corner = trace[..., None, None]
+    block = symmetric - corner * jnp.eye(3)
+    upper = jnp.concatenate([corner, vector[..., None, :]], axis=-1)
+    lower = jnp.concatenate([vector[..., :, None], block], axis=-1)
+    values, vectors = jnp.linalg.eigh(jnp.concatenate([upper, lower], axis=-2))
+    quaternion = vectors[..., -1]
+    quaternion = jnp.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+    cosine = jnp.clip((values[..., -1] - 1) / 2, -0.5, 1.0)
+    return quaternion, jnp.arccos(cosine)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _initial_parameters(network: PoseNetwork, key: jax.Array) -> Parameters:
+    return nnx.to_pure_dict(nnx.state(_Layers(network, nnx.Rngs(key))))
+
+
+@functools.cache
+def _graph(network: PoseNetwork) -> nnx.GraphDef:
+    return nnx.split(nnx.eval_shape(lambda: _Layers(network, nnx.Rngs(0))))[0]
+
+
+_he = nnx.initializers.he_uniform()
+
+
+def _convolution(inputs: int, outputs: int, size: int, stride: int, rngs: nnx.Rngs, **kwargs):
+    return nnx.Conv(
+        inputs, outputs, (size, size), strides=stride, kernel_init=_he, rngs=rngs, **kwargs
+    )
+
+
+class _Block(nnx.Module):
+    """Two convolutions beside a short cut; the short cut alone at the start."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, rngs: nnx.Rngs):
+        self.first = _convolution(inputs, outputs, 3, stride, rngs)
+        self.second = _convolution(outputs, outputs, 3, 1, rngs)
+        self.scale = nnx.Param(jnp.full(outputs, 0.2, jnp.float32))
+        same = inputs == outputs and stride == 1
+        self.short_cut = None if same else _convolution(inputs, outputs, 1, stride, rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        change = self.second(nnx.relu(self.first(x)))
+        if self.short_cut is not None:
+            x = self.short_cut(x)
+        return nnx.relu(x + self.scale[...] * change)
+
+
+class _Layers(nnx.Module):
+    """The layers of a `PoseNetwork`, in order."""
+
+    def __init__(self, network: PoseNetwork, rngs: nnx.Rngs):
+        first = network.channels[0]
+        if network.stem == "paper":
+            self.stem = nnx.List(
+                [
+                    _convolution(3, 32, 5, 1, rngs, padding="VALID"),
+                    _convolution(32, 32, 3, 1, rngs, padding="VALID"),
+                ]
+            )
+            self.pooled, inputs = True, 32
+        else:
+            # At 200 pixels one place in 8, at half of that one in 4: the block is 9 places wide.
+            stride = 8 if network.image_size > 150 else 4
+            self.stem = nnx.List([_convolution(3, first, 2 * stride, stride, rngs)])
+            self.pooled, inputs = False, first
+        blocks = []
+        for channels, count, stride in zip(
+            network.channels, network.blocks, network.strides, strict=True
+        ):
+            for number in range(count):
+                blocks.append(_Block(inputs, channels, 1 if number else stride, rngs))
+                inputs = channels
+        self.blocks = nnx.List(blocks)
+        self.heat = nnx.Conv(inputs, network.points, (1, 1), rngs=rngs)
+        joined = _CAMERAS * 3 * network.points  # two coordinates and a strength each
+        sizes = (joined, *network.dense)
+        self.dense = nnx.List(
+            [nnx.Linear(m, n, kernel_init=_he, rngs=rngs) for m, n in itertools.pairwise(sizes)]
+        )
+        self.presence = nnx.Linear(network.points, len(KEYPOINTS), rngs=rngs)
+        self.head = nnx.Linear(sizes[-1], 12, kernel_init=nnx.initializers.zeros, rngs=rngs)
+
+    def __call__(self, pictures: jax.Array) -> Estimate:
+        count = pictures.shape[0]
+        x = pictures.reshape(count * _CAMERAS, *pictures.shape[2:])
+        for layer in self.stem:
+            x = nnx.relu(layer(x))
+        if self.pooled:
+            x = nnx.max_pool(x, (3, 3), strides=(3, 3))
+        for block in self.blocks:
+            x = block(x)
+        places, strength = _spatial_softmax(self.heat(x))
+        presence = self.presence(strength)
+        joined = jnp.concatenate([places.reshape(len(places), -1), strength], axis=-1)
+        x = joined.reshape(count, -1)
+        for layer in self.dense:
+            x = nnx.relu(layer(x))
+        output = self.head(x)
+        views = (count, _CAMERAS)
+        seen = places.reshape(*views, -1, 2)
+        fixed = len(KEYPOINTS) + len(LANDMARKS)
+        return Estimate(
+            position=jnp.asarray(POSITION_CENTRE) + POSITION_SCALE * output[:, :3],
+            matrix=output[:, 3:].reshape(count, 3, 3),
+            keypoints=seen[:, :, : len(KEYPOINTS)],
+            landmarks=seen[:, :, len(KEYPOINTS) : fixed],
+            presence=presence.reshape(*views, -1),
+        )
+
+
+def _spatial_softmax(heat: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Where each map is hot: `[n, height, width, point]` to places `[n, point, 2]`, across and
+    down, -1 to 1 from edge to edge; and how hot it is there, `[n, point]`."""
+    count, height, width, points = heat.shape
+    flat = heat.reshape(count, height * width, points)
+    share = nnx.softmax(flat, axis=1)
+    across = (2 * jnp.arange(width) + 1) / width - 1
+    down = (2 * jnp.arange(height) + 1) / height - 1
+    grid = jnp.stack(jnp.meshgrid(across, down), axis=-1).reshape(-1, 2)
+    places = jnp.einsum("nsp,sc->npc", share, grid)
+    strength = jnp.sum(share * flat, axis=1)
+    return places, strength

@@ -1,0 +1,126 @@
+"""Learning from frames: one iteration takes a number of them and makes passes over minibatches."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from ml_collections import ConfigDict
+
+from dactyl_jax.vision.frames import Truth
+from dactyl_jax.vision.loss import loss
+from dactyl_jax.vision.network import Parameters, PoseNetwork
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class VisionState:
+    """All that a run needs to continue.
+
+    Attributes:
+        parameters: of the network, as they learn.
+        averaged: their running average, which is what is used.
+        optimizer: its state.
+        iteration: iterations so far, int32.
+    """
+
+    parameters: Parameters
+    averaged: Parameters
+    optimizer: Any
+    iteration: jax.Array
+
+
+class VisionTrainer:
+    """Adam with decoupled weight decay and a learning rate that halves (OpenAI 2018, D.2).
+
+    Args:
+        config: of the vision.
+        network: the design.
+        vary: `[n]` numbers and their frames' pictures `[n, camera, size, size, 3]` uint8 to what
+            the network is to see; the same frame differs with its number.
+    """
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        network: PoseNetwork,
+        vary: Callable[[jax.Array, jax.Array], jax.Array],
+    ) -> None:
+        self.config = config
+        self.network = network
+        self._vary = vary
+        law = config.training
+        self._optimizer = optax.chain(
+            optax.clip_by_global_norm(10.0),
+            optax.adamw(
+                optax.exponential_decay(law.learning_rate, law.halve_every, 0.5, staircase=True),
+                weight_decay=law.weight_decay,
+            ),
+        )
+        self._learn = jax.jit(self._minibatch, donate_argnums=0)
+
+    def initial_state(self) -> VisionState:
+        """A fresh network."""
+        parameters = self.network.initial_parameters(jax.random.key(self.config.seed))
+        state = VisionState(
+            parameters=parameters,
+            averaged=jax.tree.map(jnp.copy, parameters),
+            optimizer=self._optimizer.init(parameters),
+            iteration=jnp.int32(0),
+        )
+        # Bound to a device, as a restored state is, so that both run the same compiled code.
+        return jax.device_put(state, jax.devices()[0])
+
+    def iteration(
+        self, state: VisionState, pictures: np.ndarray, truth: Truth
+    ) -> tuple[VisionState, dict[str, float]]:
+        """Learns from `training.frames` frames.
+
+        Args:
+            state: given up.
+            pictures: `[frames, camera, size, size, 3]` uint8.
+            truth: of the frames.
+
+        Returns:
+            The state after it, and means over its minibatches.
+        """
+        law = self.config.training
+        iteration = int(state.iteration)
+        first = iteration * law.frames * law.passes
+        rng = np.random.default_rng([self.config.seed, iteration])
+        order = np.concatenate([rng.permutation(law.frames) for _ in range(law.passes)])
+        rows = []
+        # A loop on the host: XLA compiles the gradients of convolutions inside one of its own to
+        # code that is 40 times slower on a CPU.
+        for start in range(0, len(order), law.batch):
+            chosen = order[start : start + law.batch]
+            numbers = np.arange(first + start, first + start + law.batch)
+            batch = jax.tree.map(lambda x, chosen=chosen: x[chosen], (pictures, truth))
+            state, metrics = self._learn(state, numbers, *batch)
+            rows.append(metrics)
+        state = dataclasses.replace(state, iteration=state.iteration + 1)
+        return state, jax.tree.map(lambda *values: float(np.mean(values)), *rows)
+
+    def _minibatch(
+        self, state: VisionState, numbers: jax.Array, pictures: jax.Array, truth: Truth
+    ) -> tuple[VisionState, dict[str, jax.Array]]:
+        law = self.config.training
+        pictures = self._vary(numbers, pictures)
+
+        def objective(parameters):
+            return loss(self.network.apply(parameters, pictures), truth, law.keypoint_weight)
+
+        gradient, metrics = jax.grad(objective, has_aux=True)(state.parameters)
+        metrics = metrics | {"gradient_norm": optax.tree.norm(gradient)}
+        updates, optimizer = self._optimizer.update(gradient, state.optimizer, state.parameters)
+        parameters = optax.apply_updates(state.parameters, updates)
+        # A young average forgets faster, above all the initial parameters.
+        number = numbers[0] // law.batch
+        stays = jnp.minimum(law.averaging, (1 + number) / (10 + number))
+        averaged = jax.tree.map(
+            lambda old, new: stays * old + (1 - stays) * new, state.averaged, parameters
+        )
+        return VisionState(parameters, averaged, optimizer, state.iteration), metrics

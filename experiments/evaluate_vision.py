@@ -1,0 +1,77 @@
+"""Measures a pose network's errors on frames of episodes that it was not trained on.
+
+Appearance is randomised as in training; `--config.terms.NAME.enabled=false` switches a term off.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from dactyl_jax.vision import config as schema
+from experiments import cli, files, vision_runs
+from experiments.cli import UserError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """This program's own flags."""
+    vision_runs.define_run_flag(values)
+    flags.DEFINE_integer("frames", 500, "how many frames", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer(
+        "seed", 0, "which frames", lower_bound=0, upper_bound=1000, flag_values=values
+    )
+    cli.define_renderer_flag(values)
+    flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+    flags.DEFINE_string(
+        "worst", None, "a PNG of the frames with largest errors", flag_values=values
+    )
+
+
+def base_config(values: flags.FlagValues) -> ConfigDict:
+    """The one that the network was trained with."""
+    if values.config:
+        raise UserError("--config: networks are taken as they were trained; leave it out")
+    if values.worst and not values.worst.endswith(".png"):
+        raise UserError(f"--worst: {values.worst!r} must end in .png")
+    return vision_runs.load_config(values)
+
+
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
+    """Measures and prints."""
+    target = files.check_output("json", values.json) if values.json else None
+    picture = files.check_output("worst", values.worst) if values.worst else None
+    from dactyl_jax.rendering import write_picture
+    from experiments import vision_evaluation
+
+    estimator = vision_runs.load_estimator(values)
+    errors = vision_evaluation.measure(
+        config, estimator, values.renderer, frames=values.frames, seed=values.seed
+    )
+    result = {
+        "renderer": values.renderer,
+        "seed": values.seed,
+        "iteration": estimator.iteration,
+        **vision_evaluation.summarize(errors),
+    }
+    print("\n".join(vision_evaluation.sentences(result)))
+    if target is not None:
+        files.write_json(target, result)
+    if picture is not None:
+        write_picture(picture, vision_evaluation.worst_cases(errors))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `cli.run`."""
+    return cli.run(
+        run,
+        summary=__doc__ or "",
+        define_flags=define_flags,
+        base_config=base_config,
+        argv=argv,
+        schema=schema,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

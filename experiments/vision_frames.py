@@ -1,0 +1,89 @@
+"""What the vision's programs share: the model, states of real episodes, streams of frames."""
+
+import hashlib
+
+import jax
+import mujoco
+import numpy as np
+from ml_collections import ConfigDict
+
+from dactyl_jax import hand
+
+TRAINING, HELD_OUT, SHEET = range(3)  # streams of frames
+_HELD_OUT_STATES = 2000
+_BANK = 256  # starts of the episodes whose states are taken
+
+
+def load_model(config: ConfigDict) -> mujoco.MjModel:
+    """The hand and the object as cameras see them."""
+    cameras = hand.read_rig(config.cameras) if config.cameras else hand.RIG
+    return hand.load_model(config.object, tilt=config.tilt, cameras=cameras)
+
+
+def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int):
+    """Frames of a stream; those that are not training's are of other episodes.
+
+    Args:
+        config: of the vision.
+        model: with cameras.
+        stream: one of `TRAINING`, `HELD_OUT`, `SHEET`.
+    """
+    from dactyl_jax.vision.frames import FrameSource
+
+    training = stream == TRAINING
+    seed = config.seed if training else config.seed + 1_000_003
+    pool = make_pool(config, seed, config.states if training else _HELD_OUT_STATES)
+    return FrameSource(config, model, pool, stream)
+
+
+def resting_states(model: mujoco.MjModel, count: int, seed: int) -> np.ndarray:
+    """The object in any orientation in a cupped hand, `[count, nq]`: what needs no episodes."""
+    layout = hand.layout(model)
+    qpos = np.tile(model.qpos0, (count, 1)).astype(np.float32)
+    qpos[:, layout.joint_qpos] = layout.coupling.T @ layout.start_targets / 2
+    qpos[:, layout.object_qpos[:3]] = layout.palm_position + np.array([0.0, 0.0, 0.03])
+    quaternion = np.random.default_rng(seed).normal(size=(count, 4))
+    qpos[:, layout.object_qpos[3:]] = quaternion / np.linalg.norm(quaternion, axis=1)[:, None]
+    return qpos
+
+
+def make_views(renderer: str, model: mujoco.MjModel, size: int, batch: int | None = None):
+    """The renderer `warp`, for `batch` frames at a time unless None, or `gl`."""
+    if renderer == "gl":
+        from dactyl_jax.rendering import GlViews
+
+        return GlViews(model, size)
+    import warp
+
+    warp.config.log_level = warp.LOG_ERROR
+    from dactyl_jax.rendering import Views
+
+    return Views(model, size) if batch is None else Views(model, size, batch=batch, workers=1)
+
+
+def make_pool(config: ConfigDict, seed: int, count: int):
+    """States of episodes of the package's policy and of random actions, and of falls."""
+    from dactyl_jax import pretrained
+    from dactyl_jax.envs import make_environment
+    from dactyl_jax.learning import RandomAgent
+    from dactyl_jax.vision import pool
+
+    task, parameters, _ = pretrained.load()
+    task.engine, task.seed = "native", seed
+    task.env.object, task.env.tilt, task.env.bank_size = config.object, config.tilt, _BANK
+
+    def agents():
+        policy = pretrained.policy().agent
+        return {
+            "policy": policy,
+            "random": RandomAgent(policy.num_actuators, policy.num_bins),
+        }
+
+    content = b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(parameters))
+    return pool.collect(
+        task,
+        lambda: (make_environment(task), agents()),
+        hashlib.sha256(content).hexdigest(),
+        count=count,
+        seed=seed,
+    )

@@ -1,0 +1,99 @@
+"""Trained pose networks by name: a run's work directory, or the package's."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from absl import flags
+from ml_collections import ConfigDict
+
+from dactyl_jax.vision import config as schema
+from experiments.cli import UserError
+from experiments.workdir import WorkDirectory
+
+if TYPE_CHECKING:
+    from dactyl_jax.vision.estimator import Estimator
+
+
+def define_run_flag(values: flags.FlagValues) -> None:
+    """Defines `--workdir` or `--pretrained` of a network that is there already."""
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "work directory of experiments.train_vision; or give --pretrained",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "pretrained", False, "the package's network in place of a run's", flag_values=values
+    )
+
+
+def load_config(values: flags.FlagValues) -> ConfigDict:
+    """The configuration that the network was trained with.
+
+    Raises:
+        ValueError: none is named, or two are, there is none, or it cannot be read.
+    """
+    if values.pretrained and values.workdir is not None:
+        raise UserError("--workdir and --pretrained each name a network; leave one of them out")
+    if values.pretrained:
+        from dactyl_jax import pretrained
+
+        return pretrained.load_vision()[0]
+    if values.workdir is None:
+        raise UserError(
+            "--workdir is missing: name one that experiments.train_vision wrote, or give "
+            "--pretrained"
+        )
+    return work_directory(values.workdir).load_config()
+
+
+def load_estimator(values: flags.FlagValues) -> "Estimator":
+    """That network, of a run's newest checkpoint; errors as of `load_config`."""
+    if values.pretrained:
+        from dactyl_jax import pretrained
+
+        return pretrained.load_vision()[1]
+    from dactyl_jax.vision.checkpoints import restore_estimator
+
+    return restore_estimator(values.workdir)
+
+
+def make_eye(workdir: str | None, renderer: str, *, latency: int, object: str, tilt: float):
+    """What tells a policy the pose of the object by cameras.
+
+    Args:
+        workdir: of the network's run; None for the package's.
+        renderer: `warp` or `gl`.
+        latency: control steps from a picture to the action.
+        object, tilt: of the task; the network must have been trained with the same.
+
+    Raises:
+        UserError: it was trained with another object or tilt.
+    """
+    from dactyl_jax import evaluation, pretrained
+    from dactyl_jax.vision.checkpoints import restore_estimator
+    from dactyl_jax.vision.frames import FrameSource
+    from dactyl_jax.vision.pool import Pool
+    from experiments import vision_frames
+
+    if workdir is None:
+        config, estimator, _ = pretrained.load_vision()
+    else:
+        config, estimator = work_directory(workdir).load_config(), restore_estimator(workdir)
+    for name, value in (("object", object), ("tilt", tilt)):
+        if config[name] != value:
+            raise UserError(
+                f"--vision_workdir: its network was trained with {name}={config[name]!r}, the task "
+                f"has {value!r}; train one with --config.{name}={value}"
+            )
+    model = vision_frames.load_model(config)
+    # Only the looks of its frames are drawn; what they show is the task's.
+    pool = Pool(vision_frames.resting_states(model, 1, 0), np.zeros(1, np.int32))
+    source = FrameSource(config, model, pool, vision_frames.HELD_OUT)
+    views = vision_frames.make_views(renderer, model, config.image_size)
+    return evaluation.Eye(estimator, views, source, latency)
+
+
+def work_directory(path: str) -> WorkDirectory:
+    """Of a run of the vision."""
+    return WorkDirectory(path, schema.default, "experiments.train_vision")

@@ -1,0 +1,65 @@
+"""Draws a sheet of what the pose network sees: frames in rows, cameras in columns.
+
+On the left as rendered, on the right as the network gets them in training.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from absl import flags
+from ml_collections import ConfigDict
+
+from dactyl_jax.vision import config as schema
+from experiments import cli, files
+from experiments.cli import UserError
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """This program's own flags."""
+    flags.DEFINE_string("out", None, "the PNG to write (required)", flag_values=values)
+    flags.DEFINE_integer("frames", 6, "how many", lower_bound=1, upper_bound=64, flag_values=values)
+    cli.define_renderer_flag(values)
+
+
+def base_config(values: flags.FlagValues) -> ConfigDict:
+    """That of `--config=FILE`, or the defaults."""
+    if values.out is None:
+        raise UserError("--out is missing: name the picture to write, --out=FILE.png")
+    if not values.out.endswith(".png"):
+        raise UserError(f"--out: {values.out!r} must end in .png")
+    return cli.load_config_file(values.config, schema) if values.config else schema.default()
+
+
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
+    """Renders and writes."""
+    target = files.check_output("out", values.out)
+    from dactyl_jax.rendering import write_picture
+    from experiments import vision_frames, vision_training
+
+    model = vision_frames.load_model(config)
+    source = vision_frames.make_source(config, model, vision_frames.SHEET)
+    views = vision_frames.make_views(values.renderer, model, config.image_size)
+    numbers = np.arange(values.frames)
+    pictures, _ = vision_training.draw(source, views, numbers)
+    seen = np.asarray(source.vary(numbers, pictures))
+    shown = np.clip(128 + 50 * seen, 0, 255).astype(np.uint8)
+    rows = np.concatenate([pictures, shown], axis=1)  # [frame, 2 cameras, size, size, 3]
+    write_picture(target, np.concatenate(np.concatenate(rows, axis=1), axis=1))
+    print(f"{target}: {values.frames} frames by {values.renderer}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `cli.run`."""
+    return cli.run(
+        run,
+        summary=__doc__ or "",
+        define_flags=define_flags,
+        base_config=base_config,
+        argv=argv,
+        schema=schema,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,315 @@
+"""Sheet, dataset, training and evaluation of the vision, on tiny pictures of a few states."""
+
+import contextlib
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from dactyl_jax import hand
+from dactyl_jax.vision.checkpoints import restore_estimator
+from dactyl_jax.vision.pool import Pool
+from experiments import (
+    benchmark_views,
+    calibrate_cameras,
+    evaluate_vision,
+    publish_vision,
+    render_dataset,
+    train_vision,
+    vision_frames,
+    vision_sheet,
+    vision_training,
+)
+
+TINY = [
+    "--config.image_size=32",
+    "--config.network.channels=(8,8)",
+    "--config.network.blocks=(1,1)",
+    "--config.network.strides=(1,1)",
+    "--config.network.points=12",
+    "--config.network.dense=(16,)",
+    "--config.training.frames=8",
+    "--config.training.batch=4",
+    "--config.training.passes=1",
+    "--config.run.eval_every=1",
+    "--config.run.eval_frames=8",
+    "--config.run.max_minutes=0",
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_states():
+    """A few states instead of those of episodes, which take minutes to collect."""
+
+    def make_pool(config, seed, count):
+        qpos = vision_frames.resting_states(hand.load_model(config.object), 16, seed)
+        return Pool(qpos, np.zeros(16, np.int32))
+
+    before = vision_frames.make_pool
+    vision_frames.make_pool = make_pool
+    yield
+    vision_frames.make_pool = before
+
+
+class Stop:
+    """The event that a signal sets, as if one came in the second iteration."""
+
+    asked = 0
+
+    def is_set(self) -> bool:
+        self.asked += 1
+        return self.asked > 2
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A work directory after four iterations, stopped and continued after two."""
+    folder = tmp_path_factory.mktemp("vision") / "run"
+    arguments = [*TINY, f"--workdir={folder}", "--max_iterations=4"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vision_training, "stop_signals", lambda: contextlib.nullcontext(Stop()))
+        assert train_vision.main(arguments) == 0
+    shutil.copytree(folder / "report", folder.parent / "report")
+    assert train_vision.main(arguments) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Three shards."""
+    folder = tmp_path_factory.mktemp("vision") / "frames"
+    assert render_dataset.main([*TINY, f"--out={folder}", "--shards=3"]) == 0
+    return folder
+
+
+def rows(folder) -> list[dict]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_training_leaves_a_report_and_a_network(trained):
+    metrics = rows(trained)
+    assert [row["iteration"] for row in metrics] == [1, 2, 3, 4]
+    assert metrics[-1]["frames"] == 32
+    assert all(row["rotation_deg"] > 0 and row["position_mm"] > 0 for row in metrics)
+    minutes = [row["wall_minutes"] for row in metrics]
+    assert minutes == sorted(minutes)
+    assert (trained / "report" / "learning_curve.png").stat().st_size > 10_000
+    report = json.loads((trained / "report" / "evaluation.json").read_text())
+    assert (report["iteration"], report["frames"], report["held_out_frames"]) == (4, 32, 8)
+    assert report["rotation_deg"]["median"] == pytest.approx(metrics[-1]["rotation_deg"])
+    estimator = restore_estimator(trained)
+    assert (estimator.iteration, estimator.frames) == (4, 32)
+
+
+def test_a_stopped_run_leaves_a_report(trained):
+    folder = trained.parent / "report"
+    assert json.loads((folder / "evaluation.json").read_text())["iteration"] == 2
+    assert (folder / "learning_curve.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_a_continued_run_is_the_uninterrupted_one(trained, tmp_path):
+    arguments = [*TINY, f"--workdir={tmp_path}/run", "--max_iterations=4"]
+    assert train_vision.main(arguments) == 0
+    whole, parts = restore_estimator(tmp_path / "run"), restore_estimator(trained)
+    for one, other in zip(*(jax.tree.leaves(e.parameters) for e in (whole, parts)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_minutes_are_of_the_whole_run(trained, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    last = rows(folder)[-1]
+    longer = last | {"wall_minutes": 500.0}
+    (folder / "metrics.jsonl").write_text(json.dumps(longer) + "\n")
+    assert train_vision.main([*TINY, f"--workdir={folder}", "--max_minutes=400"]) == 0
+    assert "Continuing after iteration 4" in capsys.readouterr().out
+    assert rows(folder) == [longer]
+
+
+def test_another_configuration_is_refused(trained, capsys):
+    arguments = [*TINY, f"--workdir={trained}", "--config.seed=3"]
+    assert train_vision.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "seed=0" in error and error.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["warp", "gl"])
+def test_evaluation_writes_what_it_measured(trained, tmp_path, renderer, capsys):
+    target, worst = tmp_path / "errors.json", tmp_path / "worst.png"
+    flags = [f"--workdir={trained}", f"--renderer={renderer}", "--frames=9"]
+    status = evaluate_vision.main([*flags, f"--json={target}", f"--worst={worst}"])
+    printed = capsys.readouterr()
+    if status == 2 and "no OpenGL" in printed.err:
+        pytest.skip("there is no OpenGL here")
+    assert status == 0
+    result = json.loads(target.read_text())
+    assert result["renderer"] == renderer and result["frames"] == 9
+    for name in ("rotation_deg", "position_mm"):
+        assert set(result[name]) == {"median", "mean", "std"}
+        assert 0 < result[name]["median"] < 1000
+        for camera in ("fingers", "thumb", "little"):
+            assert result["without_camera"][camera][name]["mean"] > 0
+    assert sum(row["frames"] for row in result["by_occlusion"]) == 9
+    assert len(result["by_doubt"]) == 3
+    assert "9 frames:" in printed.out
+    assert Image.open(worst).size == (3 * 32, 6 * 32)
+
+
+def test_the_sheet_shows_frames_and_what_the_network_sees(tmp_path):
+    target = tmp_path / "sheet.png"
+    assert vision_sheet.main([f"--out={target}", "--frames=2", "--config.image_size=32"]) == 0
+    picture = np.asarray(Image.open(target))
+    assert picture.shape == (2 * 32, 6 * 32, 3)
+    rendered, seen = picture[:, :96], picture[:, 96:]
+    assert rendered.std() > 10 and seen.std() > 20
+    assert np.abs(rendered.astype(int) - seen).mean() > 5
+
+
+def test_training_from_a_dataset_is_training_on_the_frames_it_holds(dataset, tmp_path):
+    folder = tmp_path / "run"
+    arguments = [*TINY, f"--config.dataset={dataset}", f"--workdir={folder}", "--max_iterations=3"]
+    assert train_vision.main(arguments) == 0
+    assert len(rows(folder)) == 3
+
+
+def test_rendering_goes_on_where_it_was(dataset, capsys):
+    index = json.loads((dataset / "index.json").read_text())
+    (dataset / index["shards"][1]["file"]).unlink()
+    before = (dataset / index["shards"][0]["file"]).stat().st_mtime_ns
+    assert render_dataset.main([*TINY, f"--out={dataset}", "--shards=3"]) == 0
+    assert capsys.readouterr().out.count("MB") == 1
+    assert (dataset / index["shards"][0]["file"]).stat().st_mtime_ns == before
+    assert json.loads((dataset / "index.json").read_text()) == index  # the same bytes again
+    assert render_dataset.main([*TINY, f"--out={dataset}", "--config.seed=1"]) == 2
+    assert "another configuration" in capsys.readouterr().err
+
+
+def test_a_damaged_shard_ends_the_program_or_is_skipped_and_counted(dataset, tmp_path, capsys):
+    index = json.loads((dataset / "index.json").read_text())
+    file = dataset / index["shards"][2]["file"]
+    whole = file.read_bytes()
+    file.write_bytes(whole[:1000] + b"\0" + whole[1001:])
+    try:
+        arguments = [*TINY, f"--config.dataset={dataset}", "--max_iterations=2"]
+        assert train_vision.main([*arguments, f"--workdir={tmp_path}/one"]) == 2
+        error = capsys.readouterr().err
+        assert file.name in error and error.count("\n") == 1
+        skipping = [*arguments, "--config.skip_damaged=true", f"--workdir={tmp_path}/two"]
+        assert train_vision.main(skipping) == 0
+        assert f"1 damaged shards are left out: {file.name}" in capsys.readouterr().out
+    finally:
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--config.image_size=40"], "config.image_size"),
+        (["--config.object=prism"], "config.object"),
+        (["--config.training.frames=16"], "config.training.frames"),
+    ],
+)
+def test_a_dataset_of_other_frames_is_refused(dataset, tmp_path, flags, said, capsys):
+    arguments = [*TINY, f"--config.dataset={dataset}", f"--workdir={tmp_path}/run", *flags]
+    assert train_vision.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_what_is_missing_is_named(tmp_path, capsys):
+    calibration = tmp_path / "rig.json"
+    for program, arguments, said in (
+        (vision_sheet, [], "--out is missing"),
+        (vision_sheet, ["--out=sheet.jpg"], "must end in .png"),
+        (vision_sheet, ["--out=a.png", f"--config.cameras={calibration}"], "no calibration"),
+        (render_dataset, [], "--out is missing"),
+        (evaluate_vision, [], "--workdir is missing"),
+        (evaluate_vision, [f"--workdir={tmp_path}/nowhere"], "nowhere"),
+        (train_vision, [*TINY, f"--config.dataset={tmp_path}"], "index.json"),
+    ):
+        workdir = [f"--workdir={tmp_path}/run"] if program is train_vision else []
+        assert program.main([*arguments, *workdir]) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_package_gets_a_network_and_gives_it_back(trained, tmp_path, monkeypatch, capsys):
+    from dactyl_jax.pretrained import vision_store
+
+    monkeypatch.setattr(vision_store, "FOLDER", tmp_path / "vision")
+    assert evaluate_vision.main(["--pretrained"]) == 2
+    assert "experiments.publish_vision" in capsys.readouterr().err
+    if publish_vision.main([f"--workdir={trained}", "--frames=4"]) == 2:
+        assert "no OpenGL" in capsys.readouterr().err
+        pytest.skip("there is no OpenGL here")
+    _, estimator, metrics = vision_store.load_vision()
+    ours = restore_estimator(trained)
+    assert estimator.network == ours.network
+    for one, other in zip(*(jax.tree.leaves(e.parameters) for e in (estimator, ours)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert metrics["frames_learned"] == 32
+    assert metrics["origin"]["command"].startswith("python -m experiments.train_vision")
+    assert set(metrics["evaluation"]) == {"warp", "gl"}
+    target = tmp_path / "errors.json"
+    flags = ["--pretrained", "--frames=4", f"--json={target}"]
+    assert evaluate_vision.main(flags) == 0
+    result = json.loads(target.read_text())
+    assert result["rotation_deg"] == pytest.approx(
+        metrics["evaluation"]["warp"]["rotation_deg"], rel=1e-3
+    )
+    (tmp_path / "vision" / "parameters.npz").write_bytes(b"")
+    assert evaluate_vision.main(["--pretrained"]) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_benchmark_compares_both_renderers(tmp_path, capsys):
+    target = tmp_path / "rates.json"
+    flags = ["--seconds=0.01", "--config.image_size=16", f"--json={target}"]
+    if benchmark_views.main(flags) == 2:
+        assert "no OpenGL" in capsys.readouterr().err
+        pytest.skip("there is no OpenGL here")
+    result = json.loads(target.read_text())
+    assert all(result[f"{name}_images_per_second"] > 0 for name in ("warp", "gl", "gl_coarse"))
+    assert result["ratio"] == pytest.approx(
+        result["warp_images_per_second"] / result["gl_images_per_second"]
+    )
+
+
+@pytest.mark.slow
+def test_the_ray_tracer_is_fast_enough(tmp_path):
+    """On two cores or more, with all terms of the appearance on."""
+    target = tmp_path / "rates.json"
+    assert benchmark_views.main([f"--json={target}"]) == 0
+    result = json.loads(target.read_text())
+    assert result["ratio"] >= 4
+
+
+def test_calibration_says_what_is_missing(tmp_path, capsys):
+    place = ["--board_position=0,0,0", "--board_quaternion=1,0,0,0"]
+    for arguments, said in (
+        ([], "--board=FILE.png"),
+        ([f"--pictures={tmp_path}", "--board_position=0,0"], "--board_position"),
+        ([f"--pictures={tmp_path}", place[0], "--board_quaternion=1,1,0,0"], "length is not 1"),
+        ([f"--pictures={tmp_path}", *place], "reference.png"),
+    ):
+        assert calibrate_cameras.main(arguments) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
+
+
+def test_the_board_can_be_printed(tmp_path):
+    pytest.importorskip("cv2")
+    target = tmp_path / "board.png"
+    assert calibrate_cameras.main([f"--board={target}"]) == 0
+    picture = Image.open(target)
+    # 210 mm by 150 mm at 300 dots per inch.
+    assert picture.size == (2480, 1772)
+    assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.5)

@@ -1,0 +1,116 @@
+"""Calibration on rendered boards: what is found is what they were rendered with."""
+
+import numpy as np
+import pytest
+
+from dactyl_jax.hand import RIG
+from dactyl_jax.vision import calibration
+
+cv2 = pytest.importorskip("cv2")
+
+WIDTH, HEIGHT = 640, 480
+MATRIX = np.array([[900.0, 0, 325.0], [0, 905.0, 236.0], [0, 0, 1]])
+PIXELS_PER_METRE = 4000.0
+
+
+def picture(turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """What a camera without distortion sees of the board, [height, width] uint8.
+
+    Args:
+        turn: [3, 3], from the board's frame to OpenCV's camera frame.
+        shift: [3] m, of the board's first corner there.
+    """
+    board = calibration.board_picture(PIXELS_PER_METRE)
+    # The middle of the first pixel lies half a pixel inside the board.
+    to_metres = np.array(
+        [
+            [1 / PIXELS_PER_METRE, 0, 0.5 / PIXELS_PER_METRE],
+            [0, 1 / PIXELS_PER_METRE, 0.5 / PIXELS_PER_METRE],
+            [0, 0, 1],
+        ]
+    )
+    to_camera = MATRIX @ np.column_stack([turn[:, 0], turn[:, 1], shift])
+    scale = 4  # drawn larger and averaged, as a sensor would
+    larger = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
+    drawn = cv2.warpPerspective(
+        board, larger @ to_camera @ to_metres, (scale * WIDTH, scale * HEIGHT), borderValue=180
+    )
+    return cv2.resize(drawn, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+
+
+def about(x: float, y: float, z: float) -> np.ndarray:
+    return cv2.Rodrigues(np.array([x, y, z], float))[0]
+
+
+CENTRE = np.array([calibration.COLUMNS, calibration.ROWS, 0]) * calibration.SQUARE / 2
+
+
+def held(turn: np.ndarray, middle) -> np.ndarray:
+    """The picture of a board whose middle is at a place before the camera."""
+    return picture(turn, np.array(middle) - turn @ CENTRE)
+
+
+@pytest.fixture(scope="module")
+def camera() -> calibration.Intrinsics:
+    rng = np.random.default_rng(0)
+    pictures = [
+        held(
+            about(*rng.uniform(-0.5, 0.5, 3)),
+            [rng.uniform(-0.04, 0.04), rng.uniform(-0.03, 0.03), rng.uniform(0.38, 0.55)],
+        )
+        for _ in range(12)
+    ]
+    return calibration.intrinsics(pictures)
+
+
+def test_intrinsics_are_found(camera):
+    assert camera.error < 0.3
+    np.testing.assert_allclose(camera.matrix, MATRIX, atol=6.0)
+    assert abs(camera.distortion[0]) < 0.1
+
+
+def test_a_camera_of_the_rig_is_found_where_it_is(camera):
+    """The board lies flat before the hand; the camera stands as in the simulation."""
+    for wanted in RIG:
+        eye = calibration._matrix(wanted.quaternion) @ calibration._FLIP  # OpenCV's axes
+        # The board faces the camera, a little askew, 0.45 m before it.
+        board = eye @ about(0.3, -0.2, 0.1)
+        corner = np.array(wanted.position) + eye @ [0.0, 0.0, 0.45] - board @ CENTRE
+        turn, shift = eye.T @ board, eye.T @ (corner - np.array(wanted.position))
+        found = calibration.locate(
+            wanted.name, picture(turn, shift), camera, corner, calibration._quaternion(board)
+        )
+        assert found.name == wanted.name
+        offset = np.linalg.norm(np.array(found.position) - wanted.position)
+        assert offset < 0.004
+        cosine = abs(np.dot(found.quaternion, wanted.quaternion))
+        assert np.degrees(2 * np.arccos(min(cosine, 1.0))) < 0.6
+
+
+def test_square_pictures_have_the_field_of_view_that_is_told(camera):
+    view = np.radians(calibration.square_field_of_view(camera))
+    square = calibration.to_square(held(about(0, 0, 0), [0, 0, 0.5]), camera, 200)
+    assert square.shape == (200, 200)
+    # Square edges 30 mm apart at 0.5 m: on the chessboard's middle row, transitions tell pixels.
+    expected = 200 / (2 * np.tan(view / 2)) * calibration.SQUARE / 0.5
+    corners, numbers, _, _ = cv2.aruco.CharucoDetector(calibration._board()).detectBoard(square)
+    places = {int(n): p for n, p in zip(numbers.ravel(), corners.reshape(-1, 2), strict=True)}
+    across = [
+        places[n + 1][0] - places[n][0]
+        for n in places
+        if n + 1 in places and (n + 1) % (calibration.COLUMNS - 1)
+    ]
+    assert len(across) > 3
+    np.testing.assert_allclose(np.mean(across), expected, rtol=0.02)
+
+
+def test_pictures_that_will_not_do_are_named(camera):
+    blank = np.full((HEIGHT, WIDTH), 180, np.uint8)
+    with pytest.raises(ValueError, match="0 of 3 show enough of the board"):
+        calibration.intrinsics([blank] * 3)
+    with pytest.raises(ValueError, match="sizes differ"):
+        calibration.intrinsics([blank, blank[:100]])
+    with pytest.raises(ValueError, match="thumb: the picture shows less than"):
+        calibration.locate("thumb", blank, camera, [0, 0, 0], [1, 0, 0, 0])
+    with pytest.raises(ValueError, match="calibrated at 640x480"):
+        calibration.to_square(blank[:100], camera, 200)
