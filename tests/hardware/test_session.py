@@ -133,7 +133,7 @@ def test_fingertips_are_where_the_joints_or_the_markers_say(contents, monkeypatc
     shift = np.array([0.01, 0.0, 0.0])
     for markers in (False, True):
         hand, seen = FakeHand(contents), []
-        hand.tips_seen = True
+        hand.see_tips = hand.tips
         mount = Mount("rh_forearm", shift, np.array([1.0, 0.0, 0.0, 0.0]))
         session = Session(contents, hand, mount, None, markers=markers, say=lambda line: None)
         step = Controller.step
