@@ -216,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--fingertips_topic", default="/fingertips", help="the tracker's, with --fingertips=markers"
     )
     parser.add_argument(
-        "--tracker_mount", help="JSON file: where the tracker's frame is in rh_forearm"
+        "--tracker_mount", help="JSON file: where the tracker's frame is in ROS's rh_forearm"
     )
     parser.add_argument(
         "--world",

@@ -83,7 +83,7 @@ class Session:
         self.late: list[float] = []  # s, of every control step
         self.computing: list[float] = []  # s, from readings to command
         self.looking: list[float] = []  # s, from three pictures to a pose
-        self.tracker = Tracker(mount, self.event)
+        self._mount, self.tracker = mount, Tracker(mount.frame, self.event)
         ages = {
             "object pose": self.tracker.pose_age,
             "fingertips": self.tracker.fingertips_age,
@@ -227,10 +227,12 @@ class Session:
             self._on_pose(Pose(stamp, POLICY_FRAME, position, orientation))
 
     def _on_pose(self, message: Pose) -> None:
+        message = self._mount.pose(message)
         self._write("/pose", **message._asdict())
         self.tracker.on_pose(message, self.robot.now())
 
     def _on_fingertips(self, message: Fingertips) -> None:
+        message = self._mount.fingertips(message)
         self._write("/fingertips", **message._asdict())
         self.tracker.on_fingertips(message, self.robot.now())
 

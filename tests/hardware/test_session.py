@@ -134,7 +134,7 @@ def test_fingertips_are_where_the_joints_or_the_markers_say(contents, monkeypatc
     for markers in (False, True):
         hand, seen = FakeHand(contents), []
         hand.see_tips = hand.tips
-        mount = Mount("rh_forearm", shift, np.array([1.0, 0.0, 0.0, 0.0]))
+        mount = Mount("policy", shift, np.array([1.0, 0.0, 0.0, 0.0]))
         session = Session(contents, hand, mount, None, markers=markers, say=lambda line: None)
         step = Controller.step
 
