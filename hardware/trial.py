@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from hardware import goals, rotations
 from hardware.bundle import Bundle
+from hardware.messages import Pose
 
 STUCK_ANGLE = 0.2  # rad; a goal times out `stuck` when the object turned less in its last half
+WAY_OUT = 0.3  # s
 ENDS = ("drop", "time-out", "stuck", "cap", "fault", "stop")
 
 
@@ -19,7 +21,7 @@ class Result(NamedTuple):
 
     Attributes:
         end: one of `ENDS`.
-        reason: of a fault or stop, in words; else empty.
+        reason: of a fault, a stop, or a drop that nobody saw the end of, in words; else empty.
         goals: reached in a row.
         steps: control steps that it took.
         steps_to_last_goal: control steps up to its last goal; 0 without a goal.
@@ -135,7 +137,31 @@ class Palm:
         self._palm = np.array(frames["palm_in_world"])
         self._low, self._high = np.array(bundle.contract["task"]["drop_box"]).T
 
+    def offset(self, position: np.ndarray) -> np.ndarray:
+        """From the palm to the object's centre, `[3]` m in `rh_forearm`; upright axes, `[3]` m."""
+        return self._position + rotations.rotate(self._quaternion, position) - self._palm
+
     def holds(self, position: np.ndarray) -> bool:
         """Whether the object's centre, `[3]` m in `rh_forearm`, is in the box, or dropped."""
-        upright = self._position + rotations.rotate(self._quaternion, position) - self._palm
-        return bool(((upright >= self._low) & (upright <= self._high)).all())
+        return self._inside(self.offset(position))
+
+    def way_out(self, seen: Sequence[Pose]) -> str:
+        """How an object that is out of sight was leaving the box, in words; empty if it was not.
+
+        It was if it would have left within `WAY_OUT` s had it gone on as it did when seen last.
+
+        Args:
+            seen: its last poses, the newest last; three of them even out what sees it.
+        """
+        if len(seen) < 2:
+            return ""
+        first, last = (self.offset(pose.position) for pose in (seen[0], seen[-1]))
+        velocity = (last - first) / (seen[-1].stamp - seen[0].stamp)
+        if self._inside(last + WAY_OUT * velocity):
+            return ""
+        speed, fall = np.linalg.norm(velocity), -velocity[2]
+        way = f"down at {fall:.2f}" if fall > 0.5 * speed else f"sideways at {speed:.2f}"
+        return f"on its way out of the palm, {way} m/s"
+
+    def _inside(self, offset: np.ndarray) -> bool:
+        return bool(((offset >= self._low) & (offset <= self._high)).all())

@@ -10,7 +10,7 @@ from hardware.policy import Policy
 from hardware.program import UserError
 from hardware.session import Bench, Session
 from hardware.tracker import AT_FOREARM, Mount
-from hardware.trial import Result
+from hardware.trial import Palm, Result
 from tests.hardware.fake_hand import FakeHand
 from tests.hardware.test_safety import check_commands
 
@@ -104,6 +104,50 @@ def test_a_drop_ends_the_trial_and_the_next_waits_for_the_object(room):
     commands = len(room.hand.commands)
     room.hand.wait_until(room.hand.now() + 1.0)
     assert len(room.hand.commands) == commands
+
+
+@pytest.mark.parametrize(
+    ("velocity", "end", "way"),
+    [
+        ([0.0, 0.0, -0.3], "drop", ", on its way out of the palm, down at 0.30 m/s"),
+        ([0.4, 0.0, -0.1], "drop", ", on its way out of the palm, sideways at 0.41 m/s"),
+        ([0.05, 0.0, -0.05], "fault", ""),
+    ],
+)
+def test_an_object_that_went_out_of_sight_while_it_fell_is_a_drop(
+    velocity, end, way, room, contents
+):
+    palm, began, gone = Palm(contents), room.hand.now() + 3.0, room.hand.now() + 3.2
+    down = contents.contract["frames"]["forearm_in_world"]["quaternion"]
+    moves = rotations.rotate(rotations.conjugate(np.array(down)), np.array(velocity))
+
+    def move():
+        room.hand.position = room.hand.home + moves * max(room.hand.now() - began, 0.0)
+        if room.hand.now() > gone:
+            room.hand.spoil = lambda joints, pose: ([joints], [])
+
+    room.hand.on_step = move
+    result = room.run(timeout_s=60.0)
+    assert palm.holds(room.session.tracker.pose().position) and result.steps > 20
+    assert result[:2] == (end, f"object pose: last seen 2.0 s ago{way}")
+
+
+def test_who_waits_for_the_object_says_where_it_is_seen(room):
+    began = room.hand.now()
+    room.hand.position = room.hand.home + np.array([0.0, 0.0, 0.4])
+
+    def hide():
+        if room.hand.now() > began + 1.0:
+            room.hand.spoil = lambda joints, pose: ([joints], [])
+        if room.hand.now() > began + 4.0:
+            room.hand.ask_to_stop("the test")
+
+    room.hand.on_step = hide
+    assert room.run().end == "stop"
+    asked = [
+        line.split("palm: ")[1] for line in room.said if "put the object into the palm" in line
+    ]
+    assert asked == ["it is seen 39 cm from it", "no pose of it is newer than 2 s"]
 
 
 def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
