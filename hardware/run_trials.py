@@ -61,12 +61,13 @@ def run(flags: argparse.Namespace) -> None:
         robot.close()
         if results:
             print(report.table(results, contents.control_dt))
-        print(report.timing(session.late, session.computing))
+        print(report.timing(session.late, session.jitter, session.computing))
         if rig is not None:
             print(report.looking(session.looking))
-        if log is not None and path is not None:
-            path.with_suffix(".svg").write_text(report.plot(results), encoding="utf-8")
+        if log is not None:
             log.close()
+        if results and path is not None:
+            path.with_suffix(".svg").write_text(report.plot(results), encoding="utf-8")
 
 
 def _check_flags(flags: argparse.Namespace) -> None:

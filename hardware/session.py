@@ -82,6 +82,7 @@ class Session:
         self.needs = (_OBJECT, *(["fingertips"] if markers else []))
         self._trial, self._began = 0, robot.now()
         self.late: list[float] = []  # s, of every control step
+        self.jitter: list[float] = []  # s, of the time from one to the next
         self.computing: list[float] = []  # s, from readings to command
         self.looking: list[float] = []  # s, from three pictures to a pose
         self._mount, self.tracker = mount, Tracker(mount.frame, self.event)
@@ -159,7 +160,7 @@ class Session:
         """The policy at its rate; how the trial ended, or nothing when the hand is held."""
         robot, period = self.robot, self.bundle.control_dt
         self._controller.begin(setup.targets, setup.choose)
-        due = robot.now()
+        due, before = robot.now(), None
         step = 0
         while True:
             robot.wait_until(due)
@@ -183,6 +184,9 @@ class Session:
             if not self.guard.command(chosen.targets):
                 return ""
             self.late.append(max(began - due, 0.0))
+            if before is not None:
+                self.jitter.append(abs(began - before - period))
+            before = began
             self.computing.append(time.perf_counter() - computes)
             self._write(
                 "/step",

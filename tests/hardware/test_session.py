@@ -61,6 +61,7 @@ def test_a_trial_on_a_bench(room, contents):
     assert np.abs(np.diff(blend, axis=0)).max() <= 0.5 * contents.control_dt + 1e-9
     np.testing.assert_allclose(blend[-1], contents.start_targets, atol=1e-6)
     assert max(room.session.late) < 1e-9 and len(room.session.late) == 20
+    assert max(room.session.jitter) < 1e-9 and len(room.session.jitter) == 19
 
 
 def test_an_object_that_is_seen_with_noise_lies_still_all_the_same(room, contents):
@@ -292,5 +293,8 @@ def test_the_papers_table_and_the_ends():
     table = report.table(results, 0.08)
     assert "| 19.0 +- 26.9 | 4 | 50, 4, 3 | 4.4 s |" in table
     assert "1 drop: the object left the palm" in table and "1 fault: " in table
+    line = report.timing([0.0, 0.0, 0.003], [0.001, 0.002], [0.004] * 3)
+    assert line.startswith("3 control steps; median, p99, most: late 0.00, 2.94, 3.00 ms; period")
+    assert "period off by 1.50, 1.99, 2.00 ms; computing 4.00, 4.00, 4.00 ms" in line
     picture = report.plot(results)
     assert picture.count("<rect") == 3 and "50, cap" in picture
