@@ -10,7 +10,7 @@ import numpy as np
 from hardware.trial import ENDS, Result
 
 _MEANING = {
-    "drop": "the object left the palm",
+    "drop": "the object left the palm, or was on its way when it went out of sight",
     "time-out": "a goal took too long, the object still turning",
     "stuck": "a goal took too long, the object hardly moved any more",
     "cap": "all goals reached",

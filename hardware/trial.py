@@ -12,7 +12,7 @@ from hardware.bundle import Bundle
 from hardware.messages import Pose
 
 STUCK_ANGLE = 0.2  # rad; a goal times out `stuck` when the object turned less in its last half
-WAY_OUT = 0.3  # s
+WAY_OUT, EDGE = 0.2, 0.015  # s, m; an object that nears the edge so and is not seen is dropped
 ENDS = ("drop", "time-out", "stuck", "cap", "fault", "stop")
 
 
@@ -143,12 +143,13 @@ class Palm:
 
     def holds(self, position: np.ndarray) -> bool:
         """Whether the object's centre, `[3]` m in `rh_forearm`, is in the box, or dropped."""
-        return self._inside(self.offset(position))
+        return self._margin(self.offset(position)) >= 0
 
     def way_out(self, seen: Sequence[Pose]) -> str:
         """How an object that is out of sight was leaving the box, in words; empty if it was not.
 
-        It was if it would have left within `WAY_OUT` s had it gone on as it did when seen last.
+        It was if, gone on for `WAY_OUT` s as it moved when seen last, it would have been beyond the
+        box or no further than `EDGE` within it.
 
         Args:
             seen: its last poses, the newest last; three of them even out what sees it.
@@ -157,11 +158,13 @@ class Palm:
             return ""
         first, last = (self.offset(pose.position) for pose in (seen[0], seen[-1]))
         velocity = (last - first) / (seen[-1].stamp - seen[0].stamp)
-        if self._inside(last + WAY_OUT * velocity):
+        if self._margin(last + WAY_OUT * velocity) > EDGE:
             return ""
-        speed, fall = np.linalg.norm(velocity), -velocity[2]
-        way = f"down at {fall:.2f}" if fall > 0.5 * speed else f"sideways at {speed:.2f}"
-        return f"on its way out of the palm, {way} m/s"
+        return (
+            f"{1000 * self._margin(last):.0f} mm from the edge of the drop box, moving at "
+            f"{np.linalg.norm(velocity):.2f} m/s, {-velocity[2]:.2f} of it down"
+        )
 
-    def _inside(self, offset: np.ndarray) -> bool:
-        return bool(((offset >= self._low) & (offset <= self._high)).all())
+    def _margin(self, offset: np.ndarray) -> float:
+        """How far within the box an offset is, m; below 0 where it is outside."""
+        return float(np.minimum(offset - self._low, self._high - offset).min())
