@@ -12,6 +12,7 @@ from dactyl_jax import envs, evaluation, pretrained
 from dactyl_jax.learning import PolicyAgent
 from hardware import actions, bundle, simulated_hand, tracker
 from hardware.session import Session
+from tests.hardware.test_session import check_that_a_control_step_is_quick
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +62,10 @@ def deployed_actions(contents, config, trials, goal_distance, timeout_s):
         taken.append([])
         results.append(session.run(lab, trial, timeout_s))
     return taken, results
+
+
+def test_its_control_steps_are_quick(trained):
+    check_that_a_control_step_is_quick(bundle.load(str(trained)))
 
 
 def test_actions_are_those_of_the_training(trained):

@@ -201,7 +201,7 @@ def test_fingertips_are_where_the_joints_or_the_markers_say(contents, monkeypatc
         np.testing.assert_allclose(chosen.observation[:15].reshape(5, 3), expected, atol=1e-6)
 
 
-def test_a_control_step_is_quick(contents):
+def check_that_a_control_step_is_quick(contents):
     """In this thread's own time, since other programs may have the machine."""
     golden, controller = contents.golden(), Controller(contents)
     readings = [golden[n][0, 0] for n in ("joint_angles", "joint_velocities", "position")]
@@ -212,6 +212,10 @@ def test_a_control_step_is_quick(contents):
         controller.step(*readings)
         took.append(time.thread_time() - began)
     assert np.percentile(took, 99) < 0.005
+
+
+def test_a_control_step_is_quick(contents):
+    check_that_a_control_step_is_quick(contents)
 
 
 def test_a_log_holds_every_message_and_replays(contents, folder, tmp_path, capsys):
