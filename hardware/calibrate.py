@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--fingertips_topic", help="the tracker's, with --robot=ros, if it sees the fingertips"
     )
     parser.add_argument(
-        "--tracker_mount", help="JSON file: where the tracker's frame is in rh_forearm"
+        "--tracker_mount", help="JSON file: where the tracker's frame is in ROS's rh_forearm"
     )
     parser.add_argument(
         "--model_patch", help="with --robot=simulated: how the simulated hand differs"

@@ -1,7 +1,8 @@
 """From what cameras send to the square pictures that the pose network knows.
 
 A picture is taken as OpenCV describes lenses (its camera frame looks along +z with y downwards):
-undistorted, and cropped about the principal point to a square of the network's field of view.
+undistorted, and cropped about the principal point to a square of the network's field of view. Each
+pixel of the square is the mean of what it covers, so that nothing fine in a picture flickers.
 """
 
 from __future__ import annotations
@@ -173,12 +174,14 @@ class Square:
         if self._known != (width, height):
             self._known = width, height
             self._map(lens or _pinhole(self._camera.field_of_view, width, height))
-        flat = picture.reshape(-1, 3)
-        values = sum(weight * flat[index] for index, weight in zip(self._indices, self._weights))
-        return np.rint(values).astype(np.uint8).reshape(self._size, self._size, 3)
+        flat = picture.reshape(-1, 3).astype(np.float32)
+        mean = np.zeros((self._size**2, 3), np.float32)
+        for index, share in self._covered:
+            mean += share * flat.take(index, axis=0)
+        return np.rint(mean).astype(np.uint8).reshape(self._size, self._size, 3)
 
     def _map(self, lens: Lens) -> None:
-        """Where in the picture each pixel of the square lies: among four, with weights of each."""
+        """Which pixels of the picture each of the square covers, and which share of it each is."""
         middle = (self._size - 1) / 2
         x, y = np.meshgrid(*2 * [(np.arange(self._size) - middle) / self._focal])
         k1, k2, p1, p2, k3 = lens.distortion
@@ -188,17 +191,33 @@ class Square:
         bent_y = y * radial + p1 * (r2 + 2 * y**2) + 2 * p2 * x * y
         across = (lens.matrix[0, 0] * bent_x + lens.matrix[0, 2]).ravel()
         down = (lens.matrix[1, 1] * bent_y + lens.matrix[1, 2]).ravel()
-        left, top = np.floor(across).astype(int), np.floor(down).astype(int)
         width, height = lens.size
-        self._indices, self._weights = [], []
-        for right in (0, 1):
-            for below in (0, 1):
-                column, row = left + right, top + below
-                inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-                weight = (1 - np.abs(across - column)) * (1 - np.abs(down - row)) * inside
-                index = np.clip(row, 0, height - 1) * width + np.clip(column, 0, width - 1)
-                self._indices.append(index)
-                self._weights.append(weight.astype(np.float32)[:, None])
+        columns = _covered(across, lens.matrix[0, 0] / self._focal, width)
+        rows = _covered(down, lens.matrix[1, 1] / self._focal, height)
+        self._covered = [
+            (row * width + column, np.repeat(high * wide, 3).reshape(-1, 3))
+            for row, high in zip(*rows)
+            for column, wide in zip(*columns)
+        ]
+
+
+def _covered(centres: np.ndarray, length: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels of a line that intervals cover.
+
+    Args:
+        centres: of the intervals, `[n]` pixels; pixel 0 reaches from -0.5 to 0.5.
+        length: of all of them, pixels; one at least, which then interpolates.
+        count: of pixels. There is nothing, black, beyond them.
+
+    Returns:
+        Numbers of pixels and the share of an interval in each, both `[most of them, n]`.
+    """
+    length = max(length, 1.0)
+    begin, end = centres - length / 2, centres + length / 2
+    pixels = np.floor(begin + 0.5).astype(int) + np.arange(math.ceil(length) + 1)[:, None]
+    shares = np.minimum(end, pixels + 0.5) - np.maximum(begin, pixels - 0.5)
+    inside = (shares > 0) & (pixels >= 0) & (pixels < count)
+    return np.clip(pixels, 0, count - 1), np.where(inside, shares / length, 0).astype(np.float32)
 
 
 def _pinhole(field_of_view: float, width: int, height: int) -> Lens:

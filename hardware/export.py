@@ -141,7 +141,7 @@ def contract(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]
         "joints": [_joint(model, name) for name in hand.JOINTS],
         "actuators": _actuators(layout, env),
         "frames": {
-            "policy": "rh_forearm",
+            "policy": "rh_forearm of hand.xml",
             "forearm_in_world": {
                 "position": layout.forearm_position.tolist(),
                 "quaternion": layout.forearm_quaternion.tolist(),

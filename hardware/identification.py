@@ -23,6 +23,7 @@ from hardware.bundle import Bundle
 from hardware.kinematics import fingertips
 from hardware.program import UserError
 from hardware.simulated_hand import PERIOD, SimulatedHand
+from hardware.tracker import POLICY_FRAME
 
 # Sweeps over all actuators, and for how long each simulates before it starts from the log again, s:
 # what an angle is after a short time follows almost linearly from a number, in the long run not.
@@ -69,7 +70,7 @@ class Recording:
     Attributes:
         motions: in their order.
         tip_angles: joint angles when fingertips were seen, `[m, 24]` rad.
-        tips: where they were seen, `[m, 5, 3]` m in `rh_forearm`; NaN where not.
+        tips: where they were seen, `[m, 5, 3]` m in the policy's frame; NaN where not.
     """
 
     motions: list[Motion]
@@ -97,7 +98,7 @@ def read(path: str, bundle: Bundle) -> Recording:
             velocities.append(np.array(row["velocity"])[order])
         elif topic == "/command":
             sent.append((time, np.array(row["targets"])))
-        elif topic == "/fingertips":
+        elif topic == "/fingertips" and row["frame"] == POLICY_FRAME:
             tip_stamps.append(row["stamp"])
             tips.append(row["positions"])
         elif topic == "/excitation" and row["actuator"]:

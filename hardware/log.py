@@ -5,7 +5,8 @@ a file that a crash cut short can be read up to about there. A thread of its own
 control step waits for a disk.
 
 /joint_states   stamp [s], position [rad] and velocity [rad/s] of the bundle's joints
-/pose           stamp [s], frame, position [m] and orientation of the object, as the tracker sent it
+/pose           of the object: stamp [s], frame, position [m] and orientation; the frame is the
+                policy's, or the tracker's own if it is not known and the pose of no use
 /estimate       of the pose network: stamp [s] of its pictures, position [m], orientation, doubt
                 [rad], whether it is believed (then it is a /pose, too), took [s]
 /fingertips     stamp [s], frame, positions [m] of FF, MF, RF, LF, TH, likewise; NaN if not seen

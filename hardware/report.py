@@ -10,7 +10,7 @@ import numpy as np
 from hardware.trial import ENDS, Result
 
 _MEANING = {
-    "drop": "the object left the palm",
+    "drop": "the object left the palm, or was on its way when it went out of sight",
     "time-out": "a goal took too long, the object still turning",
     "stuck": "a goal took too long, the object hardly moved any more",
     "cap": "all goals reached",
@@ -53,13 +53,19 @@ def table(results: Sequence[Result], control_dt: float) -> str:
     return "\n".join(lines)
 
 
-def timing(late: Sequence[float], computing: Sequence[float]) -> str:
-    """How punctual the control steps were and how long they took to compute, in a line."""
-    if not late:
-        return "no control step was made"
+def timing(late: Sequence[float], jitter: Sequence[float], computing: Sequence[float]) -> str:
+    """How punctual the control steps were and how long they took to compute, in a line.
+
+    Args:
+        late: by how much each was, s.
+        jitter: by how much each lasted shorter or longer than it should, s.
+        computing: from each one's readings to its command, s.
+    """
+    if not jitter:
+        return "no two control steps were made"
     return (
-        f"{len(late)} control steps; median, p99, most: late {_spread(late)}; "
-        f"computing {_spread(computing)}"
+        f"{len(late)} control steps; median, p99, most: late {_spread(late)}; period off by "
+        f"{_spread(jitter)}; computing {_spread(computing)}"
     )
 
 

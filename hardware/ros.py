@@ -36,11 +36,12 @@ from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger, TriggerResponse
 
-from hardware import cameras
+from hardware import cameras, rotations
 from hardware.bundle import Bundle
 from hardware.messages import Fingertips, Image, JointState, Pose
 from hardware.program import UserError
 from hardware.robot import Listeners
+from hardware.tracker import FOREARM_FRAME, FOREARM_TURN
 
 if TYPE_CHECKING:
     from hardware.simulated_cameras import Film
@@ -58,6 +59,7 @@ _PATIENCE = 5.0  # s to wait for a topic before a start is refused
 _STANDSTILL = 10.0  # s that the clock of ROS may stand still
 _LIMIT_TOLERANCE = 1e-3  # rad
 _BUFFER = 2**24  # bytes, more than a picture has
+_TO_FOREARM = rotations.conjugate(FOREARM_TURN)
 
 
 class RosRobot:
@@ -168,7 +170,7 @@ class RosRobot:
                 Fingertips(
                     message.header.stamp.to_sec(),
                     message.header.frame_id,
-                    np.array([[at.x, at.y, at.z] for at in places]),
+                    np.array([[at.x, at.y, at.z] for at in places]).reshape(-1, 3),
                 )
             )
 
@@ -510,18 +512,18 @@ def _image_publisher(bundle: Bundle) -> Callable[[list[Image]], None]:
 def _pose_message(pose: Pose, offset: float) -> PoseStamped:
     message = PoseStamped()
     message.header.stamp = rospy.Time.from_sec(pose.stamp + offset)
-    message.header.frame_id = pose.frame
+    message.header.frame_id = FOREARM_FRAME
     at, turn = message.pose.position, message.pose.orientation
-    at.x, at.y, at.z = pose.position
-    turn.w, turn.x, turn.y, turn.z = pose.orientation
+    at.x, at.y, at.z = rotations.rotate(_TO_FOREARM, pose.position)
+    turn.w, turn.x, turn.y, turn.z = rotations.multiply(_TO_FOREARM, pose.orientation)
     return message
 
 
 def _fingertips_message(tips: Fingertips, offset: float) -> PoseArray:
     message = PoseArray()
     message.header.stamp = rospy.Time.from_sec(tips.stamp + offset)
-    message.header.frame_id = tips.frame
-    for place in tips.positions:
+    message.header.frame_id = FOREARM_FRAME
+    for place in rotations.rotate(_TO_FOREARM, tips.positions):
         pose = PoseMessage()
         pose.position.x, pose.position.y, pose.position.z = place
         pose.orientation.w = 1.0

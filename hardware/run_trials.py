@@ -61,12 +61,13 @@ def run(flags: argparse.Namespace) -> None:
         robot.close()
         if results:
             print(report.table(results, contents.control_dt))
-        print(report.timing(session.late, session.computing))
+        print(report.timing(session.late, session.jitter, session.computing))
         if rig is not None:
             print(report.looking(session.looking))
-        if log is not None and path is not None:
-            path.with_suffix(".svg").write_text(report.plot(results), encoding="utf-8")
+        if log is not None:
             log.close()
+        if results and path is not None:
+            path.with_suffix(".svg").write_text(report.plot(results), encoding="utf-8")
 
 
 def _check_flags(flags: argparse.Namespace) -> None:
@@ -216,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--fingertips_topic", default="/fingertips", help="the tracker's, with --fingertips=markers"
     )
     parser.add_argument(
-        "--tracker_mount", help="JSON file: where the tracker's frame is in rh_forearm"
+        "--tracker_mount", help="JSON file: where the tracker's frame is in ROS's rh_forearm"
     )
     parser.add_argument(
         "--world",

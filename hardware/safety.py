@@ -59,6 +59,7 @@ class Guard:
         self._running = False
         self._needs: Collection[str] = ()
         self._reason = ""  # why the hand is held
+        self._unseen = ""  # what is not seen, if that is why
         self._stopped = False
         self._limited = False
 
@@ -66,6 +67,11 @@ class Guard:
     def fault(self) -> str:
         """Why the hand is held, in words; empty while it is not."""
         return self._reason
+
+    @property
+    def unseen(self) -> str:
+        """What was not seen for too long, by its name, if that is why the hand is held."""
+        return self._unseen
 
     @property
     def stopped(self) -> bool:
@@ -120,6 +126,7 @@ class Guard:
         """
         with self._lock:
             self._reason = self._reason if self._stopped else ""
+            self._unseen = ""
             self._running, self._needs = not self._stopped, needs
             self._targets = None if targets is None else np.asarray(targets, float)
             self._began = self._now()
@@ -175,6 +182,7 @@ class Guard:
             elif unseen:
                 last = self._ages[unseen[0]](now)
                 seen = f"last seen {_seconds(last)} ago" if last < float("inf") else "never seen"
+                self._unseen = unseen[0]
                 self._hold(f"{unseen[0]}: {seen}")
             elif now - max(self._sent, self._began) > COMMANDS_STALE:
                 silent = _seconds(now - max(self._sent, self._began))

@@ -25,6 +25,7 @@ from hardware.tracker import POLICY_FRAME, Mount, Tracker
 from hardware.trial import Palm, Result, Trial
 
 LISTEN = 0.2  # s to hear of the hand before anything is asked of it
+_OBJECT = "object pose"  # as the guard calls it
 _STILL = 1.0  # s that the object must lie in the palm before a trial
 _STILL_SPEED = 0.02  # m/s, of means over half that time: what sees it may be noisy
 
@@ -78,14 +79,15 @@ class Session:
     ):
         self.bundle, self.robot = bundle, robot
         self._log, self._say, self._markers = log, say, markers
-        self.needs = ("object pose", *(["fingertips"] if markers else []))
+        self.needs = (_OBJECT, *(["fingertips"] if markers else []))
         self._trial, self._began = 0, robot.now()
         self.late: list[float] = []  # s, of every control step
+        self.jitter: list[float] = []  # s, of the time from one to the next
         self.computing: list[float] = []  # s, from readings to command
         self.looking: list[float] = []  # s, from three pictures to a pose
-        self.tracker = Tracker(mount, self.event)
+        self._mount, self.tracker = mount, Tracker(mount.frame, self.event)
         ages = {
-            "object pose": self.tracker.pose_age,
+            _OBJECT: self.tracker.pose_age,
             "fingertips": self.tracker.fingertips_age,
         }
         self.guard = safety.Guard(bundle, robot.now, self._send, ages, self.event)
@@ -143,21 +145,22 @@ class Session:
         self._trial = trial
         setup = lab.set_up(self, trial)
         result = Result("", "", goals=0, steps=0, steps_to_last_goal=0)
+        seen: deque[Pose] = deque(maxlen=3)  # the object's last poses in control steps
         if setup is not None:
             progress = Trial(self.bundle, setup.goal, timeout_s, self.event)
-            result = progress.result(self._loop(setup, progress))
+            result = progress.result(self._loop(setup, progress, seen))
         self.guard.end()
         if not result.end:
-            end = "stop" if self.guard.stopped else "fault"
-            result = result._replace(end=end, reason=self.guard.fault)
+            end, reason = self._why_held(seen)
+            result = result._replace(end=end, reason=reason)
         self._write("/result", trial=trial, **result._asdict())
         return result
 
-    def _loop(self, setup: Setup, progress: Trial) -> str:
+    def _loop(self, setup: Setup, progress: Trial, seen: deque[Pose]) -> str:
         """The policy at its rate; how the trial ended, or nothing when the hand is held."""
         robot, period = self.robot, self.bundle.control_dt
         self._controller.begin(setup.targets, setup.choose)
-        due = robot.now()
+        due, before = robot.now(), None
         step = 0
         while True:
             robot.wait_until(due)
@@ -165,6 +168,8 @@ class Session:
             joints, pose = self.guard.joints(), self.tracker.pose()
             if self.guard.fault or joints is None or pose is None:
                 return ""
+            if not seen or pose.stamp > seen[-1].stamp:
+                seen.append(pose)
             end = progress.see(pose.position, pose.orientation)
             if end:
                 return end
@@ -179,6 +184,9 @@ class Session:
             if not self.guard.command(chosen.targets):
                 return ""
             self.late.append(max(began - due, 0.0))
+            if before is not None:
+                self.jitter.append(abs(began - before - period))
+            before = began
             self.computing.append(time.perf_counter() - computes)
             self._write(
                 "/step",
@@ -194,6 +202,14 @@ class Session:
             )
             due = max(due + period, began)  # what was missed is not made up for in a burst
             step += 1
+
+    def _why_held(self, seen: deque[Pose]) -> tuple[str, str]:
+        """How a trial ends in which the hand is held, and why, given the object's last poses."""
+        reason = self.guard.fault
+        if self.guard.stopped:
+            return "stop", reason
+        way = Palm(self.bundle).way_out(seen) if self.guard.unseen == _OBJECT else ""
+        return ("drop", f"{reason}, {way}") if way else ("fault", reason)
 
     def _send(self, targets: np.ndarray) -> None:
         self._write("/command", targets=targets)
@@ -227,10 +243,12 @@ class Session:
             self._on_pose(Pose(stamp, POLICY_FRAME, position, orientation))
 
     def _on_pose(self, message: Pose) -> None:
+        message = self._mount.pose(message)
         self._write("/pose", **message._asdict())
         self.tracker.on_pose(message, self.robot.now())
 
     def _on_fingertips(self, message: Fingertips) -> None:
+        message = self._mount.fingertips(message)
         self._write("/fingertips", **message._asdict())
         self.tracker.on_fingertips(message, self.robot.now())
 
@@ -263,7 +281,7 @@ class Bench:
             return None
         start, began = guard.targets(), robot.now()
         seen: deque[Pose] = deque(maxlen=2 * math.ceil(0.5 * _STILL / period))  # in the palm
-        asked = False
+        asked = None  # whether it was in sight when it was asked for last
         while not self._still(seen):
             now = robot.now()
             if not guard.command(safety.blend(start, posture, now - began)):
@@ -275,14 +293,23 @@ class Bench:
                 seen.clear()
             elif not seen or pose.stamp > seen[-1].stamp:
                 seen.append(pose)
-            if arrived and not seen and not asked:
-                session.event("put the object into the palm")
-                asked = True
+            if arrived and not seen and fresh != asked:
+                session.event(self._request(palm, pose if fresh else None))
+                asked = fresh
             robot.wait_until(now + period)
         targets = guard.targets()
         if not guard.begin(needs=session.needs, targets=targets):
             return None
         return Setup(targets, self._goals(trial), self._choose(trial))
+
+    @staticmethod
+    def _request(palm: Palm, pose: Pose | None) -> str:
+        """What to ask for while the object is seen beside the palm or, None, not at all."""
+        if pose is None:
+            sight = f"no pose of it is newer than {safety.SIGHT_STALE:g} s"
+        else:
+            sight = f"it is seen {100 * np.linalg.norm(palm.offset(pose.position)):.0f} cm from it"
+        return f"put the object into the palm: {sight}"
 
     @staticmethod
     def _still(seen: deque[Pose]) -> bool:

@@ -144,13 +144,15 @@ def to_square(picture: np.ndarray, camera: Intrinsics, size: int) -> np.ndarray:
             f"{camera.size[0]}x{camera.size[1]}"
         )
     cv2 = _opencv()
-    focal = size / _crop(camera) * camera.matrix[1, 1]
-    centre = (size - 1) / 2
+    fine = size * math.ceil(_crop(camera) / size)  # remap interpolates; only resize takes means
+    focal = fine / _crop(camera) * camera.matrix[1, 1]
+    centre = (fine - 1) / 2
     square = np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1.0]])
     maps = cv2.initUndistortRectifyMap(
-        camera.matrix, camera.distortion, np.eye(3), square, (size, size), cv2.CV_32FC1
+        camera.matrix, camera.distortion, np.eye(3), square, (fine, fine), cv2.CV_32FC1
     )
-    return cv2.remap(picture, *maps, cv2.INTER_AREA)
+    undistorted = cv2.remap(picture, *maps, cv2.INTER_LINEAR)
+    return cv2.resize(undistorted, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def _crop(camera: Intrinsics) -> float:

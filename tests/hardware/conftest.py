@@ -19,13 +19,32 @@ def folder():
 @pytest.fixture(scope="session")
 def blind(tmp_path_factory):
     """The same without eyes."""
-    files = {name: (FOLDER / name).read_bytes() for name in bundle.FILES}
-    contract = json.loads(files["bundle.json"].decode())
-    del contract["vision"]
-    files["bundle.json"] = json.dumps(contract).encode()
     target = tmp_path_factory.mktemp("blind") / "bundle"
-    bundle.write(target, files)
+    write_changed(FOLDER, target, lambda contract: contract.pop("vision"))
     return target
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The folder of a bundle of a policy of the package, where one trains."""
+    pytest.importorskip("jax2onnx")
+    from dactyl_jax import pretrained
+    from hardware import export
+
+    if not (pretrained.folder("unrandomised") / "metrics.json").is_file():
+        pytest.skip("the package has no such policy yet")
+    target = tmp_path_factory.mktemp("trained") / "bundle"
+    export.export("pretrained:unrandomised", target)
+    return target
+
+
+def write_changed(folder, target, change):
+    """A bundle without eyes, made of a folder's files but for a change of its contract."""
+    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    contract = json.loads(files["bundle.json"].decode())
+    change(contract)
+    files["bundle.json"] = json.dumps(contract).encode()
+    bundle.write(target, files)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ class FakeHand:
     """A `robot.Robot` whose time passes while somebody waits.
 
     `spoil(joints, pose)` may change what is reported: it returns lists of the messages to deliver.
+    `see_tips()` says where fingertips are seen, `[5, 3]` m; nobody sees them while it is None.
     """
 
     def __init__(self, bundle):
@@ -36,7 +37,7 @@ class FakeHand:
         self.angles = self._shared(bundle.start_targets)
         self.commands: list[tuple[float, np.ndarray]] = []
         self.spoil = lambda joints, pose: ([joints], [pose])
-        self.tips_seen = False
+        self.see_tips = None
         self.on_step = lambda: None
 
     def now(self):
@@ -61,9 +62,12 @@ class FakeHand:
             self._to.joint_state(message)
         for message in poses:
             self._to.pose(message)
-        if self.tips_seen:
-            tips = fingertips(self._chain, self.angles)
-            self._to.fingertips(Fingertips(self._time, POLICY_FRAME, tips))
+        if self.see_tips is not None:
+            self._to.fingertips(Fingertips(self._time, POLICY_FRAME, self.see_tips()))
+
+    def tips(self):
+        """Where the joints have them."""
+        return fingertips(self._chain, self.angles)
 
     def every(self, period, call):
         heapq.heappush(self._calls, (self._time + period, next(self._order), period, call))

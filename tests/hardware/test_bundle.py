@@ -28,15 +28,14 @@ def test_any_changed_byte_is_refused_by_the_files_name(folder, copy, name, capsy
     if name == bundle.CHECKSUMS:
         places = set(range(len(content)))
     for place in places:
-        for bit in (1, 128):
-            changed = bytearray(content)
-            changed[place] ^= bit
-            with open(f"{copy}/{name}", "wb") as file:
-                file.write(changed)
-            assert verify.main([copy]) == 2
-            captured = capsys.readouterr()
-            assert captured.out == "" and len(captured.err.splitlines()) == 1
-            assert f"{copy}/{name}'" in captured.err
+        changed = bytearray(content)
+        changed[place] ^= int(rng.integers(1, 256))
+        with open(f"{copy}/{name}", "wb") as file:
+            file.write(changed)
+        assert verify.main([copy]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == "" and len(captured.err.splitlines()) == 1
+        assert f"{copy}/{name}'" in captured.err
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -10,13 +10,13 @@ from jax.experimental import io_callback
 
 from dactyl_jax import envs, evaluation, pretrained
 from dactyl_jax.learning import PolicyAgent
-from hardware import actions, bundle, export, simulated_hand, tracker
+from hardware import actions, bundle, simulated_hand, tracker
 from hardware.session import Session
-from tests.hardware import make_bundle
+from tests.hardware.test_session import check_that_a_control_step_is_quick
 
 pytestmark = pytest.mark.slow
 
-TRIALS, SEED = 20, 3
+TRIALS, SEED, TIMEOUT, MAX_GOALS = 20, 3, 8.0, 5
 
 
 class Recorder:
@@ -64,11 +64,17 @@ def deployed_actions(contents, config, trials, goal_distance, timeout_s):
     return taken, results
 
 
-def check_identity(contents, agent, max_goals, timeout_s):
-    config = simulated_hand.trial_config(contents, "training", SEED, timeout_s)
-    config.env.bank_size, config.env.max_goals = 32, max_goals
-    contents.contract["task"]["max_goals"] = max_goals
-    recorder = Recorder(agent)
+def test_its_control_steps_are_quick(trained):
+    check_that_a_control_step_is_quick(bundle.load(str(trained)))
+
+
+def test_actions_are_those_of_the_training(trained):
+    """Through goals, the cap of goals, time-outs and a drop."""
+    contents = bundle.load(str(trained))
+    config = simulated_hand.trial_config(contents, "training", SEED, TIMEOUT)
+    config.env.bank_size, config.env.max_goals = 32, MAX_GOALS
+    contents.contract["task"]["max_goals"] = MAX_GOALS
+    recorder = Recorder(pretrained.policy("unrandomised").agent)
     theirs = evaluation.run_trials(
         envs.make_environment(config),
         recorder,
@@ -77,9 +83,9 @@ def check_identity(contents, agent, max_goals, timeout_s):
         goal_distance=evaluation.goal_distance("near", 0.0),
         greedy=True,
     )
-    taken, ours = deployed_actions(contents, config, TRIALS, 0.9, timeout_s)
+    taken, ours = deployed_actions(contents, config, TRIALS, 0.9, TIMEOUT)
     steps = [result.steps for result in ours]
-    print(f"{TRIALS} trials, {sum(steps)} control steps, goals {[r.goals for r in ours]}")
+    print(f"{sum(steps)} control steps, goals and ends {[(r.goals, r.end) for r in ours]}")
     for trial in range(TRIALS):
         expected = np.array(recorder.actions)[: theirs.steps[trial], trial]
         np.testing.assert_array_equal(np.array(taken[trial]), expected, f"trial {trial}")
@@ -89,16 +95,3 @@ def check_identity(contents, agent, max_goals, timeout_s):
     timed_out = [result.end in ("time-out", "stuck") for result in ours]
     assert timed_out == theirs.timed_out.tolist()
     assert [r.steps_to_last_goal for r in ours] == theirs.steps_to_last_goal.tolist()
-
-
-def test_a_policy_that_knows_nothing(contents):
-    """Its bundle is that of the tests; most of its trials end by a drop."""
-    check_identity(contents, make_bundle.policy()[1].agent, 5, 8.0)
-
-
-def test_a_pretrained_policy(tmp_path):
-    if not (pretrained.folder("unrandomised") / "metrics.json").is_file():
-        pytest.skip("the package has no such policy yet")
-    export.export("pretrained:unrandomised", tmp_path / "bundle")
-    contents = bundle.load(str(tmp_path / "bundle"))
-    check_identity(contents, pretrained.policy("unrandomised").agent, 5, 8.0)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from hardware import replay, run_trials, verify
+from hardware.session import Bench
+from tests.hardware.fake_hand import FakeHand
 
 ROOT = Path(__file__).parents[2]
 ELSEWHERE = ("__init__", "export", "export_eyes", "simulated_hand", "simulated_cameras")
@@ -76,6 +78,26 @@ def test_trials_by_sight_in_process(renderer, folder, tmp_path, capsys):
     seen = [estimates[max(i - 1, 0)]["position"] for i in range(len(steps))]
     np.testing.assert_array_equal([row["position"] for row in steps], seen)
     assert np.ptp(seen, axis=0).max() > 1e-5
+
+
+def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_path, monkeypatch):
+    pytest.importorskip("mcap")
+    from hardware import log
+
+    hand = FakeHand(contents)
+
+    def interrupt():
+        if hand.now() > 101.0:
+            raise KeyboardInterrupt
+
+    hand.on_step = interrupt
+    lab = Bench(lambda trial: None, lambda trial: None)
+    monkeypatch.setattr(run_trials, "_ros", lambda contents, flags: (hand, lab))
+    path = tmp_path / "trials.mcap"
+    flags = [f"--bundle={folder}", "--robot=ros", f"--log={path}"]
+    assert run_trials.main(flags) == 130
+    assert path.read_bytes().endswith(b"MCAP0\r\n")  # as finished files do
+    assert len([topic for topic, _, _ in log.read(str(path)) if topic == "/command"]) > 5
 
 
 BUNDLE = "--bundle=tests/hardware/bundle"

@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("mujoco")
 
 from hardware import bundle
+from tests.hardware.conftest import write_changed
 
 ROOT = Path(__file__).parents[2]
 DEBIAN = "/usr/lib/python3/dist-packages"
@@ -34,6 +35,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not HAS_ROS, reason="ROS 1 is not installed for this Python"),
 ]
+DEPLOYED = os.environ.get("ROBOT_HOST_PYTHON", sys.executable)  # what runs what is deployed
 # Debian's packages come last: its numpy must not stand in for ours.
 _RUN = (
     f"import runpy, sys; sys.path.append({DEBIAN!r}); sys.argv = sys.argv[1:];"
@@ -82,7 +84,7 @@ print("ready", flush=True)
 time.sleep(3600)
 """
 PATIENCE = 600.0  # s, for a busy machine
-FACTOR = 0.2  # of real time
+FACTOR = 0.5  # of real time
 
 
 class Ros:
@@ -129,7 +131,7 @@ class Ros:
 
     def program(self, name, folder, *flags):
         """The same of any program that drives a hand."""
-        command = (sys.executable, "-c", _RUN, f"hardware.{name}", "--robot=ros")
+        command = (DEPLOYED, "-c", _RUN, f"hardware.{name}", "--robot=ros")
         return subprocess.run(
             [*command, f"--bundle={folder}", *flags],
             **{"env": self.environment, "cwd": str(ROOT), "text": True, "timeout": PATIENCE},
@@ -215,7 +217,7 @@ def test_a_controller_manager_is_believed(ros, folder, tmp_path):
 def test_a_clock_that_stands_still_ends_the_program(ros, folder):
     hand = ros.hand(folder, f"--realtime_factor={FACTOR}")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    command = (sys.executable, "-c", _RUN, "hardware.run_trials", "--robot=ros")
+    command = (DEPLOYED, "-c", _RUN, "hardware.run_trials", "--robot=ros")
     flags = (f"--bundle={folder}", "--goals=near", "--goal_timeout_s=1")
     program = ros.start(*command, *flags, stdin=subprocess.DEVNULL, **pipes)
     assert program.stdout.readline()
@@ -226,7 +228,7 @@ def test_a_clock_that_stands_still_ends_the_program(ros, folder):
 
 def test_the_service_stops_for_good(ros, folder):
     ros.hand(folder, f"--realtime_factor={FACTOR}")
-    command = (sys.executable, "-c", _RUN, "hardware.run_trials", "--robot=ros")
+    command = (DEPLOYED, "-c", _RUN, "hardware.run_trials", "--robot=ros")
     program = ros.start(
         *command,
         f"--bundle={folder}",
@@ -321,16 +323,9 @@ def test_a_policy_that_knows_nothing_sees_over_the_wire(ros, folder, tmp_path):
     hand.kill()
 
 
-def test_a_pretrained_policy_reaches_near_goals_over_the_wire(ros, tmp_path):
-    pretrained = pytest.importorskip("dactyl_jax.pretrained")
-    if not (pretrained.folder("unrandomised") / "metrics.json").is_file():
-        pytest.skip("the package has no such policy yet")
-    from hardware import export
-
-    config = pretrained.load("unrandomised")[0]
-    config.env.max_goals = 4
-    files = export.contents(config, pretrained.policy("unrandomised"), {})
-    bundle.write(tmp_path / "bundle", files)
+def test_a_pretrained_policy_reaches_near_goals_over_the_wire(ros, trained, tmp_path):
+    few = {"max_goals": 4}
+    write_changed(trained, tmp_path / "bundle", lambda contract: contract["task"].update(few))
     flags = ("--trials=1", "--goals=near", "--goal_timeout_s=8", "--greedy")
     output = check_trials(ros, tmp_path / "bundle", tmp_path, *flags)
     assert "goal 2 reached" in output
@@ -351,7 +346,7 @@ def test_a_calibration_over_the_wire(ros, folder, tmp_path):
         for name, (down, up) in zip(hand.ACTUATORS, rates.tolist(), strict=True)
     }
     planted.write_text(patch.pack(patch.Patch(actuators=actuators), {}))
-    ros.hand(folder, "--without_object", f"--model_patch={planted}", "--realtime_factor=0.5")
+    ros.hand(folder, "--without_object", f"--model_patch={planted}", f"--realtime_factor={FACTOR}")
     flags = ("--digits=WR", "--fingertips_topic=/fingertips", f"--log={log}")
     done = ros.program("calibrate", folder, *flags)
     assert done.returncode == 0 and "WR moved" in done.stdout, done.stderr

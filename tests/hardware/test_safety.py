@@ -197,7 +197,8 @@ class _Injection:
         hand, rng = self.hand, self.rng
         self.session = session
         self.kind, self.name = FAULTS[trial % len(FAULTS)]
-        hand.tips_seen, hand.position = True, self.home
+        tips = hand.tips()  # where they are does not matter here
+        hand.see_tips, hand.position = (lambda: tips), self.home
         self.moment = hand.now() + 5 * PERIOD + rng.uniform(0.02, 0.6)
         hand.spoil, hand.on_step = (lambda joints, pose: ([joints], [pose])), self._step
         hand.wait_until(hand.now() + 5 * PERIOD)
@@ -213,7 +214,7 @@ class _Injection:
             fault = faults[self.name]
             self.hand.spoil = lambda joints, pose: fault(joints, pose, self.rng)
         if self.hand.now() >= self.moment and self.kind == "fingertips":
-            self.hand.tips_seen = False
+            self.hand.see_tips = None
         if self.hand.now() >= self.moment and self.name == "falls":
             self.hand.position = self.home + np.array([0.0, 0.0, 0.3])
         if self.hand.now() >= self.moment and self.name == "stop":

@@ -13,7 +13,7 @@ from hardware.program import UserError
 from hardware.robot import Listeners
 from hardware.session import Bench, Session
 from hardware.simulated_hand import Assistant, Errors, InProcess, SimulatedHand
-from hardware.tracker import AT_FOREARM
+from hardware.tracker import AT_FOREARM, POLICY_FRAME
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_readings_come_at_the_makers_rate_and_are_true(config):
     truth = simulated.object_pose()
     np.testing.assert_array_equal(poses[-1].position, truth[0])
     np.testing.assert_array_equal(poses[-1].orientation, truth[1])
-    assert poses[-1].frame == "rh_forearm"
+    assert poses[-1].frame == POLICY_FRAME
 
 
 def test_readings_have_the_errors_that_are_asked_for(config):
