@@ -4,6 +4,7 @@ from dactyl_jax.evaluation import pose_errors
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
+from dactyl_jax.evaluation.memory_probe import probe, record_episodes
 from dactyl_jax.evaluation.recording import Recording, record, write_recording
 from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs, runs_markdown
 from dactyl_jax.evaluation.statistics import (
@@ -12,8 +13,11 @@ from dactyl_jax.evaluation.statistics import (
     difference_interval,
     goal_distance,
     histogram,
+    mean_over_runs,
+    ratio_over_runs,
     summarize,
 )
+from dactyl_jax.evaluation.study import study_markdown, study_pictures
 from dactyl_jax.evaluation.throughput_plot import draw_throughput
 from dactyl_jax.evaluation.trials import Trials, run_trials
 from dactyl_jax.evaluation.vision_curve import draw_vision_curve
@@ -38,11 +42,17 @@ __all__ = [
     "goal_distance",
     "histogram",
     "markdown",
+    "mean_over_runs",
     "pose_errors",
+    "probe",
+    "ratio_over_runs",
     "record",
+    "record_episodes",
     "run_trials",
     "run_vision_trials",
     "runs_markdown",
+    "study_markdown",
+    "study_pictures",
     "summarize",
     "write_recording",
 ]
