@@ -220,32 +220,31 @@ def run(
         print("Stopped; the same command continues.")
         return
     results = _measure(study, planned, values.trials)
-    record = {
-        "study": study.name,
-        "title": study.title,
-        "command": command,
-        "commit": origin.commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": preparation.device(),
-        "engine": config.engine,
-        "trials": values.trials,
-        "trial_seed": TRIAL_SEED,
-        "tests": {
+    record = assemble(
+        name=study.name,
+        title=study.title,
+        command=command,
+        engine=config.engine,
+        trials=values.trials,
+        tests={
             name: {"label": test.label, "goals": test.goals, "goal_timeout_s": test.goal_timeout_s}
             for name, test in study.tests.items()
         },
-        "variants": {
+        variants={
             name: {
                 "label": variant.label,
                 "runs": [
-                    describe(each, results[each.name]) for each in planned if each.variant == name
+                    describe(each.name, each.folder, results[each.name])
+                    for each in planned
+                    if each.variant == name
                 ],
             }
             for name, variant in study.variants.items()
         },
-        "pairs": [list(pair) for pair in study.pairs],
-        **(finish(planned, values.trials) if finish else {}),
-    }
+        pairs=study.pairs,
+    )
+    if finish:
+        record |= finish(planned, values.trials)
     files.write_json(target, record)
     write(record, workdir)
     print(f"Study: {target.with_suffix('.md')}, with pictures beside it", flush=True)
@@ -379,22 +378,74 @@ def _kept(file: Path, measured_on: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def describe(each: Run, results: Mapping[str, Mapping[str, Any]]) -> Record:
-    """What a record holds of one run: where it came from, how it went, how it did in the tests."""
-    workdir = WorkDirectory(each.folder)
-    lineage = runs.lineage(str(each.folder))
-    rows = workdir.read_metrics()
+def assemble(
+    *,
+    name: str,
+    title: str,
+    command: str,
+    engine: str,
+    trials: int,
+    tests: Mapping[str, Mapping[str, Any]],
+    variants: Mapping[str, Mapping[str, Any]],
+    pairs: Sequence[tuple[str, str]],
+) -> Record:
+    """A record, with the day, the source and the machine that it is made on.
+
+    Args:
+        name: of the study.
+        title: of its tables.
+        command: that makes it.
+        engine: that the trials ran on.
+        trials: of each test and run.
+        tests: `label`, `goals` and `goal_timeout_s` by name.
+        variants: `label` and `runs`, each of `describe`, by name.
+        pairs: variants to compare, the second being the reference.
+    """
     return {
-        "name": each.name,
+        "study": name,
+        "title": title,
+        "command": command,
+        "commit": origin.commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": preparation.device(),
+        "engine": engine,
+        "trials": trials,
+        "trial_seed": TRIAL_SEED,
+        "tests": tests,
+        "variants": variants,
+        "pairs": [list(pair) for pair in pairs],
+    }
+
+
+def describe(name: str, folder: Path, evaluations: Mapping[str, Mapping[str, Any]]) -> Record:
+    """What a record holds of one run: where it came from, how it went, how it did in the tests.
+
+    Args:
+        name: of the run.
+        folder: its work directory.
+        evaluations: results of `report.evaluate`, with intervals, by test.
+    """
+    workdir = WorkDirectory(folder)
+    lineage = runs.lineage(str(folder))
+    return {
+        "name": name,
         "seed": lineage["seed"],
         "commit": lineage["commit"],
         "machine": lineage["machine"],
         "steps": lineage["steps"],
         "years": runs.years(lineage),
         "wall_minutes": lineage["wall_minutes"],
-        "control_dt": each.config.env.control_dt,
-        "curve": curve(rows),
-        "evaluations": dict(results),
+        "control_dt": workdir.load_config().env.control_dt,
+        "curve": curve(workdir.read_metrics()),
+        "evaluations": dict(evaluations),
+    }
+
+
+def evaluations(folder: Path) -> dict[str, dict[str, Any]]:
+    """The results that a study left in a run's work directory, by test."""
+    return {
+        file.stem: json.loads(file.read_text(encoding="utf-8"))["result"]
+        for file in sorted((folder / "evaluations").glob("*.json"))
     }
 
 

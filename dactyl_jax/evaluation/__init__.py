@@ -6,7 +6,7 @@ from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
 from dactyl_jax.evaluation.memory_probe import probe, record_episodes
 from dactyl_jax.evaluation.recording import Recording, record, write_recording
-from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs, runs_markdown
+from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs
 from dactyl_jax.evaluation.statistics import (
     YEAR,
     confidence_interval,
@@ -17,7 +17,7 @@ from dactyl_jax.evaluation.statistics import (
     ratio_over_runs,
     summarize,
 )
-from dactyl_jax.evaluation.study import study_markdown, study_pictures
+from dactyl_jax.evaluation.study import study_markdown, study_pictures, study_sections
 from dactyl_jax.evaluation.throughput_plot import draw_throughput
 from dactyl_jax.evaluation.trials import Trials, run_trials
 from dactyl_jax.evaluation.vision_curve import draw_vision_curve
@@ -50,9 +50,9 @@ __all__ = [
     "record_episodes",
     "run_trials",
     "run_vision_trials",
-    "runs_markdown",
     "study_markdown",
     "study_pictures",
+    "study_sections",
     "summarize",
     "write_recording",
 ]

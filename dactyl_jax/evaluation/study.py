@@ -21,11 +21,15 @@ Record = Mapping[str, Any]
 
 def study_markdown(record: Record) -> str:
     """All tables of a study, below its title."""
-    lines = [f"# {record['title']}", ""]
+    return f"# {record['title']}\n\n{study_sections(record)}\n"
+
+
+def study_sections(record: Record) -> str:
+    """All tables of a study, each with what it shows in bold above it."""
+    lines = []
     for heading, text, rows in _sections(record):
-        lines += [f"## {heading}", "", text, "", *rows, ""]
-    lines += [_made(record), ""]
-    return "\n".join(lines)
+        lines += [f"**{heading}.** {text}", "", *rows, ""]
+    return "\n".join([*lines, _made(record)])
 
 
 def study_pictures(record: Record) -> dict[str, Callable[[Path], None]]:
@@ -107,7 +111,8 @@ def _sections(record: Record) -> Iterator[tuple[str, str, list[str]]]:
         yield "What the memory knows", memory_probe.explanation(probe), memory_probe.table(probe)
     yield (
         "Runs",
-        "The farthest goal is the one that the curriculum had come to when training ended.",
+        "At the end of training: the farthest goal of its curriculum, and goals and drops per "
+        "simulated minute of a hand on those goals.",
         [*_runs(record)],
     )
 
@@ -167,20 +172,24 @@ def _pace(record: Record) -> Iterator[str]:
 
 def _runs(record: Record) -> Iterator[str]:
     tests = record["tests"]
-    names = ("control steps", "years", "minutes", "farthest goal (degrees)", "commit", "device")
-    yield from tables.head(["run", "seed", *names, *(test["label"] for test in tests.values())])
+    names = ("control steps", "years", "minutes", "farthest goal (degrees)", "goals, drops")
+    yield from tables.head(
+        ["run", "seed", *names, *(t["label"] for t in tests.values()), "commit", "device"]
+    )
     for variant in record["variants"].values():
         for run in variant["runs"]:
+            last = run["curve"][-1]
             cells = (
                 f"`{run['name']}`",
                 str(run["seed"]),
                 f"{run['steps']:,}",
                 f"{run['years']:.2g}",
                 f"{run['wall_minutes']:.1f}",
-                f"{math.degrees(run['curve'][-1]['goal_distance']):.0f}",
+                f"{math.degrees(last['goal_distance']):.0f}",
+                f"{last['goals_per_minute']:.1f}, {last['drops_per_minute']:.2f}",
+                *(f"{run['evaluations'][test]['goals']['mean']:.2f}" for test in tests),
                 f"`{(run['commit'] or 'unknown')[:7]}`",
                 str(run["machine"]),
-                *(f"{run['evaluations'][test]['goals']['mean']:.2f}" for test in tests),
             )
             yield tables.line(cells)
 
@@ -188,7 +197,7 @@ def _runs(record: Record) -> Iterator[str]:
 def _made(record: Record) -> str:
     commit = (record["commit"] or "unknown")[:7]
     return (
-        f"`{record['command']}`: evaluated on {record['date']} at commit `{commit}` on "
+        f"`{record['command']}`: made on {record['date']} at commit `{commit}` on "
         f"{record['machine']} with the {record['engine']} engine."
     )
 
