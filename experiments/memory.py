@@ -42,14 +42,14 @@ STUDY = study.Study(
     seeds=3,
 )
 _PROBED = "lstm-all"
-_EPISODES_PER_TRIAL = 10
+_EPISODES_PER_TRIAL, _FEWEST = 10, 100
 _MOMENTS_S = (0.08, 0.4, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 def probe(planned: Sequence[study.Run], trials: int) -> study.Record:
     """Probes the memory of the policies that have one, in the world they were trained in."""
     probed = [run for run in planned if run.variant == _PROBED]
-    episodes = _EPISODES_PER_TRIAL * trials
+    episodes = max(_EPISODES_PER_TRIAL * trials, _FEWEST)
     task = cli.for_trials(probed[0].config, study.TRIAL_SEED)
     task.env.bank_size = episodes
     task.engine = probed[0].config.engine

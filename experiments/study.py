@@ -40,8 +40,6 @@ _SMOKE = {
     "num_envs": 4,
     "env.bank_size": 4,
     "env.max_goals": 2,
-    "network.dense": (8,),
-    "network.lstm": 8,
     "ppo.horizon": 4,
     "ppo.chunk": 2,
     "ppo.minibatches": 2,
