@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from dactyl_jax import evaluation
 from experiments import ablations, cli, compare, launch, memory, report, results, scale, study
 from experiments import variants as other_tasks
 from experiments.workdir import WorkDirectory
@@ -50,10 +52,9 @@ def already_trained(trained, monkeypatch):
 
 
 def run(workdir, tiny, *more):
-    arguments = [f"--workdir={workdir}", "--trials=3", *tiny, *more]
     # The study decides on what `tiny` says of the run's length.
-    arguments = [each for each in arguments if "max_minutes" not in each]
-    return study.main(TWO, summary="", argv=arguments)
+    size = [each for each in tiny if each != "--config.run.max_minutes=0"]
+    return study.main(TWO, summary="", argv=[f"--workdir={workdir}", "--trials=3", *size, *more])
 
 
 def test_a_study_measures_once_and_says_what_it_found(
@@ -131,6 +132,16 @@ def test_a_run_that_went_further_is_refused(already_trained, trained, tiny, tmp_
     study._train([planned], tmp_path, 1)
     with pytest.raises(cli.UserError, match=r"--steps: the run in .* has 2 iterations"):
         study._iterations(planned)
+
+
+RECORDS = sorted(Path(__file__).parents[2].glob("docs/results/*.json"))
+
+
+@pytest.mark.parametrize("file", RECORDS, ids=lambda file: file.stem)
+def test_the_page_says_what_the_records_say(file):
+    text = RECORDS[0].parents[1].joinpath("results.md").read_text(encoding="utf-8")
+    record = json.loads(file.read_text(encoding="utf-8"))
+    assert results.fill(text, file.stem, evaluation.study_sections(record)) == text
 
 
 @pytest.mark.parametrize("name", STUDIES)
