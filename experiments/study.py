@@ -180,7 +180,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def smoke(study: Study, values: flags.FlagValues) -> Study:
-    """Two variants of a study, with short goals; sets the flags to one iteration of one seed."""
+    """Two variants of a study, and one test with short goals; one iteration of one seed each."""
     for flag, value in (("steps", 1), ("seeds", 1), ("trials", 2)):
         values[flag].value = value
     variants = dict(itertools.islice(study.variants.items(), 2))
@@ -189,7 +189,7 @@ def smoke(study: Study, values: flags.FlagValues) -> Study:
         variants=variants,
         tests={
             name: dataclasses.replace(test, goal_timeout_s=0.8)
-            for name, test in study.tests.items()
+            for name, test in itertools.islice(study.tests.items(), 1)
         },
         pairs=[pair for pair in study.pairs if set(pair) <= set(variants)],
     )

@@ -1,11 +1,11 @@
 """Evaluation: trials, their statistics, comparisons, learning curves and videos."""
 
-from dactyl_jax.evaluation import pose_errors
+from dactyl_jax.evaluation import grasps, pose_errors
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
 from dactyl_jax.evaluation.memory_probe import probe, record_episodes
-from dactyl_jax.evaluation.recording import Recording, record, write_recording
+from dactyl_jax.evaluation.recording import Played, Recording, play, record, write_recording
 from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs
 from dactyl_jax.evaluation.statistics import (
     YEAR,
@@ -26,6 +26,7 @@ from dactyl_jax.evaluation.vision_trials import Eye, run_vision_trials
 __all__ = [
     "YEAR",
     "Eye",
+    "Played",
     "Recording",
     "RunCurve",
     "SoonerTimeout",
@@ -40,9 +41,11 @@ __all__ = [
     "draw_throughput",
     "draw_vision_curve",
     "goal_distance",
+    "grasps",
     "histogram",
     "markdown",
     "mean_over_runs",
+    "play",
     "pose_errors",
     "probe",
     "ratio_over_runs",

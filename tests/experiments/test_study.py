@@ -204,12 +204,22 @@ def finished(name, workdir):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["memory", "ablations", "variants"])
-def test_a_study_smokes(name, tmp_path):
-    record = finished(name, tmp_path)
-    assert len(record["variants"]) == 2
-    assert ("probe" in record) == (name == "memory")
-    assert record["command"].startswith(f"python -m experiments.{name} --smoke")
+def test_the_memory_study_smokes(tmp_path):
+    record = finished("memory", tmp_path)
+    assert [*record["variants"]] == ["lstm-all", "lstm_value-all"]
+    assert record["command"].startswith("python -m experiments.memory --smoke")
+    (probed,) = record["probe"]["runs"]
+    assert 0.2 < probed["memory"]["size"]["accuracy"][0] < 0.8
+    assert (tmp_path / "memory_probe.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [ablations, other_tasks])
+def test_other_studies_smoke_but_for_training(program, already_trained, tmp_path):
+    assert program.main(["--smoke", f"--workdir={tmp_path}", "--engine=native"]) == 0
+    record = json.loads((tmp_path / f"{program.STUDY.name}.json").read_text())
+    assert [*record["variants"]] == [*program.STUDY.variants][:2]
+    assert len(record["pairs"]) == 1
 
 
 @pytest.mark.slow
