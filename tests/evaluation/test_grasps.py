@@ -121,7 +121,7 @@ def test_contacts_are_found_where_they_are():
     assert found.palm.tolist() == [False, True, False]
     assert not found.digits[:2].any()
     assert found.digits[2, grasps.DIGITS.index("mf")] and not found.digits[2, 0]
-    assert found.points[2, 2, 2] == pytest.approx(-0.025, abs=1e-3)
+    assert -0.026 < found.points[2, 2, 2] < -0.015  # by its lower face
     names = [list(grasps.GRASPS)[number] for number in grasps.grasps(found)]
     assert names == ["free", "palm", "without thumb"]
 
