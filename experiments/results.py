@@ -1,8 +1,8 @@
-"""Rebuilds the tables of docs/results.md, and their pictures, from the records in docs/results.
+"""Rebuilds the tables of docs/results.md, and studies' pictures, from the records in docs/results.
 
-`--add=DIR,DIR` first takes over the records of studies' work directories. Between the lines
-`<!-- NAME -->` and `<!-- /NAME -->` the page holds what the record of the study NAME says, and
-nothing else is touched.
+`--add=DIR,DIR` first takes over the records and pictures of studies' work directories, or of the
+folder of experiments.grasps. Between the lines `<!-- NAME -->` and `<!-- /NAME -->` the page holds
+what the record NAME.json says, and nothing else is touched.
 """
 
 import json
@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -24,7 +25,7 @@ _DOCS = Path(__file__).parents[1] / "docs"
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
     flags.DEFINE_list(
-        "add", [], "work directories of studies, whose records are taken over", flag_values=values
+        "add", [], "folders whose records and pictures are taken over", flag_values=values
     )
     flags.DEFINE_string("docs", str(_DOCS), "the folder of results.md", flag_values=values)
 
@@ -45,19 +46,29 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     from dactyl_jax import evaluation
 
     for folder in values.add:
-        take_over(Path(folder), docs / "results")
+        take_over(Path(folder), docs)
     text = page.read_text(encoding="utf-8")
     for file in sorted((docs / "results").glob("*.json")):
         record = json.loads(file.read_text(encoding="utf-8"))
-        text = fill(text, file.stem, evaluation.study_sections(record))
-        for ending, draw in evaluation.study_pictures(record).items():
-            draw(docs / "figures" / f"{file.stem}{ending}.png")
+        text = fill(text, file.stem, content(record))
+        if "variants" in record:
+            for ending, draw in evaluation.study_pictures(record).items():
+                draw(docs / "figures" / f"{file.stem}{ending}.png")
         print(f"{file.stem}: {record['date']}, commit {(record['commit'] or 'unknown')[:7]}")
     files.write_text(page, text)
 
 
-def take_over(workdir: Path, folder: Path) -> None:
-    """Copies the records in a study's work directory.
+def content(record: dict[str, Any]) -> str:
+    """What the page says of a record."""
+    from dactyl_jax import evaluation
+
+    if "variants" in record:
+        return evaluation.study_sections(record)
+    return evaluation.grasps.markdown(record)
+
+
+def take_over(workdir: Path, docs: Path) -> None:
+    """Copies the records in a study's work directory, and the pictures beside them.
 
     Raises:
         UserError: there is none.
@@ -69,7 +80,9 @@ def take_over(workdir: Path, folder: Path) -> None:
         # Lists of numbers on one line: records are kept with the source.
         record = json.loads(file.read_text(encoding="utf-8"))
         text = json.dumps(record, allow_nan=False, separators=(",", ":"))
-        files.write_text(folder / file.name, text.replace('{"name"', '\n{"name"') + "\n")
+        files.write_text(docs / "results" / file.name, text.replace('{"name"', '\n{"name"') + "\n")
+        for picture in workdir.glob(f"{file.stem}*.png"):
+            files.write_bytes(docs / "figures" / picture.name, picture.read_bytes())
 
 
 def fill(text: str, name: str, content: str) -> str:

@@ -293,9 +293,21 @@ def _runs(values: np.ndarray) -> Iterator[tuple[Any, int, int]]:
 
 
 def markdown(record: Mapping[str, Any]) -> str:
-    """The tables of what `tell` found, with what the names mean."""
+    """The tables of what `tell` found, with what the names mean, and where it was found.
+
+    Args:
+        record: as `experiments.grasps` writes it.
+    """
     minutes = record["minutes"]
-    lines = tables.head(["grasp", "touching", "share of time", "per minute"])
+    lines = [
+        f"{record['hands']} hands, {minutes:.0f} simulated minutes in all, of the policy "
+        f"`{record['policy']}` ({record['years']:.2g} years), {record['goals']} goals, "
+        f"{record['goal_timeout_s']:g} s for each, without randomisation, seed {record['seed']}. "
+        "*Per minute*: how often a grasp was held for a quarter of a second, or a way began, in a "
+        "simulated minute of one hand.",
+        "",
+    ]
+    lines += tables.head(["grasp", "touching", "share of time", "per minute"])
     lines += _rows(record["grasps"], GRASPS, minutes)
     lines += ["", *tables.head(["way to turn", "when", "share of time", "per minute"])]
     lines += _rows(record["ways"], WAYS, minutes)
@@ -305,6 +317,9 @@ def markdown(record: Mapping[str, Any]) -> str:
         tables.line([name, meanings[name], str(count)])
         for name, count in record["failures"].items()
     ]
+    commit = (record["commit"] or "unknown")[:7]
+    made = f"on {record['date']} at commit `{commit}` on {record['machine']}"
+    lines += ["", f"`{record['command']}`: made {made}."]
     return "\n".join(lines)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from dactyl_jax import evaluation
 from experiments import ablations, cli, compare, launch, memory, report, results, scale, study
 from experiments import variants as other_tasks
 from experiments.workdir import WorkDirectory
@@ -141,7 +140,7 @@ RECORDS = sorted(Path(__file__).parents[2].glob("docs/results/*.json"))
 def test_the_page_says_what_the_records_say(file):
     text = RECORDS[0].parents[1].joinpath("results.md").read_text(encoding="utf-8")
     record = json.loads(file.read_text(encoding="utf-8"))
-    assert results.fill(text, file.stem, evaluation.study_sections(record)) == text
+    assert results.fill(text, file.stem, results.content(record)) == text
 
 
 @pytest.mark.parametrize("name", STUDIES)
