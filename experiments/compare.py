@@ -64,11 +64,11 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
         raise UserError("--x=steps: the runs differ in config.env.control_dt; take --x=wall")
     from dactyl_jax import evaluation
 
-    record = _record(named, values.title, command)
+    record = _record(named, values.title, command, values.x)
     print(evaluation.study_markdown(record))
     if target is not None:
         pictures = evaluation.study_pictures(record)
-        pictures["_wall" if values.x == "wall" else "_curves"](target)
+        pictures[f"_{values.x}"](target)
         print(f"Picture: {target}")
         if record["tests"]:
             goals = target.with_stem(f"{target.stem}_goals")
@@ -77,7 +77,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
 
 
 def _record(
-    named: Sequence[tuple[str, WorkDirectory, ConfigDict]], title: str, command: str
+    named: Sequence[tuple[str, WorkDirectory, ConfigDict]], title: str, command: str, x: str
 ) -> dict[str, Any]:
     """The runs as a study's record, its variants being their families."""
     from experiments import study
@@ -114,6 +114,7 @@ def _record(
         },
         variants=variants,
         pairs=[(other, reference) for other in others],
+        x=[x],
     )
 
 

@@ -61,6 +61,8 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     )
     told = evaluation.grasps.tell(env.engine.model, played, env.control_dt)
     record: dict[str, Any] = {
+        "study": "grasps",
+        "title": "The longest that each grasp was held, every second control step",
         "command": command,
         "commit": origin.commit(),
         "date": datetime.now(UTC).date().isoformat(),

@@ -59,12 +59,15 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
 
 def content(record: dict[str, Any]) -> str:
-    """What the page says of a record."""
+    """What the page says of a record, and shows."""
     from dactyl_jax import evaluation
 
     if "variants" in record:
-        return evaluation.study_sections(record)
-    return evaluation.grasps.markdown(record)
+        tables, endings = evaluation.study_sections(record), [*evaluation.study_pictures(record)]
+    else:
+        tables, endings = evaluation.grasps.markdown(record), [""]
+    name, title = record["study"], record["title"]
+    return "\n\n".join([tables, *(f"![{title}](figures/{name}{end}.png)" for end in endings)])
 
 
 def take_over(workdir: Path, docs: Path) -> None:

@@ -18,6 +18,7 @@ STUDY = study.Study(
     pairs=[(str(count), str(_HANDS[0])) for count in _HANDS[1:]],
     steps=600_000,
     seeds=1,
+    x=("steps", "wall"),
 )
 
 

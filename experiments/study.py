@@ -84,6 +84,7 @@ class Study:
         pairs: variants whose goals are compared, the second being the reference.
         steps: control steps of a run, where nothing else is asked for.
         seeds: runs of a variant, where nothing else is asked for.
+        x: what learning curves are drawn along, as `experiments.compare --x`.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Study:
     pairs: Sequence[tuple[str, str]]
     steps: int
     seeds: int
+    x: Sequence[str] = ("steps",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +242,7 @@ def run(
             for name, variant in study.variants.items()
         },
         pairs=study.pairs,
+        x=study.x,
     )
     if finish:
         record |= finish(planned, values.trials)
@@ -386,6 +389,7 @@ def assemble(
     tests: Mapping[str, Mapping[str, Any]],
     variants: Mapping[str, Mapping[str, Any]],
     pairs: Sequence[tuple[str, str]],
+    x: Sequence[str],
 ) -> Record:
     """A record, with the day, the source and the machine that it is made on.
 
@@ -398,6 +402,7 @@ def assemble(
         tests: `label`, `goals` and `goal_timeout_s` by name.
         variants: `label` and `runs`, each of `describe`, by name.
         pairs: variants to compare, the second being the reference.
+        x: what learning curves are drawn along.
     """
     return {
         "study": name,
@@ -412,6 +417,7 @@ def assemble(
         "tests": tests,
         "variants": variants,
         "pairs": [list(pair) for pair in pairs],
+        "x": list(x),
     }
 
 

@@ -3,6 +3,7 @@
 A record is what `experiments.study` writes to NAME.json.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -37,8 +38,10 @@ def study_pictures(record: Record) -> dict[str, Callable[[Path], None]]:
     curves = _curves(record)
     pictures: dict[str, Callable[[Path], None]] = {
         "": lambda path: draw_study(record, path),
-        "_curves": lambda path: draw_runs(curves, path, title=record["title"], x="steps"),
-        "_wall": lambda path: draw_runs(curves, path, title=record["title"], x="wall"),
+        **{
+            f"_{x}": functools.partial(draw_runs, curves, title=record["title"], x=x)
+            for x in record["x"]
+        },
     }
     if "probe" in record:
         pictures["_probe"] = lambda path: memory_probe.draw_probe(record["probe"], path)

@@ -54,6 +54,7 @@ def record():
             "b": {"label": "without", "runs": [one_run("b-0", [1, 2, 1, 2])]},
         },
         "pairs": [["a", "b"]],
+        "x": ["steps", "wall"],
     }
 
 
@@ -76,7 +77,7 @@ def test_every_picture_is_drawn(record, tmp_path):
     run = {"seconds": [0.1, 5.0], "episodes": [9, 8], "memory": scores, "observation": scores}
     record["probe"] = {"variant": "a", "episodes": 9, "runs": [run]}
     pictures = evaluation.study_pictures(record)
-    assert set(pictures) == {"", "_curves", "_wall", "_probe"}
+    assert set(pictures) == {"", "_steps", "_wall", "_probe"}
     for ending, draw in pictures.items():
         draw(tmp_path / f"memory{ending}.png")
         assert (tmp_path / f"memory{ending}.png").stat().st_size > 10_000

@@ -71,7 +71,7 @@ def test_a_study_measures_once_and_says_what_it_found(
     assert len(found["evaluations"]["own"]["goals"]["per_trial"]) == 3
     assert found["evaluations"]["own"]["goal_timeout_s"] == 0.8
     assert "| first | 2 | 8.1e-08 |" in (workdir / "two.md").read_text(encoding="utf-8")
-    for picture in ("two.png", "two_curves.png", "two_wall.png"):
+    for picture in ("two.png", "two_steps.png"):
         assert (workdir / picture).stat().st_size > 10_000
 
     monkeypatch.setattr(report, "evaluate", lambda *_, **__: pytest.fail("measured again"))
@@ -99,7 +99,7 @@ def test_a_study_measures_once_and_says_what_it_found(
     assert "| first | 1 | 8.1e-08 |" in text
     assert results.main([f"--docs={page.parent}"]) == 0
     assert page.read_text(encoding="utf-8") == text
-    assert (page.parent / "figures" / "two_curves.png").stat().st_size > 10_000
+    assert (page.parent / "figures" / "two_steps.png").stat().st_size > 10_000
 
 
 def test_wrong_commands_are_refused_before_anything_is_trained(tiny, tmp_path, monkeypatch, capsys):
