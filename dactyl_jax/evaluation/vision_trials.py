@@ -111,9 +111,9 @@ def _look(
     qpos = np.asarray(state.physics.qpos)[playing]
     shown = jax.tree.map(lambda x: x[playing], looks)
     pictures = eye.views.render(qpos, shown)
-    # Padded, so that the rest is compiled once for all numbers of trials.
-    rows = np.minimum(np.arange(len(looks.table)), len(playing) - 1)
-    seen = eye.source.vary(step * len(looks.table) + rows, pictures[rows])
+    # Padded to a power of two, so that the rest is compiled for few numbers of trials.
+    rows = np.minimum(np.arange(1 << (len(playing) - 1).bit_length()), len(playing) - 1)
+    seen = eye.source.vary(step * len(looks.table) + playing[rows], pictures[rows])
     poses = eye.estimator.estimate_normal(np.asarray(seen))
     return poses.position[: len(playing)], poses.orientation[: len(playing)]
 
