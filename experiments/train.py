@@ -46,6 +46,12 @@ def define_flags(values: flags.FlagValues) -> None:
         lower_bound=0,
         flag_values=values,
     )
+    flags.DEFINE_boolean(
+        "report",
+        True,
+        "end with an evaluation, a learning curve and a video",
+        flag_values=values,
+    )
     processes.define_flag(values)
     flags.DEFINE_string(
         "init_from",
@@ -83,15 +89,22 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
                 f"Training in {workdir.path} on {preparation.device()} with the {config.engine} "
                 "engine."
             )
-        _train(workdir, config, source, teacher, None if resuming else origin.describe(command))
+        stopped = _train(
+            workdir, config, source, teacher, None if resuming else origin.describe(command)
+        )
+        if values.report and not stopped and processes.is_first():
+            from experiments import report
+
+            report.write(workdir, config)
 
 
 def _train(
     workdir: WorkDirectory, config: ConfigDict, source, teacher, origin: dict[str, Any] | None
-) -> None:
+) -> bool:
+    """Trains to the end, or to a signal; whether it was a signal."""
     from dactyl_jax.envs import adr, make_environment
     from dactyl_jax.learning import Checkpoints
-    from experiments import preparation, report, training
+    from experiments import preparation, training
     from experiments.progress import Progress
 
     limits = np.asarray(adr.initial(config).strength) if config.adr.enabled else None
@@ -116,12 +129,9 @@ def _train(
         )
     finally:
         checkpoints.close()
-    if not processes.is_first():
-        return
-    if stopped:
+    if stopped and processes.is_first():
         print(f"Stopped after iteration {int(state.iteration)}; the same command continues.")
-        return
-    report.write(workdir, config)
+    return stopped
 
 
 def _load_teacher(config: ConfigDict):

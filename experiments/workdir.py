@@ -113,8 +113,11 @@ class WorkDirectory:
                 )
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, wait: bool = False) -> Iterator[None]:
         """Holds the directory for one training process.
+
+        Args:
+            wait: until a process that trains there has ended.
 
         Raises:
             UserError: another process trains there.
@@ -123,7 +126,7 @@ class WorkDirectory:
         descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT)
         try:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 raise UserError(
                     f"--workdir: another process is training in {str(self.path)!r}; wait for it or "

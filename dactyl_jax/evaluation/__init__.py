@@ -1,19 +1,23 @@
 """Evaluation: trials, their statistics, comparisons, learning curves and videos."""
 
-from dactyl_jax.evaluation import pose_errors
+from dactyl_jax.evaluation import grasps, pose_errors
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
-from dactyl_jax.evaluation.recording import Recording, record, write_recording
-from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs, runs_markdown
+from dactyl_jax.evaluation.memory_probe import probe, record_episodes
+from dactyl_jax.evaluation.recording import Played, Recording, play, record, write_recording
+from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs
 from dactyl_jax.evaluation.statistics import (
     YEAR,
     confidence_interval,
     difference_interval,
     goal_distance,
     histogram,
+    mean_over_runs,
+    ratio_over_runs,
     summarize,
 )
+from dactyl_jax.evaluation.study import study_markdown, study_pictures, study_sections
 from dactyl_jax.evaluation.throughput_plot import draw_throughput
 from dactyl_jax.evaluation.trials import Trials, run_trials
 from dactyl_jax.evaluation.vision_curve import draw_vision_curve
@@ -22,6 +26,7 @@ from dactyl_jax.evaluation.vision_trials import Eye, run_vision_trials
 __all__ = [
     "YEAR",
     "Eye",
+    "Played",
     "Recording",
     "RunCurve",
     "SoonerTimeout",
@@ -36,13 +41,21 @@ __all__ = [
     "draw_throughput",
     "draw_vision_curve",
     "goal_distance",
+    "grasps",
     "histogram",
     "markdown",
+    "mean_over_runs",
+    "play",
     "pose_errors",
+    "probe",
+    "ratio_over_runs",
     "record",
+    "record_episodes",
     "run_trials",
     "run_vision_trials",
-    "runs_markdown",
+    "study_markdown",
+    "study_pictures",
+    "study_sections",
     "summarize",
     "write_recording",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dactyl_jax import hand
-from dactyl_jax.envs import Reorientation
+from dactyl_jax.envs import Outcome, Reorientation
 from dactyl_jax.learning import Agent
 
 _CANDIDATES = 16  # environments of which the recording takes the one that reaches most goals
@@ -45,33 +45,72 @@ def record(
         goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
         seconds: simulated time.
     """
-    steps = max(round(seconds / env.control_dt), 1)
-    key = jax.random.key(seed)
-    qpos, goal, goals, reached, drops = jax.tree.map(
-        np.asarray, _run(env, steps, agent, key, jnp.float32(goal_distance))
+    played = play(
+        env,
+        agent,
+        hands=_CANDIDATES,
+        seed=seed,
+        goal_distance=goal_distance,
+        seconds=seconds,
     )
+    reached, drops = played.outcome.goal_reached.sum(axis=0), played.outcome.dropped.sum(axis=0)
     best = int(np.argmax(reached - 0.5 * drops))
-    return Recording(qpos[:, best], goal[:, best], goals[:, best], int(drops[best]))
+    return played.of(best)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _run(env, steps, agent, key, goal_distance):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Played:
+    """Hands side by side, `[time, hand, ...]`; a row is what a control step led to.
+
+    Where an episode ended the row is the start of the next one.
+
+    Attributes:
+        qpos, goal, goals: as of `Recording`.
+        outcome: of the step.
+    """
+
+    qpos: np.ndarray
+    goal: np.ndarray
+    goals: np.ndarray
+    outcome: Outcome
+
+    def of(self, number: int) -> Recording:
+        """One of the hands."""
+        drops = int(self.outcome.dropped[:, number].sum())
+        return Recording(self.qpos[:, number], self.goal[:, number], self.goals[:, number], drops)
+
+
+def play(
+    env: Reorientation,
+    agent: Agent,
+    *,
+    hands: int,
+    seed: int,
+    goal_distance: float,
+    seconds: float,
+) -> Played:
+    """Lets an agent act; arguments as of `record`, and the number of hands."""
+    steps = max(round(seconds / env.control_dt), 1)
+    played = _run(env, steps, hands, agent, jax.random.key(seed), jnp.float32(goal_distance))
+    return jax.tree.map(np.asarray, played)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _run(env, steps, hands, agent, key, goal_distance):
     start_key, act_key = jax.random.split(key)
-    state = env.reset(start_key, _CANDIDATES, goal_distance)
-    loop = state, agent.initial_carry(_CANDIDATES), jnp.ones(_CANDIDATES, bool)
+    state = env.reset(start_key, hands, goal_distance)
+    loop = state, agent.initial_carry(hands), jnp.ones(hands, bool)
 
     def step(loop, key):
         state, carry, first = loop
-        keys = jax.random.split(key, _CANDIDATES)
+        keys = jax.random.split(key, hands)
         action, carry = agent.act(state.observation.policy, carry, first, keys)
         state, outcome = env.step(state, action, goal_distance)
-        row = state.physics.qpos, env.goal_in_world(state), state.goals
-        return (state, carry, outcome.done), (*row, outcome.goal_reached, outcome.dropped)
+        row = Played(state.physics.qpos, env.goal_in_world(state), state.goals, outcome)
+        return (state, carry, outcome.done), row
 
-    _, (qpos, goal, goals, reached, dropped) = jax.lax.scan(
-        step, loop, jax.random.split(act_key, steps)
-    )
-    return qpos, goal, goals, jnp.sum(reached, axis=0), jnp.sum(dropped, axis=0)
+    return jax.lax.scan(step, loop, jax.random.split(act_key, steps))[1]
 
 
 def write_recording(
@@ -85,22 +124,38 @@ def write_recording(
         env: says which object it was and how the palm is tilted.
         width, height: of the picture, pixels; even numbers.
     """
-    import warp  # slow to import, like the ray tracer that stands on it
+    from dactyl_jax.rendering import write_video
 
-    warp.config.log_level = warp.LOG_ERROR
-    from dactyl_jax.rendering import Renderer, write_video
-
-    config = env.config.env
-    model = hand.load_model(
-        config.object, tilt=config.tilt, finger_collisions=config.finger_collisions, goal=True
-    )
-    frames = Renderer(model, width, height).render(recording.qpos, recording.goal)
+    frames = render(env, recording.qpos, recording.goal, width, height)
     times = (np.arange(len(frames)) + 1) * env.control_dt
     labelled = (
         _label(frame, f"{time:5.1f} s    goals in a row: {goals}")
         for frame, time, goals in zip(frames, times, recording.goals, strict=True)
     )
     write_video(path, labelled, fps=1 / env.control_dt)
+
+
+def render(
+    env: Reorientation, qpos: np.ndarray, goal: np.ndarray, width: int, height: int
+) -> np.ndarray:
+    """Pictures of states in an environment, `[n, height, width, 3]` uint8.
+
+    Args:
+        env: says which object it is and how the palm is tilted.
+        qpos: `[n, 31]`.
+        goal: orientations in the world, `[n, 4]`.
+        width, height: of the pictures, pixels.
+    """
+    import warp  # slow to import, like the ray tracer that stands on it
+
+    warp.config.log_level = warp.LOG_ERROR
+    from dactyl_jax.rendering import Renderer
+
+    config = env.config.env
+    model = hand.load_model(
+        config.object, tilt=config.tilt, finger_collisions=config.finger_collisions, goal=True
+    )
+    return Renderer(model, width, height).render(qpos, goal)
 
 
 def _label(frame: np.ndarray, text: str) -> np.ndarray:

@@ -1,19 +1,16 @@
-"""Several runs in one picture and one table: how far their goals are, and how they do on them."""
+"""Several runs in one picture: how far their goals are, and how they do on them."""
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from dactyl_jax.evaluation import plotting, tables
-from dactyl_jax.evaluation.statistics import YEAR
+from dactyl_jax.evaluation import plotting
 
 # Told apart by most eyes, also where colours are seen otherwise.
 _COLOURS = ("#1f6fb4", "#c8553d", "#3a7d44", "#8a6bb1", "#c99a1e", "#3fa7b5", "#d977a8", "#5a5a5a")
-_LAST = 0.05  # share of the iterations that the table speaks of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,22 +83,3 @@ def draw_runs(runs: Sequence[RunCurve], path: Path, *, title: str, x: str) -> No
         fontsize=9,
     )
     plotting.save(figure, path)
-
-
-def runs_markdown(runs: Sequence[RunCurve]) -> str:
-    """The runs as a table; rates are means over the last twentieth of the iterations."""
-    names = ("steps", "years", "wall minutes", "farthest goal (degrees)")
-    lines = tables.head(["run", *names, "goals per minute", "drops per minute"])
-    for run in runs:
-        last, count = run.rows[-1], math.ceil(_LAST * len(run.rows))
-        cells = (
-            f"`{run.name}`",
-            f"{last['control_steps']:,}",
-            f"{last['control_steps'] * run.control_dt / YEAR:.2g}",
-            f"{last['wall_minutes']:.1f}",
-            f"{math.degrees(last['goal_distance']):.0f}",
-            f"{run.values('goals_per_minute')[-count:].mean():.1f}",
-            f"{run.values('drops_per_minute')[-count:].mean():.2f}",
-        )
-        lines.append(tables.line(cells))
-    return "\n".join(lines)

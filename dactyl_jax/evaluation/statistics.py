@@ -11,6 +11,7 @@ from scipy.stats import bootstrap
 from dactyl_jax.evaluation.trials import Trials
 
 YEAR = 365.25 * 24 * 3600  # s
+_RESAMPLES = 4000
 NEAR = 0.9  # rad; `near` goals lie 0.5 to 0.9 rad away
 
 
@@ -95,6 +96,46 @@ def difference_interval(
         return np.mean(ours, axis=axis) - np.mean(theirs, axis=axis)
 
     return _bootstrap((ours, theirs), difference)
+
+
+def mean_over_runs(runs: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+    """The mean of several runs' trials, and its 95% bootstrap interval.
+
+    Runs are resampled, and trials within each: the interval is of what another run would give. Of
+    a single run, it is of its trials alone.
+
+    Args:
+        runs: values by run, one a trial, of as many trials each.
+
+    Returns:
+        Mean, lower end, upper end.
+    """
+    low, high = np.percentile(_resampled_means(runs, np.random.default_rng(0)), (2.5, 97.5))
+    return float(np.mean(runs)), float(low), float(high)
+
+
+def ratio_over_runs(
+    ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]
+) -> tuple[float, float, float]:
+    """The ratio of two means, and its 95% bootstrap interval, resampled as in `mean_over_runs`.
+
+    Returns:
+        Ratio, lower end, upper end; infinite where the second mean is 0, and not a number where
+        both are.
+    """
+    rng = np.random.default_rng(0)
+    above, below = _resampled_means(ours, rng), _resampled_means(theirs, rng)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.float64(np.mean(ours)) / np.mean(theirs)
+        low, high = np.percentile(above / below, (2.5, 97.5), method="nearest")
+    return float(value), float(low), float(high)
+
+
+def _resampled_means(runs: Sequence[Sequence[float]], rng: np.random.Generator) -> np.ndarray:
+    values = np.asarray(runs, float)
+    count, trials = values.shape
+    chosen = rng.integers(count, size=(_RESAMPLES, count, 1))
+    return values[chosen, rng.integers(trials, size=(_RESAMPLES, count, trials))].mean(axis=(1, 2))
 
 
 def _bootstrap(samples: Sequence[ArrayLike], statistic: Callable[..., Any]) -> tuple[float, float]:

@@ -158,7 +158,7 @@ def test_our_own_value_errors_are_messages_and_others_keep_their_traceback(capsy
 
 
 @pytest.mark.parametrize(
-    "program", ["train", "evaluate", "record", "benchmark", "publish", "compare"]
+    "program", ["train", "evaluate", "record", "benchmark", "publish", "compare", "memory"]
 )
 def test_programs_refuse_an_unknown_flag(program):
     result = subprocess.run(

@@ -12,16 +12,36 @@ from experiments import compare
 @pytest.mark.parametrize("x", ["wall", "steps"])
 def test_runs_are_drawn_and_listed(trained, tmp_path, x, capsys):
     picture = tmp_path / "curves.png"
-    runs = f"--runs=small net={trained},small net#2={trained}"
-    assert compare.main([runs, f"--out={picture}", f"--x={x}", "--title=Two seeds"]) == 0
+    named = [f"small net={trained}", f"small net#2={trained}"]
+    assert compare.main([*named, f"--out={picture}", f"--x={x}", "--title=Two seeds"]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[2].startswith("| `small net` | 32 | 8.1e-08 | ")
-    assert lines[3].startswith("| `small net#2` | 32 | ")
+    output = capsys.readouterr().out
+    assert output.startswith("# Two seeds\n")
+    rows = [line for line in output.splitlines() if line.startswith("| `small net")]
+    assert len(rows) == 2
+    assert rows[0].startswith("| `small net` | 0 | 32 | 8.1e-08 | ")
+    assert rows[1].startswith("| `small net#2` | 0 | 32 | ")
+    assert not (tmp_path / "curves_goals.png").exists()  # they have played no trials
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_family(trained, tmp_path, capsys):
+    folders = []
+    for name, changes in (("base-0", {}), ("base-1", {"seed": 1}), ("far", {"num_envs": 8})):
+        folders.append(tmp_path / name)
+        shutil.copytree(trained, folders[-1])
+        file = folders[-1] / "config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    assert compare.main([str(folder) for folder in folders]) == 0
+    output = capsys.readouterr().out
+    names = [line.split("`")[1] for line in output.splitlines() if line.startswith("| `")]
+    assert names == ["base", "base#2", "far"]
+    assert "Picture" not in output
 
 
 def test_wrong_commands_are_refused(trained, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(evaluation, "draw_runs", lambda *_, **__: pytest.fail("a picture is drawn"))
+    monkeypatch.setattr(
+        evaluation, "study_pictures", lambda *_, **__: pytest.fail("a picture is drawn")
+    )
     empty, slower = tmp_path / "empty", tmp_path / "slower"
     empty.mkdir()
     shutil.copy(trained / "config.json", empty)
@@ -29,18 +49,17 @@ def test_wrong_commands_are_refused(trained, tmp_path, capsys, monkeypatch):
     fields = json.loads((slower / "config.json").read_text())
     fields["env"]["control_dt"] = 0.16
     (slower / "config.json").write_text(json.dumps(fields))
-    runs, out = f"--runs=a={trained}", f"--out={tmp_path}/curves.png"
+    run, out = f"a={trained}", f"--out={tmp_path}/curves.png"
     for arguments, named in (
-        ([out], "--runs is missing"),
-        ([runs], "--out is missing"),
-        ([runs, "--out=curves.pdf"], "end in .png"),
-        ([out, "--runs=a"], "'a' is not name=DIR"),
-        ([out, "--runs=#2=x"], "is not name=DIR"),
-        ([out, f"--runs=a={trained},a={trained}"], "'a' is named twice"),
-        ([out, "--runs=a=nowhere"], "--runs: a: there is no folder 'nowhere'"),
-        ([out, f"--runs=a={empty}"], "no iteration yet"),
-        ([out, f"--runs=a={trained},b={slower}", "--x=steps"], "--x=wall"),
-        ([out, runs, "--config.seed=3"], "--config.seed"),
+        ([out], "no run is named"),
+        ([run, "--out=curves.pdf"], "end in .png"),
+        ([out, "#2=x"], "is not NAME=DIR"),
+        ([out, "a="], "is not NAME=DIR"),
+        ([out, run, run], "'a' is named twice"),
+        ([out, "nowhere"], "there is no folder 'nowhere'"),
+        ([out, f"a={empty}"], "no iteration yet"),
+        ([out, run, f"b={slower}", "--x=steps"], "--x=wall"),
+        ([out, run, "--config.seed=3"], "--config.seed"),
     ):
         assert compare.main(arguments) == 2, arguments
         error = capsys.readouterr().err

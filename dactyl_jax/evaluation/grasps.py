@@ -1,0 +1,361 @@
+"""What the hand does: grasps and ways to turn the object, told from contacts, and how trials fail.
+
+The grasps are those in which OpenAI (2018) found its policies (Section 6.1, Figure 7, by names of
+the literature on human hands), the ways to turn those it describes there: pivoting, sliding and
+finger gaiting. It classified by eye; the rules here are ours.
+"""
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+from matplotlib.figure import Figure
+
+from dactyl_jax import hand
+from dactyl_jax.envs import Reorientation
+from dactyl_jax.evaluation import plotting, tables
+from dactyl_jax.evaluation.recording import Played, render
+
+DIGITS = ("th", "ff", "mf", "rf", "lf")
+GRASPS = {
+    "tip pinch": "thumb and one finger, both by their tips",
+    "palmar pinch": "thumb and one finger, not by both tips",
+    "tripod": "thumb and two fingers",
+    "quadpod": "thumb and three fingers",
+    "five-finger": "thumb and four fingers",
+    "power": "palm, thumb and one finger or more",
+    "palm and fingers": "palm and fingers, without the thumb",
+    "palm": "the palm alone, or with the thumb",
+    "without thumb": "fingers alone",
+    "free": "nothing touches it",
+}
+WAYS = {
+    "pivoting": "turns about the line between two digits that hold it, faster than 0.5 rad/s",
+    "sliding": "a digit's contact wanders over the object by more than 2 cm/s",
+    "gaiting": "a digit lets go and comes back within 1 s, 1 cm away, while another digit touches",
+}
+FAILURES = {
+    "wrist pitch": "dropped, the wrist having pitched down by 0.1 rad or more in the last second",
+    "early drop": "dropped within 2 s of the start",
+    "other drop": "dropped otherwise",
+    "stuck": "timed out, and the object turned less than 0.2 rad in the last 2 s",
+    "time-out": "timed out while it turned",
+}
+_TOUCH = 5e-4  # m: contacts farther apart than this do not count
+_TIP = 0.018  # m along the distal link, from which on it is the tip; the link ends at 0.026
+_PIVOT_SPEED = 0.5  # rad/s
+_PIVOT_COSINE = np.cos(np.radians(30))
+_SLIDE_SPEED = 0.02  # m/s
+_HELD_S = 0.24  # s from which on a grasp counts as taken
+_STRIP = np.arange(-4, 5, 2)  # control steps of a film strip's pictures, about the middle
+_GAIT_AWAY_S, _GAIT_DISTANCE = 1.0, 0.01  # s, m
+
+
+@dataclasses.dataclass(frozen=True)
+class Touches:
+    """What touches the object, a row a moment.
+
+    Attributes:
+        digits: whether each of `DIGITS` does, `[time, 5]`.
+        tips: whether it does with its tip, `[time, 5]`.
+        palm: whether the palm does, the metacarpals included, `[time]`.
+        points: a digit's contacts' mean in the object's frame, `[time, 5, 3]` m; else NaN.
+        rotation: the object's orientation in the world as a matrix, `[time, 3, 3]`.
+    """
+
+    digits: np.ndarray
+    tips: np.ndarray
+    palm: np.ndarray
+    points: np.ndarray
+    rotation: np.ndarray
+
+
+def touches(model: mujoco.MjModel, qpos: np.ndarray) -> Touches:
+    """Finds the contacts in states of one hand.
+
+    Args:
+        model: of hand and object.
+        qpos: `[time, nq]`.
+    """
+    data = mujoco.MjData(model)
+    body = model.body("object").id
+    owner = [_digit(model.body(number).name) for number in range(model.nbody)]
+    distal = [model.body(number).name.endswith("distal") for number in range(model.nbody)]
+    count = len(qpos)
+    digits, tips = np.zeros((count, 5), bool), np.zeros((count, 5), bool)
+    palm, points = np.zeros(count, bool), np.full((count, 5, 3), np.nan)
+    rotation = np.empty((count, 3, 3))
+    for row, state in enumerate(qpos):
+        data.qpos[:] = state
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_collision(model, data)
+        rotation[row] = data.xmat[body].reshape(3, 3)
+        found: dict[int, list[np.ndarray]] = {}
+        bodies = model.geom_bodyid[data.contact.geom]
+        for (first, second), position, gap in zip(
+            bodies, data.contact.pos, data.contact.dist, strict=True
+        ):
+            if body not in (first, second) or gap > _TOUCH:
+                continue
+            other = second if first == body else first
+            digit = owner[other]
+            if digit is None:
+                palm[row] = True
+                continue
+            along = (position - data.xpos[other]) @ data.xmat[other].reshape(3, 3)
+            tips[row, digit] |= distal[other] and along[2] > _TIP
+            found.setdefault(digit, []).append((position - data.xpos[body]) @ rotation[row])
+        for digit, places in found.items():
+            digits[row, digit], points[row, digit] = True, np.mean(places, axis=0)
+    return Touches(digits, tips, palm, points, rotation)
+
+
+def _digit(body: str) -> int | None:
+    """Which of `DIGITS` a body belongs to; None for palm, wrist and metacarpal."""
+    name = body.removeprefix("rh_")
+    return DIGITS.index(name[:2]) if name[:2] in DIGITS and "metacarpal" not in name else None
+
+
+def grasps(seen: Touches) -> np.ndarray:
+    """The number in `GRASPS` of the grasp at each moment, `[time]`."""
+    thumb, fingers = seen.digits[:, 0], seen.digits[:, 1:].sum(axis=1)
+    by_tips = (seen.tips == seen.digits).all(axis=1)
+    rules = {
+        "power": seen.palm & thumb & (fingers > 0),
+        "palm and fingers": seen.palm & ~thumb & (fingers > 0),
+        "palm": seen.palm,
+        "tip pinch": thumb & (fingers == 1) & by_tips,
+        "palmar pinch": thumb & (fingers == 1),
+        "tripod": thumb & (fingers == 2),
+        "quadpod": thumb & (fingers == 3),
+        "five-finger": thumb & (fingers == 4),
+        "without thumb": thumb | (fingers > 0),
+        "free": np.ones_like(thumb),
+    }
+    names = list(GRASPS)
+    return np.select(list(rules.values()), [names.index(name) for name in rules])
+
+
+def ways(seen: Touches, control_dt: float) -> dict[str, np.ndarray]:
+    """Which of `WAYS` are at work at each moment, `[time]` bool each; the first is never.
+
+    Args:
+        seen: successive moments of one episode.
+        control_dt: s between them.
+    """
+    count = len(seen.palm)
+    result = {name: np.zeros(count, bool) for name in WAYS}
+    turned = _rotation_vectors(seen.rotation) / control_dt
+    away = round(_GAIT_AWAY_S / control_dt)
+    for t in range(1, count):
+        here, before = seen.points[t], seen.points[t - 1]
+        moved = np.linalg.norm(here - before, axis=1) / control_dt
+        result["sliding"][t] = bool(np.any(moved > _SLIDE_SPEED))  # NaN compares as False
+        result["pivoting"][t] = _pivots(turned[t - 1], seen, t)
+        for digit in np.flatnonzero(seen.digits[t] & ~seen.digits[t - 1]):
+            last = np.flatnonzero(seen.digits[max(t - away, 0) : t, digit])
+            if len(last):
+                left = max(t - away, 0) + last[-1]
+                distance = np.linalg.norm(here[digit] - seen.points[left, digit])
+                others = np.delete(seen.digits[left : t + 1], digit, axis=1)
+                if distance > _GAIT_DISTANCE and others.any(axis=1).all():
+                    result["gaiting"][t] = True
+    return result
+
+
+def _pivots(velocity: np.ndarray, seen: Touches, t: int) -> bool:
+    """Whether the object turns about the line between two digits, and no palm touches it."""
+    holding = np.flatnonzero(seen.digits[t])
+    speed = np.linalg.norm(velocity)
+    if len(holding) != 2 or seen.palm[t] or speed < _PIVOT_SPEED:
+        return False
+    line = seen.points[t, holding[1]] - seen.points[t, holding[0]]
+    length = np.linalg.norm(line)
+    return bool(length > 0 and abs(line @ velocity) > _PIVOT_COSINE * speed * length)
+
+
+def _rotation_vectors(rotation: np.ndarray) -> np.ndarray:
+    """Turns from each moment to the next in the object's frame, `[time - 1, 3]` rad."""
+    turn = np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]
+    trace = np.trace(turn, axis1=1, axis2=2)
+    angle = np.arccos(np.clip((trace - 1) / 2, -1, 1))
+    axis = np.stack(
+        [
+            turn[:, 2, 1] - turn[:, 1, 2],
+            turn[:, 0, 2] - turn[:, 2, 0],
+            turn[:, 1, 0] - turn[:, 0, 1],
+        ],
+        axis=1,
+    )
+    length = np.linalg.norm(axis, axis=1)
+    return axis * (angle / np.maximum(length, 1e-9))[:, None]
+
+
+def failure(
+    seen: Touches, wrist: np.ndarray, control_dt: float, ended: Mapping[str, bool]
+) -> str | None:
+    """Which of `FAILURES` an episode ended by; None at the cap of goals.
+
+    Args:
+        seen: the whole episode.
+        wrist: angle of the wrist's pitch WRJ1, `[time]` rad.
+        control_dt: s between moments.
+        ended: whether it ended by `dropped` and by `timed_out`.
+    """
+    second = round(1 / control_dt)
+    if ended["dropped"]:
+        if wrist[-second:].max() - wrist[-1] >= 0.1:  # towards the fingers' side
+            return "wrist pitch"
+        return "early drop" if len(wrist) * control_dt < 2 else "other drop"
+    if ended["timed_out"]:
+        turned = np.linalg.norm(_rotation_vectors(seen.rotation[-2 * second :]), axis=1).sum()
+        return "stuck" if turned < 0.2 else "time-out"
+    return None
+
+
+def tell(model: mujoco.MjModel, played: Played, control_dt: float) -> dict[str, Any]:
+    """Counts what many hands do.
+
+    Args:
+        model: of hand and object, as the hands have it: without randomisation.
+        played: the hands.
+        control_dt: s of a control step.
+
+    Returns:
+        `grasps` and `ways` by name: the `share` of time, and `times`, how often it lasted for a
+        quarter of a second (a way: began); a grasp's `example` is hand and row in the middle of
+        the longest time that it was held, or None. `failures`: episodes by how they ended.
+    """
+    pitch = hand.layout(model).joint_qpos[hand.JOINTS.index("rh_WRJ1")]
+    held = round(_HELD_S / control_dt)
+    moments: Counter[str] = Counter()
+    times: Counter[str] = Counter()
+    longest: dict[str, tuple[int, int, int]] = {}
+    ends: Counter[str] = Counter()
+    for number, (first, last) in _episodes(np.asarray(played.outcome.done)):
+        qpos = played.qpos[first:last, number]
+        if not len(qpos):
+            continue
+        seen = touches(model, qpos)
+        for grasp, start, length in _runs(grasps(seen)):
+            name = list(GRASPS)[grasp]
+            moments[name] += length
+            times[name] += length >= held
+            if length > longest.get(name, (0, 0, 0))[0]:
+                longest[name] = (length, number, first + start + length // 2)
+        for name, active in ways(seen, control_dt).items():
+            moments[name] += int(active.sum())
+            times[name] += sum(1 for value, _, _ in _runs(active) if value)
+        if last < len(played.qpos):
+            ended = {
+                way: bool(getattr(played.outcome, way)[last, number])
+                for way in ("dropped", "timed_out")
+            }
+            how = failure(seen, qpos[:, pitch], control_dt, ended)
+            ends[how or "no failure"] += 1
+    total = sum(moments[name] for name in GRASPS)
+
+    def counted(name: str) -> dict[str, Any]:
+        return {"share": moments[name] / total, "times": times[name]}
+
+    return {
+        "grasps": {
+            name: counted(name) | {"example": list(longest[name][1:]) if name in longest else None}
+            for name in GRASPS
+        },
+        "ways": {name: counted(name) for name in WAYS},
+        "failures": {name: ends[name] for name in (*FAILURES, "no failure")},
+        "minutes": total * control_dt / 60,
+    }
+
+
+def _episodes(done: np.ndarray) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Hand, first row and the row after the last of each episode; `done` is `[time, hand]`.
+
+    The row where an episode ended is the start of the next one.
+    """
+    for number, column in enumerate(done.T):
+        starts = [0, *np.flatnonzero(column)]
+        for span in zip(starts, [*starts[1:], len(column)], strict=True):
+            yield number, span
+
+
+def _runs(values: np.ndarray) -> Iterator[tuple[Any, int, int]]:
+    """Value, start and length of each stretch of equal values."""
+    edges = np.flatnonzero(np.diff(values)) + 1
+    for start, end in itertools.pairwise([0, *edges, len(values)]):
+        yield values[start], int(start), int(end - start)
+
+
+def markdown(record: Mapping[str, Any]) -> str:
+    """The tables of what `tell` found, with what the names mean, and where it was found.
+
+    Args:
+        record: as `experiments.grasps` writes it.
+    """
+    minutes = record["minutes"]
+    lines = [
+        f"{record['hands']} hands, {minutes:.0f} simulated minutes in all, of the policy "
+        f"`{record['policy']}` ({record['years']:.2g} years), {record['goals']} goals, "
+        f"{record['goal_timeout_s']:g} s for each, without randomisation, seed {record['seed']}. "
+        "*Per minute*: how often a grasp was held for a quarter of a second, or a way began, in a "
+        "simulated minute of one hand.",
+        "",
+    ]
+    lines += tables.head(["grasp", "touching", "share of time", "per minute"])
+    lines += _rows(record["grasps"], GRASPS, minutes)
+    lines += ["", *tables.head(["way to turn", "when", "share of time", "per minute"])]
+    lines += _rows(record["ways"], WAYS, minutes)
+    lines += ["", *tables.head(["end of an episode", "when", "episodes"])]
+    meanings = FAILURES | {"no failure": "the cap of goals"}
+    lines += [
+        tables.line([name, meanings[name], str(count)])
+        for name, count in record["failures"].items()
+    ]
+    commit = (record["commit"] or "unknown")[:7]
+    made = f"on {record['date']} at commit `{commit}` on {record['machine']}"
+    lines += ["", f"`{record['command']}`: made {made}."]
+    return "\n".join(lines)
+
+
+def _rows(
+    found: Mapping[str, Mapping[str, Any]], meanings: Mapping[str, str], minutes: float
+) -> list[str]:
+    return [
+        tables.line([name, meaning, f"{found[name]['share']:.3f}", f"{rate:.1f}"])
+        for name, meaning in meanings.items()
+        for rate in (found[name]["times"] / minutes,)
+    ]
+
+
+def draw_strips(told: Mapping[str, Any], played: Played, env: Reorientation, path: Path) -> None:
+    """Writes a PNG, atomically: a film strip of the longest time that each grasp was held.
+
+    Args:
+        told: by `tell`.
+        played: the hands that it tells of.
+        env: says which object it was and how the palm is tilted.
+        path: of the picture.
+    """
+    examples = {n: found["example"] for n, found in told["grasps"].items() if found["example"]}
+    rows = np.array([row for _, row in examples.values()])[:, None] + _STRIP
+    rows = np.clip(rows, 0, len(played.qpos) - 1)
+    hands = np.array([number for number, _ in examples.values()])[:, None]
+    qpos, goal = played.qpos[rows, hands], played.goal[rows, hands]
+    pictures = render(env, qpos.reshape(-1, qpos.shape[-1]), goal.reshape(-1, 4), 320, 240)
+    pictures = pictures.reshape(*rows.shape, *pictures.shape[1:])
+    figure = Figure(figsize=(2.2 * len(_STRIP), 1.75 * len(examples)), dpi=100)
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(*rows.shape, squeeze=False)
+    for strip, line, name in zip(pictures, panels, examples, strict=True):
+        line[0].set_ylabel(name, fontsize=9)
+        for picture, panel in zip(strip, line, strict=True):
+            panel.imshow(picture)
+            panel.set_xticks([])
+            panel.set_yticks([])
+    plotting.save(figure, path)

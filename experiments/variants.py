@@ -1,0 +1,54 @@
+"""Other hands and other objects: a locked wrist, an octagonal prism, a sphere.
+
+After Table 3 of OpenAI (2018): each from scratch, and from the block's policy, which is the
+package's `unrandomised`. Those that start from it have its experience, too.
+"""
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from experiments import study
+
+_TASKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "locked_wrist": ("locked wrist", {"env.locked_wrist": True}),
+    "prism": ("octagonal prism", {"env.object": "prism"}),
+    "block": ("block", {}),
+    "sphere": ("sphere", {"env.object": "sphere"}),
+}
+_FROM = {
+    "init_from": "pretrained:unrandomised",
+    "curriculum.initial_distance": math.pi,
+    "randomization": "none",
+}
+_SCRATCH = {"randomization": "none"}
+STUDY = study.Study(
+    name="variants",
+    title="Other hands and objects",
+    variants={
+        f"{name}{ending}": study.Variant(f"{label}, {start}", changes | how)
+        for name, (label, changes) in _TASKS.items()
+        for ending, start, how in (
+            ("", "from scratch", _SCRATCH),
+            ("-tuned", "from the block's policy", _FROM),
+        )
+    },
+    tests={
+        "near": study.Test("near goals"),
+        "uniform": study.Test("uniform goals", goals="uniform", goal_timeout_s=80.0),
+    },
+    pairs=[(f"{name}-tuned", name) for name in ("locked_wrist", "prism")]
+    + [(f"{name}-tuned", "block-tuned") for name in ("locked_wrist", "prism")],
+    steps=300_000,
+    seeds=1,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `study.main`."""
+    return study.main(STUDY, summary=__doc__ or "", argv=argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""Studies: what they train, measure, keep and refuse."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from experiments import ablations, cli, compare, launch, memory, report, results, scale, study
+from experiments import variants as other_tasks
+from experiments.workdir import WorkDirectory
+
+STUDIES = {
+    "memory": memory.STUDY,
+    "ablations": ablations.STUDY,
+    "variants": other_tasks.STUDY,
+    "scale": scale.STUDY,
+}
+TWO = study.Study(
+    name="two",
+    title="Two",
+    variants={
+        "a": study.Variant("first", {"ppo.discount": 0.99}),
+        "b": study.Variant("second", {"ppo.discount": 0.9}),
+    },
+    tests={"own": study.Test("near goals", goal_timeout_s=0.8)},
+    pairs=[("a", "b")],
+    steps=32,
+    seeds=1,
+)
+
+
+@pytest.fixture
+def already_trained(trained, monkeypatch):
+    """Stands in for training: every run is the shared one, but for its configuration."""
+
+    def train(planned, logs, parallel):
+        for each in planned:
+            if not each.folder.exists():
+                shutil.copytree(trained, each.folder)
+                files = WorkDirectory(each.folder)
+                files.claim(each.config, json.loads(files.origin_file.read_text()))
+        return True
+
+    monkeypatch.setattr(study, "_train", train)
+
+
+def run(workdir, tiny, *more):
+    # The study decides on what `tiny` says of the run's length.
+    size = [each for each in tiny if each != "--config.run.max_minutes=0"]
+    return study.main(TWO, summary="", argv=[f"--workdir={workdir}", "--trials=3", *size, *more])
+
+
+def test_a_study_measures_once_and_says_what_it_found(
+    already_trained, tiny, tmp_path, monkeypatch, capsys
+):
+    workdir = tmp_path / "two"
+    assert run(workdir, tiny, "--seeds=2") == 0
+    record = json.loads((workdir / "two.json").read_text())
+    assert [r["name"] for v in record["variants"].values() for r in v["runs"]] == [
+        *("a-0", "a-1", "b-0", "b-1")
+    ]
+    found = record["variants"]["a"]["runs"][0]
+    assert found["steps"] == 32
+    assert found["years"] == pytest.approx(32 * 0.08 / (365.25 * 86400))
+    assert len(found["evaluations"]["own"]["goals"]["per_trial"]) == 3
+    assert found["evaluations"]["own"]["goal_timeout_s"] == 0.8
+    assert "| first | 2 | 8.1e-08 |" in (workdir / "two.md").read_text(encoding="utf-8")
+    for picture in ("two.png", "two_steps.png"):
+        assert (workdir / picture).stat().st_size > 10_000
+
+    monkeypatch.setattr(report, "evaluate", lambda *_, **__: pytest.fail("measured again"))
+    (workdir / "two.json").unlink()
+    assert run(workdir, tiny, "--seeds=1") == 0
+    again = json.loads((workdir / "two.json").read_text())
+    assert again["variants"]["a"]["runs"] == [found]
+    (workdir / "runs" / "a-0" / "evaluations" / "own.json").write_text("{")
+    with pytest.raises(pytest.fail.Exception, match="measured again"):
+        run(workdir, tiny, "--seeds=1")
+
+    # The same table and pictures of its work directories, and on the page.
+    shutil.rmtree(workdir / "runs" / "a-0")
+    capsys.readouterr()
+    assert compare.main([str(workdir), f"--out={tmp_path}/curves.png", "--x=steps"]) == 0
+    assert "| `b#2` | 1 |" in capsys.readouterr().out
+    assert (tmp_path / "curves_goals.png").stat().st_size > 10_000
+
+    page = tmp_path / "docs" / "results.md"
+    page.parent.mkdir()
+    page.write_text("before\n<!-- two -->\nold\n<!-- /two -->\nafter\n", encoding="utf-8")
+    assert results.main([f"--docs={page.parent}", f"--add={workdir}"]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "| first | 1 | 8.1e-08 |" in text
+    assert results.main([f"--docs={page.parent}"]) == 0
+    assert page.read_text(encoding="utf-8") == text
+    assert (page.parent / "figures" / "two_steps.png").stat().st_size > 10_000
+
+
+def test_wrong_commands_are_refused_before_anything_is_trained(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(launch, "train_all", lambda *_: pytest.fail("trained"))
+    file = tmp_path / "file"
+    file.touch()
+    other = tmp_path / "other" / "runs" / "a-0"
+    other.mkdir(parents=True)
+    (other / "notes.txt").touch()
+    for arguments, named in (
+        (["--config.ppo.discount=0.5"], "--config.ppo.discount: the study decides"),
+        (["--max_minutes=3"], "max_minutes"),
+        (["--config.run.max_iterations=3"], "--config.run.max_iterations: the study decides"),
+        (["--trials=1"], "--trials"),
+        (["--seeds=0"], "--seeds"),
+        ([f"--workdir={file}"], "is not a folder"),
+        ([f"--workdir={tmp_path}/other"], "holds files but no config.json"),
+    ):
+        assert run(tmp_path / "new", tiny, *arguments) == 2, arguments
+        error = capsys.readouterr().err
+        assert named in error
+        assert error.count("\n") == 1
+
+
+def test_a_run_that_went_further_is_refused(already_trained, trained, tiny, tmp_path):
+    _, config = cli.parse(tiny, cli.define_engine_flag, cli.device_preset)
+    config.engine = "native"
+    (planned,) = study.plan(TWO, config, tmp_path, 16, 1)[:1]
+    study._train([planned], tmp_path, 1)
+    with pytest.raises(cli.UserError, match=r"--steps: the run in .* has 2 iterations"):
+        study._iterations(planned)
+
+
+RECORDS = sorted(Path(__file__).parents[2].glob("docs/results/*.json"))
+
+
+@pytest.mark.parametrize("file", RECORDS, ids=lambda file: file.stem)
+def test_the_page_says_what_the_records_say(file):
+    text = RECORDS[0].parents[1].joinpath("results.md").read_text(encoding="utf-8")
+    record = json.loads(file.read_text(encoding="utf-8"))
+    assert results.fill(text, file.stem, results.content(record)) == text
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_s_variants_train_for_equal_experience(name):
+    """As planned: every configuration is one that may be, and they differ in what they say."""
+    one = STUDIES[name]
+    assert one.name == name
+    config = cli.load_config_file(str(cli.CONFIGS / "quick.py"))
+    planned = study.plan(one, config, cli.CONFIGS, 300_000, 2)
+    assert len(planned) == 2 * len(one.variants) == len({each.name for each in planned})
+    for each in planned:
+        steps = each.config.run.max_iterations * each.config.num_envs * each.config.ppo.horizon
+        assert abs(steps - 300_000) <= each.config.num_envs * each.config.ppo.horizon / 2
+        assert each.config.run.max_minutes == 0
+    assert {each.config.seed for each in planned} == {0, 1}
+    assert {name for pair in one.pairs for name in pair} <= set(one.variants)
+
+
+def test_a_curve_keeps_where_a_run_came_to_and_its_mean_rates():
+    rows = [
+        {
+            "control_steps": 100 * i,
+            "wall_minutes": 0.1 * i,
+            "goal_distance": 1.0 + i,
+            "goals_per_minute": float(i),
+            "drops_per_minute": 2.0,
+        }
+        for i in range(1, 81)
+    ]
+    curve = study.curve(rows)
+    assert len(curve) == 40
+    assert curve[-1] == rows[-1] | {"goals_per_minute": 79.5}
+    assert study.curve(rows[:3]) == rows[:3]
+
+
+def test_a_job_that_fails_says_why(tmp_path):
+    job = launch.Job("bad-0", ["--config.num_envs=0"], tmp_path / "logs" / "bad-0.log")
+    with pytest.raises(cli.UserError, match=r"bad-0 failed: train: .*num_envs.*bad-0\.log"):
+        launch.train_all([job], 1)
+    with pytest.raises(cli.UserError, match="--parallel=4096: there are"):
+        launch.train_all([job], 4096)
+
+
+def start(name, workdir):
+    return subprocess.Popen(
+        [sys.executable, "-m", f"experiments.{name}", "--smoke", f"--workdir={workdir}"],
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finished(name, workdir):
+    """The record that a smoking study ends with."""
+    process = start(name, workdir)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return json.loads((workdir / f"{name}.json").read_text())
+
+
+@pytest.mark.slow
+def test_the_memory_study_smokes(tmp_path):
+    record = finished("memory", tmp_path)
+    assert [*record["variants"]] == ["lstm-all", "lstm_value-all"]
+    assert record["command"].startswith("python -m experiments.memory --smoke")
+    (probed,) = record["probe"]["runs"]
+    assert 0.2 < probed["memory"]["size"]["accuracy"][0] < 0.8
+    assert (tmp_path / "memory_probe.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [ablations, other_tasks])
+def test_other_studies_smoke_but_for_training(program, already_trained, tmp_path):
+    assert program.main(["--smoke", f"--workdir={tmp_path}", "--engine=native"]) == 0
+    record = json.loads((tmp_path / f"{program.STUDY.name}.json").read_text())
+    assert [*record["variants"]] == [*program.STUDY.variants][:2]
+    assert len(record["pairs"]) == 1
+
+
+@pytest.mark.slow
+def test_a_study_that_was_stopped_goes_on(tmp_path):
+    first = start("scale", tmp_path)
+    run = WorkDirectory(tmp_path / "runs" / "256-0")
+    while not run.config_file.is_file():
+        assert first.poll() is None, first.communicate()[0]
+        time.sleep(0.05)
+    first.send_signal(signal.SIGTERM)
+    output, _ = first.communicate(timeout=120)
+    assert first.returncode == 0 and "the same command continues" in output
+    assert not (tmp_path / "scale.json").exists()
+    origin = run.origin_file.read_text()
+    record = finished("scale", tmp_path)
+    assert [len(v["runs"]) for v in record["variants"].values()] == [1, 1]
+    assert run.origin_file.read_text() == origin
