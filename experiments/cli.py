@@ -174,6 +174,18 @@ def define_trial_seed_flag(values: flags.FlagValues) -> None:
     )
 
 
+def define_port_flag(values: flags.FlagValues) -> None:
+    """Defines `--port` of a page."""
+    flags.DEFINE_integer(
+        "port",
+        8080,
+        "of the page on this machine",
+        lower_bound=1,
+        upper_bound=65535,
+        flag_values=values,
+    )
+
+
 def define_renderer_flag(values: flags.FlagValues) -> None:
     """Defines `--renderer`."""
     flags.DEFINE_enum(

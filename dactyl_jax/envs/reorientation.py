@@ -128,16 +128,23 @@ class Reorientation:
         self._actuation = randomization.Pipeline(randomization.actuation.TERMS, config)
         self._sensing = randomization.Pipeline(randomization.sensing.TERMS, config)
 
-    def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array | float) -> EnvState:
+    def reset(
+        self,
+        key: jax.Array,
+        num_envs: int,
+        goal_distance: jax.Array | float,
+        bank: Bank | None = None,
+    ) -> EnvState:
         """Starts environments; the draws of environment i come from `fold_in(key, i)` alone.
 
         Args:
             key: a typed key, `[]`.
             num_envs: how many.
             goal_distance: largest angle of a new goal, `[]` rad; from pi on goals are uniform.
+            bank: of starts, in place of the environment's own.
         """
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(num_envs))
-        return self._start(self.bank, keys, jnp.float32(goal_distance))
+        return self._start(bank or self.bank, keys, jnp.float32(goal_distance))
 
     def redraw(
         self, state: EnvState, generation: int, limits: np.ndarray | None = None

@@ -1,0 +1,9 @@
+"""The hand at play in a browser: what people watch, ask for and change while it goes on."""
+
+from dactyl_jax.viewer.panel import Panel
+from dactyl_jax.viewer.play import Play, World
+from dactyl_jax.viewer.scene import Scene
+from dactyl_jax.viewer.server import address, serve
+from dactyl_jax.viewer.viewer import Viewer
+
+__all__ = ["Panel", "Play", "Scene", "Viewer", "World", "address", "serve"]
