@@ -197,6 +197,17 @@ def define_renderer_flag(values: flags.FlagValues) -> None:
     )
 
 
+def define_dump_flag(values: flags.FlagValues) -> None:
+    """Defines `--dump_nan`."""
+    flags.DEFINE_string(
+        "dump_nan",
+        None,
+        "a folder for the state and the parameters of environments whose physics diverges; "
+        "experiments.replay_nan shows them",
+        flag_values=values,
+    )
+
+
 def define_goals_flag(values: flags.FlagValues, default: str = "uniform") -> None:
     """Defines `--goals`, the distribution of goals."""
     flags.DEFINE_enum(

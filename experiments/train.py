@@ -47,6 +47,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     processes.define_flag(values)
+    cli.define_dump_flag(values)
     flags.DEFINE_string(
         "init_from",
         None,
@@ -83,11 +84,17 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
                 f"Training in {workdir.path} on {preparation.device()} with the {config.engine} "
                 "engine."
             )
-        _train(workdir, config, source, teacher, None if resuming else origin.describe(command))
+        begun = None if resuming else origin.describe(command)
+        _train(workdir, config, source, teacher, begun, values.dump_nan)
 
 
 def _train(
-    workdir: WorkDirectory, config: ConfigDict, source, teacher, origin: dict[str, Any] | None
+    workdir: WorkDirectory,
+    config: ConfigDict,
+    source,
+    teacher,
+    origin: dict[str, Any] | None,
+    dump_nan: str | None,
 ) -> None:
     from dactyl_jax.envs import adr, make_environment
     from dactyl_jax.learning import Checkpoints
@@ -95,7 +102,7 @@ def _train(
     from experiments.progress import Progress
 
     limits = np.asarray(adr.initial(config).strength) if config.adr.enabled else None
-    env = make_environment(config, limits)
+    env = make_environment(config, limits, dump_nan=dump_nan)
     trainer = training.make_trainer(config, env, teacher)
     preparation.check_memory(trainer)
     state = trainer.initial_state()

@@ -17,7 +17,6 @@ from dactyl_jax.hand import kinematics, rotations, surface
 from dactyl_jax.randomization import actuation, sensing
 
 _BLOCKS = 16  # in which environments start anew, see `_restart`
-_MAX_SPEED = 1e3  # m/s and rad/s: beyond this a simulation has diverged
 
 
 @jax.tree_util.register_dataclass
@@ -190,7 +189,7 @@ class Reorientation:
         )
         moved, info = self._simulate(draw, state.physics, command)
         moved = dataclasses.replace(moved, ctrl=targets)
-        diverged = info.diverged | ~_sound(moved)
+        diverged = info.diverged | ~physics.sound(moved)
         moved = _where(diverged, state.physics, moved)  # a finite stand-in; the episode ends below
         after = self._read(moved)
 
@@ -439,12 +438,6 @@ def _nth(keys: jax.Array, number: jax.Array) -> jax.Array:
 def _split(keys: jax.Array, count: int) -> jax.Array:
     """`count` keys of each environment's, `[count, E]`."""
     return jnp.moveaxis(jax.vmap(lambda key: jax.random.split(key, count))(keys), 1, 0)
-
-
-def _sound(state: physics.State) -> jax.Array:
-    """Whether an environment's state is finite and of possible speed, `[E]` bool."""
-    speeds = jnp.all(jnp.abs(state.qvel) < _MAX_SPEED, axis=-1)  # False for NaN too
-    return speeds & jnp.all(jnp.isfinite(state.qpos), axis=-1)
 
 
 def _where(mask: jax.Array, chosen, other):

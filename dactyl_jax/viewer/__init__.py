@@ -2,8 +2,20 @@
 
 from dactyl_jax.viewer.panel import Panel
 from dactyl_jax.viewer.play import Play, World
+from dactyl_jax.viewer.replay import Replay, describe, states
 from dactyl_jax.viewer.scene import Scene
 from dactyl_jax.viewer.server import address, serve
 from dactyl_jax.viewer.viewer import Viewer
 
-__all__ = ["Panel", "Play", "Scene", "Viewer", "World", "address", "serve"]
+__all__ = [
+    "Panel",
+    "Play",
+    "Replay",
+    "Scene",
+    "Viewer",
+    "World",
+    "address",
+    "describe",
+    "serve",
+    "states",
+]

@@ -12,6 +12,7 @@ _EYE = np.array([0.36, 0.07, 0.29])  # m from the palm's centre, from which the 
 _TARGET = np.array([0.0, 0.05, -0.005])
 _FIELD_OF_VIEW = np.radians(34)
 _TABLE = assembly.PALM_POSITION - (0.0, 0.0, 0.16)
+_UNSEEN = np.array([0.0, 0.0, -10.0])  # below the table
 _SKY_TOP, _SKY_BOTTOM = np.array([226.0, 231.0, 236.0]), np.array([198.0, 205.0, 212.0])
 _STROKE = 0.0011  # m, half the width of a letter's strokes
 
@@ -51,17 +52,19 @@ class Scene:
             shadow_opacity=0.3,
             position=_TABLE,
         )
-        self.draw(model.qpos0, np.array([1.0, 0.0, 0.0, 0.0]))
+        self.draw(model.qpos0, None)
 
-    def draw(self, qpos: np.ndarray, goal: np.ndarray) -> None:
+    def draw(self, qpos: np.ndarray, goal: np.ndarray | None) -> None:
         """Shows a state.
 
         Args:
             qpos: joint angles and the object's pose, `[31]`.
-            goal: orientation in the world, `[4]`.
+            goal: orientation in the world, `[4]`; None: no goal is shown.
         """
         self._data.qpos[:] = qpos
-        self._data.mocap_quat[0] = goal
+        self._data.mocap_pos[0] = _UNSEEN if goal is None else assembly.GOAL_POSITION
+        if goal is not None:
+            self._data.mocap_quat[0] = goal
         mujoco.mj_kinematics(self._scene.mj_model, self._data)
         self._scene.update_from_mjdata(self._data)
 

@@ -131,7 +131,7 @@ def test_it_plays_in_real_time_without_an_error(visit, tmp_path):
 
 def test_buttons_and_sliders(visit, tmp_path):
     press(visit, "Pause")
-    assert visit.page.inner_text("#pace") == "paused"
+    visit.page.wait_for_function("document.querySelector('#pace').innerText == 'paused'")
     still = scene(visit, tmp_path / "still.png")
     assert changed(still, scene(visit, tmp_path / "still.png")) < 50
     press(visit, "New goal")
