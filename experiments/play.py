@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from experiments import cli
 
+_AGENTS = ("policy", "zero", "random")
 _STARTS = 64  # of which episodes take one
 
 
@@ -39,13 +40,20 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Serves the page at once, and plays as soon as all is compiled."""
+    from dactyl_jax import pretrained
     from experiments import preparation, runs
 
     viewer = preparation.import_viewer()
     server = viewer.serve(values.port)
     print(f"{viewer.address(server)} (Ctrl-C ends it)", flush=True)
     worlds = sorted(("training", "surrogate"), key=lambda name: name != config.env.world)
-    panel = viewer.Panel(server, ("policy", "zero", "random"), worlds, config.env.control_dt)
+    panel = viewer.Panel(
+        server,
+        _AGENTS,
+        worlds,
+        config.env.control_dt,
+        cameras=config.env.object == "block",  # the only one that the pose network knows
+    )
     panel.say("The hand is being prepared: half a minute, less the second time.")
     scene = viewer.Scene(server, config.env.object, config.env.tilt)
 
@@ -55,15 +63,17 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         own.env.world = name
         return viewer.World(own)
 
+    @functools.cache
+    def make_eyes():
+        _, estimator, _ = pretrained.load_vision()
+        return viewer.Eyes(estimator, config.env.tilt)
+
     checkpoint = runs.load_policy(cli.run_name(values))
     world = make_world(worlds[0])
     preparation.check_policy(checkpoint, world.env)
-    agents = {
-        name: preparation.make_agent(name, checkpoint, world.env)
-        for name in ("policy", "zero", "random")
-    }
+    agents = {name: preparation.make_agent(name, checkpoint, world.env) for name in _AGENTS}
     play = viewer.Play(world, agents, values.seed)
-    viewer.Viewer(server, scene, panel, play, make_world).run()
+    viewer.Viewer(server, scene, panel, play, make_world, make_eyes).run()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,11 +11,12 @@ from viser import uplot
 from dactyl_jax.envs.actions import MIDDLE_BIN
 from dactyl_jax.hand import ACTUATORS
 from dactyl_jax.viewer.charts import action_bars
+from dactyl_jax.viewer.eyes import Look
 from dactyl_jax.viewer.play import LONGEST_DELAY, Adjustments, Felt
 
 _FACTORS = {  # label, lowest, highest
     "friction": ("friction x", 0.2, 2.0),
-    "mass": ("object's mass x", 0.2, 3.0),
+    "mass": ("mass x", 0.2, 3.0),
     "gain": ("motor gains x", 0.3, 2.0),
     "gravity": ("gravity x", 0.0, 2.0),
 }
@@ -28,10 +29,11 @@ class Panel:
         server: of the page.
         agents, worlds: names to choose from; the first ones are chosen at first.
         control_dt: s, the unit of the delay.
+        cameras: whether there are any.
 
     Attributes:
         requests: what people did and nobody answered yet, by name: of a button, or of what has
-            another value now: `agent`, `world`, `randomised`, `adjustments`.
+            another value now: `agent`, `world`, `randomised`, `cameras`, `adjustments`.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Panel:
         agents: Sequence[str],
         worlds: Sequence[str],
         control_dt: float,
+        cameras: bool,
     ) -> None:
         gui = server.gui
         self.requests: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -75,12 +78,19 @@ class Panel:
                 legend=uplot.Legend(show=False),
                 height=130,
             )
+        with gui.add_folder("Cameras", visible=cameras):
+            self._cameras = gui.add_checkbox(
+                "look", False, hint="what the pose network sees, and where it takes the block to be"
+            )
+            self._look = gui.add_html("")
+            self._picture = gui.add_image(np.zeros((1, 3, 3), np.uint8), visible=False)
         with gui.add_folder("Action: bins from the middle"):
             self._action = gui.add_html(action_bars(np.full(len(ACTUATORS), MIDDLE_BIN)))
         changes: dict[str, list[Any]] = {
             "agent": [self._agent],
             "world": [self._world],
             "randomised": [self._randomised],
+            "cameras": [self._cameras],
             "adjustments": [*self._factors.values(), self._delay],
         }
         for name, handles in changes.items():
@@ -101,6 +111,11 @@ class Panel:
     def randomised(self) -> bool:
         """Whether with randomisation."""
         return self._randomised.value
+
+    @property
+    def cameras(self) -> bool:
+        """Whether to look through them."""
+        return self._cameras.value
 
     @property
     def adjustments(self) -> Adjustments:
@@ -150,6 +165,19 @@ class Panel:
             '<div id="physics" style="padding:0 0.8em 0.4em; font-size:0.85em; opacity:0.75">'
             f"friction {felt.friction:.2f}, object {1000 * felt.mass:.0f} g, "
             f"gains x {felt.gain:.2f}, gravity {felt.gravity:.1f} m/s2</div>"
+        )
+
+    def show_look(self, look: Look | None) -> None:
+        """Shows what the cameras saw; None: that they are being prepared, or not asked for."""
+        self._picture.visible = look is not None
+        if look is None:
+            text = "being prepared" if self.cameras else ""
+        else:
+            self._picture.image = look.picture
+            angle, distance = np.degrees(look.angle), 1000 * look.distance
+            text = f"the estimate is off by {angle:.0f} degrees and {distance:.0f} mm"
+        self._look.content = (
+            f'<div id="look" style="padding:0 0.8em; font-size:0.85em">{text}</div>'
         )
 
     def show_action(self, action: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import viser
 
+from dactyl_jax.viewer.eyes import Eyes, Look
 from dactyl_jax.viewer.panel import Panel
 from dactyl_jax.viewer.play import Play, World
 from dactyl_jax.viewer.scene import Scene, blend
@@ -27,6 +28,7 @@ class Viewer:
         panel: on it.
         play: what is shown, in the first of the worlds.
         worlds: makes the world of a name, in another thread; it is asked again for the same ones.
+        eyes: makes the cameras, likewise.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class Viewer:
         panel: Panel,
         play: Play,
         worlds: Callable[[str], World],
+        eyes: Callable[[], Eyes],
     ) -> None:
         self._server, self._scene, self._panel, self._play = server, scene, panel, play
-        self._worlds = worlds
+        self._worlds, self._eyes = worlds, eyes
         self._control_dt = play.control_dt
-        self._workshop = ThreadPoolExecutor(1)
+        self._workshop, self._watch = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._coming: Future[World] | None = None
+        self._look: Future[Look] | None = None
         self._paused = False
         self._before = play.now.qpos
         self._trace = collections.deque[tuple[float, float]](maxlen=round(_SPAN / play.control_dt))
@@ -58,6 +62,7 @@ class Viewer:
             "world": self._ask_for_world,
             "randomised": self._ask_for_world,
             "adjustments": self._adjust,
+            "cameras": self._open_eyes,
         }
 
     def run(self) -> None:
@@ -75,6 +80,7 @@ class Viewer:
         if not self._server.get_clients():
             time.sleep(0.05)
             return
+        self._look_on()
         now = time.perf_counter()
         if not self._paused and now >= self._step_due:
             self._take_step()
@@ -134,6 +140,19 @@ class Viewer:
 
     def _ask_for_world(self) -> None:
         self._coming = self._workshop.submit(self._worlds, self._panel.world)
+
+    def _open_eyes(self) -> None:
+        self._panel.show_look(None)
+
+    def _look_on(self) -> None:
+        """Looks through the cameras again and again while that is asked for, in a thread of its
+        own: the hand does not wait for it."""
+        if self._look is not None and self._look.done():
+            look, self._look = self._look.result(), None
+            self._panel.show_look(look if self._panel.cameras else None)
+        if self._look is None and self._panel.cameras:
+            qpos = self._play.now.qpos
+            self._look = self._watch.submit(lambda: self._eyes().look(qpos))
 
 
 class _Rate:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parents[2]
 # The scene, beside the panel and below what Chromium says of software rendering.
-SCENE = {"x": 320, "y": 190, "width": 600, "height": 600}
+SCENE = {"x": 0, "y": 190, "width": 660, "height": 440}
 
 
 class Visit(NamedTuple):
@@ -56,7 +56,7 @@ def visit() -> Iterator[Visit]:
                 executable_path=CHROMIUM,
                 args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
             )
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page = browser.new_page(viewport={"width": 1000, "height": 640})
             requests: list[str] = []
             errors: list[str] = []
             page.on("request", lambda request: requests.append(request.url))
@@ -100,7 +100,16 @@ def changed(one: np.ndarray, other: np.ndarray) -> int:
 
 def press(visit: Visit, name: str) -> None:
     visit.page.get_by_role("button", name=name, exact=True).click()
-    visit.page.wait_for_timeout(1500)
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Whether it comes true; a page that is drawn in software may take seconds to answer."""
+    deadline = time.monotonic() + 15
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.3)
+    return True
 
 
 def physics(visit: Visit) -> dict[str, float]:
@@ -131,24 +140,24 @@ def test_it_plays_in_real_time_without_an_error(visit, tmp_path):
 
 def test_buttons_and_sliders(visit, tmp_path):
     press(visit, "Pause")
-    visit.page.wait_for_function("document.querySelector('#pace').innerText == 'paused'")
+    assert eventually(lambda: visit.page.inner_text("#pace") == "paused")
+    time.sleep(2)  # pictures that are still on their way
     still = scene(visit, tmp_path / "still.png")
     assert changed(still, scene(visit, tmp_path / "still.png")) < 50
     press(visit, "New goal")
-    asked = scene(visit, tmp_path / "asked.png")
-    assert changed(still, asked) > 2000
-    right = slice(SCENE["width"] // 2, None)  # where the goal is; the hand stays as it was
-    assert changed(still[:, right], asked[:, right]) > 0.9 * changed(still, asked)
+    asked = tmp_path / "asked.png"
+    assert eventually(lambda: changed(still, scene(visit, asked)) > 2000)
+    hand = slice(0, SCENE["width"] // 3)  # the goal is on the right
+    assert changed(still[:, hand], scene(visit, asked)[:, hand]) < 50
+
+    nominal = {"friction": 1.0, "mass": 78.0, "gain": 1.0, "gravity": 9.8}
+    assert physics(visit) == nominal
+    visit.page.get_by_role("slider").nth(3).press("Home")
     press(visit, "Step")
-    before = physics(visit)
-    assert before == {"friction": 1.0, "mass": 78.0, "gain": 1.0, "gravity": 9.8}
-    visit.page.get_by_role("slider").nth(3).press("Home")  # gravity
-    press(visit, "Step")
-    assert physics(visit) == before | {"gravity": 0.0}
+    assert eventually(lambda: physics(visit) == nominal | {"gravity": 0.0})
+    visit.page.get_by_role("checkbox").first.check()
     press(visit, "Go on")
-    visit.page.get_by_text("randomisation").locator("xpath=../..").get_by_role("checkbox").check()
-    visit.page.wait_for_timeout(2000)
-    assert physics(visit)["friction"] != 1.0
+    assert eventually(lambda: physics(visit)["friction"] != 1.0)
     assert visit.errors == []
 
 
