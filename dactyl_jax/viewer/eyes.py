@@ -21,14 +21,15 @@ _CORNERS = BLOCK_HALF_EDGE * np.array(
 )
 _EDGES = [(i, i | bit) for i in range(8) for bit in (1, 2, 4) if not i & bit]
 _COLOUR = (255, 40, 220)
+_HEIGHT = 240  # pixels of a view
 
 
 class Look(NamedTuple):
     """One look through all cameras.
 
     Attributes:
-        picture: the cameras' views side by side, `[size, 3 size, 3]` uint8, with the edges of a
-            block in the estimated pose.
+        picture: the cameras' views side by side, enlarged, `[height, 3 height, 3]` uint8, with the
+            edges of a block in the estimated pose.
         angle, distance: how far the estimate is off, rad and m.
     """
 
@@ -82,10 +83,10 @@ class Eyes:
 
 
 def _draw(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A picture `[size, size, 3]` with the edges between corners `[8, 2]`, -1 to 1."""
-    image = Image.fromarray(picture)
+    """A picture `[size, size, 3]`, enlarged, with the edges between corners `[8, 2]`, -1 to 1."""
+    image = Image.fromarray(picture).resize((_HEIGHT, _HEIGHT), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(image)
-    pixels = (points + 1) / 2 * len(picture)
+    pixels = (points + 1) / 2 * _HEIGHT
     for edge in _EDGES:
         pen.line([tuple(pixels[corner]) for corner in edge], fill=_COLOUR, width=2)
     return np.asarray(image)

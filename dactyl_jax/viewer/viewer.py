@@ -14,7 +14,7 @@ from dactyl_jax.viewer.play import Play, World
 from dactyl_jax.viewer.scene import Scene, blend
 
 _PICTURES = 60.0  # a second
-_PLOTS = 5.0  # a second
+_PLOTS = 5.0  # a second; looks through the cameras likewise
 _SPAN = 30.0  # s that the plot of the distance shows
 _MEASURED = 2.0  # s over which pace and pictures are counted
 
@@ -80,7 +80,6 @@ class Viewer:
         if not self._server.get_clients():
             time.sleep(0.05)
             return
-        self._look_on()
         now = time.perf_counter()
         if not self._paused and now >= self._step_due:
             self._take_step()
@@ -91,6 +90,7 @@ class Viewer:
             self._picture_due = max(self._picture_due, now - 1 / _PICTURES) + 1 / _PICTURES
         if now >= self._plot_due:
             self._plot()
+            self._look_on()
             self._plot_due = now + 1 / _PLOTS
         due = min(self._picture_due, self._plot_due)
         due = due if self._paused else min(due, self._step_due)

@@ -102,9 +102,9 @@ def press(visit: Visit, name: str) -> None:
     visit.page.get_by_role("button", name=name, exact=True).click()
 
 
-def eventually(condition: Callable[[], bool]) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
     """Whether it comes true; a page that is drawn in software may take seconds to answer."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             return False
@@ -161,7 +161,22 @@ def test_buttons_and_sliders(visit, tmp_path):
     assert visit.errors == []
 
 
+def test_the_cameras_see_where_the_block_is(visit):
+    visit.page.get_by_role("checkbox").nth(1).check()
+    found = re.compile(r"the estimate is off by (\d+) degrees and (\d+) mm")
+    assert eventually(lambda: bool(found.fullmatch(visit.page.inner_text("#look"))), seconds=90)
+    distances = []
+    for _ in range(5):
+        visit.page.wait_for_timeout(500)
+        distances.append(int(found.fullmatch(visit.page.inner_text("#look"))[2]))
+    assert np.median(distances) < 30
+    visit.page.get_by_role("checkbox").nth(1).uncheck()
+    assert eventually(lambda: visit.page.inner_text("#look") == "")
+    assert visit.errors == []
+
+
 def test_a_taken_port_is_refused_in_one_line(visit):
+    visit.page.close()  # the program rests while nobody looks
     result = subprocess.run(
         command(visit.port), cwd=ROOT, capture_output=True, text=True, timeout=60
     )
