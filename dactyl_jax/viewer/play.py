@@ -176,7 +176,6 @@ class Play:
         seed: of starts, goals and draws.
 
     Attributes:
-        agents: who may act.
         adjustments: for the steps to come.
         now: the step that was taken last, or the start of an episode.
         steps: control steps taken.
@@ -186,7 +185,7 @@ class Play:
     """
 
     def __init__(self, world: World, agents: Mapping[str, Agent], seed: int) -> None:
-        self.agents = dict(agents)
+        self._agents = dict(agents)
         self.adjustments = Adjustments()
         self.steps = self.best = self.drops = 0
         self._world = world
@@ -197,7 +196,7 @@ class Play:
         self._count = 0
         self.fresh = True
         self._memory: Any = ()
-        self.agent = next(iter(self.agents))
+        self.agent = next(iter(self._agents))
 
     @property
     def control_dt(self) -> float:
@@ -256,7 +255,7 @@ class Play:
         """Takes one control step."""
         key = jax.random.fold_in(self._act_key, self.steps)
         action, self._memory = self._act(
-            self.agents[self._agent],
+            self._agents[self._agent],
             self._state.observation.policy,
             self._memory,
             jnp.asarray([self.fresh]),
@@ -270,14 +269,14 @@ class Play:
         self.steps += 1
         self.best = max(self.best, int(now.goals))
         self.drops += int(now.dropped)
-        self.fresh = bool(now.done)
+        self.fresh = False
         if now.done:
             self._forget()
         return self.now
 
     def _forget(self) -> None:
         self.fresh = True
-        self._memory = self.agents[self._agent].initial_carry(1)
+        self._memory = self._agents[self._agent].initial_carry(1)
         self._asked: collections.deque[np.ndarray] = collections.deque(maxlen=LONGEST_DELAY + 1)
 
     def _move(self, **fields: np.ndarray) -> None:

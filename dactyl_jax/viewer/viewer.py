@@ -68,9 +68,9 @@ class Viewer:
     def run(self) -> None:
         """Plays until it is interrupted."""
         while True:
-            self.advance()
+            self._advance()
 
-    def advance(self) -> None:
+    def _advance(self) -> None:
         """Does what is due, and sleeps until something else is."""
         while not self._panel.requests.empty():
             self._answers[self._panel.requests.get()]()
@@ -97,9 +97,8 @@ class Viewer:
         time.sleep(max(due - time.perf_counter(), 0.0))
 
     def _take_step(self) -> None:
-        before = self._play.now.qpos
+        self._before = self._play.now.qpos
         step = self._play.step()
-        self._before = step.qpos if step.done else before
         self._steps.count()
         self._trace.append((self._play.steps * self._control_dt, np.degrees(step.distance)))
         self._panel.show_action(step.action)
@@ -108,9 +107,10 @@ class Viewer:
     def _draw(self, now: float) -> None:
         """The state between the last two steps that the clock has come to, a step behind."""
         step = self._play.now
+        before = step.qpos if self._play.fresh else self._before
         left = 0.0 if self._paused else (self._step_due - now) / self._control_dt
         share = min(max(1 - left, 0.0), 1.0)
-        self._scene.draw(blend(self._before, step.qpos, share), step.goal)
+        self._scene.draw(blend(before, step.qpos, share), step.goal)
         self._pictures.count()
 
     def _plot(self) -> None:
