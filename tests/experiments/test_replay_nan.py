@@ -1,7 +1,6 @@
 """A run that diverges leaves a file, and `experiments.replay_nan` opens it."""
 
 import dataclasses
-import re
 import socket
 import subprocess
 import sys
@@ -47,9 +46,8 @@ def test_from_training_to_the_replay(tiny, tmp_path, monkeypatch):
         try:
             assert program.stdout is not None
             lines = [program.stdout.readline() for _ in range(12)]
-            speeds = [float(re.search(r"at (\S+) m/s", line)[1]) for line in lines[:2]]
-            assert 0 <= speeds[0] < speeds[1]
-            assert "no longer a number" in lines[10] or float(lines[10].split()[-4]) > 1e3
+            assert lines[0].startswith("physics step 0: fastest: ")
+            assert lines[10] == "physics step 10: no longer a number\n"
             assert lines[11].startswith(f"http://localhost:{port} ")
             with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=10) as page:
                 assert page.status == 200
