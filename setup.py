@@ -27,6 +27,7 @@ training_stack = [
 ]
 robot_host = ["mcap", "numpy", "onnxruntime"]
 export = ["jax2onnx>=0.17", "mcap>=1.2", "onnxruntime>=1.20"]
+viewer = ["mjviser>=0.0.14", "viser>=1.1"]
 
 setup(
     name="dactyl_jax",
@@ -44,14 +45,16 @@ setup(
         "dev": [
             "mypy>=1.15" + TRAINING,
             "opencv-python-headless>=4.7" + TRAINING,
+            "playwright>=1.50" + TRAINING,
             "pytest>=8",
             "pytest-xdist>=3.6" + TRAINING,
             "ruff>=0.9",
             "setuptools>=65",
             "wheel",
-            *(name + TRAINING for name in export),
+            *(name + TRAINING for name in export + viewer),
         ],
         "export": [name + TRAINING for name in export],
+        "viewer": [name + TRAINING for name in viewer],
         "calibration": ["opencv-python-headless>=4.7" + TRAINING],
         "cuda": ["jax[cuda13]>=0.10" + TRAINING],
         "tpu": ["jax[tpu]>=0.10" + TRAINING],

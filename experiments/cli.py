@@ -174,6 +174,18 @@ def define_trial_seed_flag(values: flags.FlagValues) -> None:
     )
 
 
+def define_port_flag(values: flags.FlagValues) -> None:
+    """Defines `--port` of a page."""
+    flags.DEFINE_integer(
+        "port",
+        8080,
+        "of the page on this machine",
+        lower_bound=1,
+        upper_bound=65535,
+        flag_values=values,
+    )
+
+
 def define_renderer_flag(values: flags.FlagValues) -> None:
     """Defines `--renderer`."""
     flags.DEFINE_enum(
@@ -181,6 +193,17 @@ def define_renderer_flag(values: flags.FlagValues) -> None:
         "warp",
         ["warp", "gl"],
         "the ray tracer that training uses, or MuJoCo's OpenGL, which it never saw",
+        flag_values=values,
+    )
+
+
+def define_dump_flag(values: flags.FlagValues) -> None:
+    """Defines `--dump_nan`."""
+    flags.DEFINE_string(
+        "dump_nan",
+        None,
+        "a folder for the state and the parameters of environments whose physics diverges; "
+        "experiments.replay_nan shows them",
         flag_values=values,
     )
 

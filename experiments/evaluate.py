@@ -55,6 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
         upper_bound=10,
         flag_values=values,
     )
+    cli.define_dump_flag(values)
     flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
     flags.DEFINE_enum(
         "suite",
@@ -107,7 +108,7 @@ def _check_suite(values: flags.FlagValues) -> None:
                 raise UserError(f"--{name} goes with --suite=paper; add it or leave --{name} out")
         return
     decided = ("workdir", "pretrained", "pretrained_name", "agent", "greedy", "goals", "pose")
-    for name in (*decided, "goal_timeout_s", "json", "config"):
+    for name in (*decided, "goal_timeout_s", "json", "dump_nan", "config"):
         if values[name].present:
             raise UserError(f"--{name} does not go with --suite, which decides on it; leave it out")
     for name, example in (("policies", "block=DIR,prism=DIR"), ("out", "DIR")):
@@ -132,7 +133,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     acting = values.agent == "policy"
     needed = acting or values.goals == "final"
     checkpoint = runs.load_policy(cli.run_name(values)) if needed else None
-    env = make_environment(config)
+    env = make_environment(config, dump_nan=values.dump_nan)
     if acting and checkpoint is not None:
         preparation.check_policy(checkpoint, env)
     eye = None

@@ -1,6 +1,7 @@
 """What programs need before they start: the device, the engine, an agent, enough memory."""
 
 import os
+from types import ModuleType
 
 import jax
 from ml_collections import ConfigDict
@@ -57,6 +58,19 @@ def make_agent(name: str, checkpoint: PolicyCheckpoint | None, env: Reorientatio
         return checkpoint.agent
     kind = ZeroAgent if name == "zero" else RandomAgent
     return kind(env.num_actuators, env.num_bins)
+
+
+def import_viewer() -> ModuleType:
+    """`dactyl_jax.viewer`, whose packages not everyone installs.
+
+    Raises:
+        UserError: they are not installed.
+    """
+    try:
+        from dactyl_jax import viewer
+    except ModuleNotFoundError as error:
+        raise UserError(f'{error}: install the viewer with pip install -e ".[viewer]"') from None
+    return viewer
 
 
 def check_memory(trainer: Trainer) -> None:

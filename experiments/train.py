@@ -53,6 +53,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     processes.define_flag(values)
+    cli.define_dump_flag(values)
     flags.DEFINE_string(
         "init_from",
         None,
@@ -90,7 +91,12 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
                 "engine."
             )
         stopped = _train(
-            workdir, config, source, teacher, None if resuming else origin.describe(command)
+            workdir,
+            config,
+            source,
+            teacher,
+            None if resuming else origin.describe(command),
+            values.dump_nan,
         )
         if values.report and not stopped and processes.is_first():
             from experiments import report
@@ -99,7 +105,12 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
 
 
 def _train(
-    workdir: WorkDirectory, config: ConfigDict, source, teacher, origin: dict[str, Any] | None
+    workdir: WorkDirectory,
+    config: ConfigDict,
+    source,
+    teacher,
+    origin: dict[str, Any] | None,
+    dump_nan: str | None,
 ) -> bool:
     """Trains to the end, or to a signal; whether it was a signal."""
     from dactyl_jax.envs import adr, make_environment
@@ -108,7 +119,7 @@ def _train(
     from experiments.progress import Progress
 
     limits = np.asarray(adr.initial(config).strength) if config.adr.enabled else None
-    env = make_environment(config, limits)
+    env = make_environment(config, limits, dump_nan=dump_nan)
     trainer = training.make_trainer(config, env, teacher)
     preparation.check_memory(trainer)
     state = trainer.initial_state()

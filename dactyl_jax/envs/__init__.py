@@ -1,5 +1,7 @@
 """The reorientation task over any engine."""
 
+from pathlib import Path
+
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -21,16 +23,23 @@ __all__ = [
 ]
 
 
-def make_environment(config: ConfigDict, limits: np.ndarray | None = None) -> Reorientation:
+def make_environment(
+    config: ConfigDict, limits: np.ndarray | None = None, *, dump_nan: str | None = None
+) -> Reorientation:
     """The task in the world, on the engine and with the terms that a configuration names.
 
     Args:
         config: a whole configuration.
         limits: of automatic domain randomisation, for the first bank, see `bank.build`.
+        dump_nan: a folder for what physics was given wherever it diverges, see
+            `physics.WatchedEngine`.
 
     Raises:
         ValueError: a field has a value that it may not have, or the device cannot run the engine.
     """
     config_lib.validate(config)
-    config, model = worlds.build(config)
-    return Reorientation(config, physics.make_engine(config.engine, model), limits)
+    task, model = worlds.build(config)
+    engine = physics.make_engine(task.engine, model)
+    if dump_nan is not None:
+        engine = physics.WatchedEngine(engine, Path(dump_nan), config.to_dict())
+    return Reorientation(task, engine, limits)

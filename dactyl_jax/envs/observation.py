@@ -1,6 +1,8 @@
 """Observations: what the policy sees, with errors, and what the value function sees, without."""
 
 import dataclasses
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +10,50 @@ import jax.numpy as jnp
 from dactyl_jax.envs.readings import Readings
 from dactyl_jax.hand import rotations
 
-POLICY_SIZES = {"paper": 22, "proprioceptive": 108}
-VALUE_SIZE = 122
+
+class Part(NamedTuple):
+    """Numbers that stand side by side in an observation, and their unit."""
+
+    name: str
+    size: int
+    unit: str
+
+
+_FINGERTIPS = Part("fingertips FF, MF, RF, LF, TH: x, y, z", 15, "m")
+_POSITION = Part("object's position x, y, z", 3, "m")
+_RELATIVE = Part("rotation left to the goal w, x, y, z", 4, "1")
+_ANGLES = Part("joint angles", 24, "rad")
+_RATES = Part("joint velocities", 24, "rad/s")
+_TARGETS = Part("actuators' last targets", 20, "rad")
+_ENCODINGS = (
+    Part("rotation left to the goal as a matrix, row by row", 9, "1"),
+    Part("how a cube stands, whichever face is which", 9, "1"),
+)
+_PAPER = (_FINGERTIPS, _POSITION, _RELATIVE)
+POLICY_PARTS = {
+    "paper": _PAPER,
+    "proprioceptive": (*_PAPER, _ANGLES, _RATES, _TARGETS, *_ENCODINGS),
+}
+VALUE_PARTS = (
+    *_PAPER,
+    Part("object's orientation w, x, y, z", 4, "1"),
+    Part("goal w, x, y, z", 4, "1"),
+    _ANGLES,
+    _RATES,
+    Part("object's velocity x, y, z", 3, "m/s"),
+    Part("object's angular velocity x, y, z", 3, "rad/s"),
+    _TARGETS,
+    *_ENCODINGS,
+)
+
+
+def size(parts: Iterable[Part]) -> int:
+    """Numbers in an observation of these parts."""
+    return sum(part.size for part in parts)
+
+
+POLICY_SIZES = {kind: size(parts) for kind, parts in POLICY_PARTS.items()}
+VALUE_SIZE = size(VALUE_PARTS)
 
 
 @jax.tree_util.register_dataclass

@@ -17,7 +17,6 @@ from dactyl_jax.hand import kinematics, rotations, surface
 from dactyl_jax.randomization import actuation, sensing
 
 _BLOCKS = 16  # in which environments start anew, see `_restart`
-_MAX_SPEED = 1e3  # m/s and rad/s: beyond this a simulation has diverged
 
 
 @jax.tree_util.register_dataclass
@@ -128,16 +127,23 @@ class Reorientation:
         self._actuation = randomization.Pipeline(randomization.actuation.TERMS, config)
         self._sensing = randomization.Pipeline(randomization.sensing.TERMS, config)
 
-    def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array | float) -> EnvState:
+    def reset(
+        self,
+        key: jax.Array,
+        num_envs: int,
+        goal_distance: jax.Array | float,
+        bank: Bank | None = None,
+    ) -> EnvState:
         """Starts environments; the draws of environment i come from `fold_in(key, i)` alone.
 
         Args:
             key: a typed key, `[]`.
             num_envs: how many.
             goal_distance: largest angle of a new goal, `[]` rad; from pi on goals are uniform.
+            bank: of starts, in place of the environment's own.
         """
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(num_envs))
-        return self._start(self.bank, keys, jnp.float32(goal_distance))
+        return self._start(bank or self.bank, keys, jnp.float32(goal_distance))
 
     def redraw(
         self, state: EnvState, generation: int, limits: np.ndarray | None = None
@@ -183,7 +189,7 @@ class Reorientation:
         )
         moved, info = self._simulate(draw, state.physics, command)
         moved = dataclasses.replace(moved, ctrl=targets)
-        diverged = info.diverged | ~_sound(moved)
+        diverged = info.diverged | ~physics.sound(moved)
         moved = _where(diverged, state.physics, moved)  # a finite stand-in; the episode ends below
         after = self._read(moved)
 
@@ -432,12 +438,6 @@ def _nth(keys: jax.Array, number: jax.Array) -> jax.Array:
 def _split(keys: jax.Array, count: int) -> jax.Array:
     """`count` keys of each environment's, `[count, E]`."""
     return jnp.moveaxis(jax.vmap(lambda key: jax.random.split(key, count))(keys), 1, 0)
-
-
-def _sound(state: physics.State) -> jax.Array:
-    """Whether an environment's state is finite and of possible speed, `[E]` bool."""
-    speeds = jnp.all(jnp.abs(state.qvel) < _MAX_SPEED, axis=-1)  # False for NaN too
-    return speeds & jnp.all(jnp.isfinite(state.qpos), axis=-1)
 
 
 def _where(mask: jax.Array, chosen, other):

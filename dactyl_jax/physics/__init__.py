@@ -16,20 +16,26 @@ from dactyl_jax.physics.state import (
     initial_state,
     nominal_parameters,
     nominal_value,
+    sound,
 )
+from dactyl_jax.physics.watch import Divergence, WatchedEngine, read_divergence
 
 __all__ = [
     "ENGINES",
+    "Divergence",
     "Engine",
     "NativeEngine",
     "Parameters",
     "State",
     "StepInfo",
+    "WatchedEngine",
     "derive",
     "initial_state",
     "make_engine",
     "nominal_parameters",
     "nominal_value",
     "raw_replay",
+    "read_divergence",
     "resolve_engine",
+    "sound",
 ]

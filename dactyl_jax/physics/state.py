@@ -13,6 +13,7 @@ Parameters = dict[str, jax.Array]
 
 OPTION_FIELDS = ("gravity", "timestep")
 OBJECT_JOINT = "object_joint"
+_MAX_SPEED = 1e3  # m/s and rad/s: beyond this a simulation has diverged
 
 
 @jax.tree_util.register_dataclass
@@ -40,6 +41,12 @@ class StepInfo:
     contact_force: jax.Array  # [env, 3] N, world: constraint force on the object, last substep
     overflow: jax.Array  # [env] bool: contacts or constraints were left out for want of room
     diverged: jax.Array  # [env] bool: bad or non-finite values, the row is not to be used
+
+
+def sound(state: State) -> jax.Array:
+    """Whether an environment's state is finite and of possible speed, `[E]` bool."""
+    speeds = jnp.all(jnp.abs(state.qvel) < _MAX_SPEED, axis=-1)  # False for NaN too
+    return speeds & jnp.all(jnp.isfinite(state.qpos), axis=-1)
 
 
 def initial_state(model: mujoco.MjModel, num_envs: int) -> State:

@@ -125,21 +125,22 @@ class FrameSource:
         position = rotations.rotate(rotations.conjugate(forearm), pose[:3] - origin)
         orientation = rotations.multiply(rotations.conjugate(forearm), pose[3:])
         arms = rotations.rotate(orientation, jnp.asarray(KEYPOINTS, jnp.float32))  # [7, 3]
-        keypoints = _project(position + arms, looks)
+        keypoints = project(position + arms, looks)
         sight = position + arms - looks.camera_position[:, None]  # [camera, 7, 3]
         cosine = -jnp.sum(arms * sight, axis=-1) / (
             BLOCK_HALF_EDGE * jnp.linalg.norm(sight, axis=-1)
         )
         facing = (cosine > _FACING).at[:, 0].set(True)
         inside = jnp.all(jnp.abs(keypoints) < 1.0, axis=-1)
-        landmarks = _project(jnp.asarray(LANDMARKS, jnp.float32), looks)
+        landmarks = project(jnp.asarray(LANDMARKS, jnp.float32), looks)
         return Truth(
             position, rotations.canonical(orientation), keypoints, facing & inside, landmarks
         )
 
 
-def _project(points: jax.Array, looks: Looks) -> jax.Array:
-    """Where points `[n, 3]` of the forearm's frame lie in the pictures, `[camera, n, 2]`."""
+def project(points: jax.Array, looks: Looks) -> jax.Array:
+    """Where points `[n, 3]` of the forearm's frame lie in the pictures, `[camera, n, 2]`: across
+    and down, -1 to 1 from edge to edge."""
     sight = points - looks.camera_position[:, None]
     # In a camera's frame, which looks along -z.
     seen = rotations.rotate(rotations.conjugate(looks.camera_quaternion)[:, None], sight)

@@ -1,11 +1,14 @@
+import dataclasses
 import itertools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dactyl_jax.envs import observation
-from dactyl_jax.hand import rotations
+from dactyl_jax import hand, physics
+from dactyl_jax.envs import observation, readings
+from dactyl_jax.hand import kinematics, rotations
 
 _QUARTERS = [rotations.from_axis_angle(axis, np.pi / 2) for axis in np.eye(3)]
 
@@ -48,3 +51,42 @@ def test_facing_is_smooth():
     turns = rotations.from_axis_angle(np.array([0.6, 0.0, 0.8]), np.linspace(0, 2 * np.pi, 2001))
     steps = np.abs(np.diff(observation.facing(turns), axis=0)).max()
     assert steps < 4 * 2 * np.pi / 2000
+
+
+def test_parts_stand_where_the_layout_says():
+    model = hand.load_model()
+    layout, chain = hand.layout(model), kinematics.chain(model)
+    state = physics.initial_state(model, 1)
+    rng = np.random.default_rng(0)
+    qpos = np.array(state.qpos) + rng.uniform(0.1, 0.2, state.qpos.shape)
+    qpos[:, -4:] /= np.linalg.norm(qpos[:, -4:])
+    qvel, ctrl = (rng.uniform(-1, 1, x.shape) for x in (state.qvel, state.ctrl))
+    moving = {"qpos": qpos, "qvel": qvel, "ctrl": ctrl}
+    state = dataclasses.replace(state, **{k: jnp.asarray(v) for k, v in moving.items()})
+    true = readings.read(layout, chain, state)
+    goal = rotations.random(jax.random.key(0), (1,))
+    seen = observation.policy_observation(
+        "proprioceptive", true.fingertips, true.position, true.orientation, goal, true
+    )
+    inputs = {
+        "policy": (seen, observation.POLICY_PARTS["proprioceptive"]),
+        "value": (observation.value_observation(true, goal), observation.VALUE_PARTS),
+    }
+    expected = {
+        "fingertips FF, MF, RF, LF, TH: x, y, z": true.fingertips,
+        "object's position x, y, z": true.position,
+        "joint angles": true.joint_angles,
+        "joint velocities": true.joint_velocities,
+        "object's velocity x, y, z": true.velocity,
+        "object's angular velocity x, y, z": true.angular_velocity,
+        "actuators' last targets": true.targets,
+        "how a cube stands, whichever face is which": observation.facing(true.orientation),
+    }
+    for numbers, parts in inputs.values():
+        assert numbers.shape == (1, observation.size(parts))
+        offset = 0
+        for part in parts:
+            if part.name in expected:
+                found = np.asarray(numbers[0, offset : offset + part.size])
+                np.testing.assert_allclose(found, np.ravel(expected[part.name]), err_msg=part.name)
+            offset += part.size

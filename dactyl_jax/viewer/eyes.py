@@ -1,0 +1,92 @@
+"""What the three cameras see, with the pose that the network takes the object to be in."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import warp
+from PIL import Image, ImageDraw
+
+from dactyl_jax import hand
+from dactyl_jax.envs import goals
+from dactyl_jax.hand import rotations
+from dactyl_jax.hand.objects import BLOCK_HALF_EDGE
+from dactyl_jax.rendering import Views, nominal
+from dactyl_jax.vision.estimator import Estimator
+from dactyl_jax.vision.frames import project
+
+_CORNERS = BLOCK_HALF_EDGE * np.array(
+    [[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float32
+)
+_EDGES = [(i, i | bit) for i in range(8) for bit in (1, 2, 4) if not i & bit]
+_COLOUR = (255, 40, 220)
+_HEIGHT = 240  # pixels of a view
+
+
+class Look(NamedTuple):
+    """One look through all cameras.
+
+    Attributes:
+        picture: the cameras' views side by side, enlarged, `[height, 3 height, 3]` uint8, with the
+            edges of a block in the estimated pose.
+        angle, distance: how far the estimate is off, rad and m.
+    """
+
+    picture: np.ndarray
+    angle: float
+    distance: float
+
+
+class Eyes:
+    """The rig's cameras in their calibrated places, and the network behind them; slow to make.
+
+    Args:
+        estimator: of a block's pose.
+        tilt: of the palm, rad.
+    """
+
+    def __init__(self, estimator: Estimator, tilt: float) -> None:
+        warp.config.log_level = warp.LOG_ERROR
+        model = hand.load_model("block", tilt=tilt, cameras=hand.RIG)
+        self._estimator = estimator
+        self._layout = hand.layout(model)
+        self._looks = nominal(model)
+        self._views = Views(model, estimator.network.image_size, batch=1)
+        self._outline = jax.jit(self._project_block)
+        self.look(model.qpos0)  # compiled here and now
+
+    def look(self, qpos: np.ndarray) -> Look:
+        """Looks at a state `[31]`."""
+        looks = jax.tree.map(lambda x: jnp.asarray(x)[None], self._looks)
+        pictures = self._views.render(np.asarray(qpos)[None], looks)
+        poses = self._estimator.estimate(pictures)
+        position, orientation = poses.position[0], poses.orientation[0]
+        points = np.asarray(self._outline(position, orientation))
+        angle, distance = self._error(qpos, position, orientation)
+        views = zip(pictures[0], points, strict=True)
+        return Look(np.concatenate([_draw(*view) for view in views], axis=1), angle, distance)
+
+    def _project_block(self, position: jax.Array, orientation: jax.Array) -> jax.Array:
+        corners = position + rotations.rotate(orientation, jnp.asarray(_CORNERS))
+        return project(corners, self._looks)
+
+    def _error(
+        self, qpos: np.ndarray, position: np.ndarray, orientation: np.ndarray
+    ) -> tuple[float, float]:
+        to_forearm = rotations.conjugate(jnp.asarray(self._layout.forearm_quaternion, jnp.float32))
+        pose = jnp.asarray(qpos[self._layout.object_qpos], jnp.float32)
+        origin = jnp.asarray(self._layout.forearm_position, jnp.float32)
+        true = rotations.rotate(to_forearm, pose[:3] - origin)
+        turned = goals.distance(rotations.multiply(to_forearm, pose[3:]), jnp.asarray(orientation))
+        return float(turned), float(jnp.linalg.norm(true - position))
+
+
+def _draw(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """A picture `[size, size, 3]`, enlarged, with the edges between corners `[8, 2]`, -1 to 1."""
+    image = Image.fromarray(picture).resize((_HEIGHT, _HEIGHT), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(image)
+    pixels = (points + 1) / 2 * _HEIGHT
+    for edge in _EDGES:
+        pen.line([tuple(pixels[corner]) for corner in edge], fill=_COLOUR, width=2)
+    return np.asarray(image)

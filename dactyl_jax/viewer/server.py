@@ -1,0 +1,29 @@
+"""The page's server: on this machine only, on the port that was asked for or not at all."""
+
+import contextlib
+import io
+
+import viser
+
+HOST = "127.0.0.1"  # others reach it through a tunnel, such as `ssh -L`
+
+
+def serve(port: int) -> viser.ViserServer:
+    """Serves an empty page.
+
+    Raises:
+        ValueError: the port is taken.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):  # a banner whose address may be another port's
+        server = viser.ViserServer(host=HOST, port=port, label="Dactyl", verbose=False)
+    if server.get_port() != port:  # viser takes the next free one
+        server.stop()
+        raise ValueError(f"--port={port} is taken; name a free one, such as {server.get_port()}")
+    server.gui.configure_theme(show_logo=False, show_share_button=False)
+    server.gui.main_panel.dock_right()
+    return server
+
+
+def address(server: viser.ViserServer) -> str:
+    """Where the page is."""
+    return f"http://localhost:{server.get_port()}"

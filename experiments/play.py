@@ -1,0 +1,91 @@
+"""Shows a policy at play in a browser: push the block, change the goal, the physics, the agent.
+
+Without a policy's name it is the package's that was trained without randomisation. The page is
+served to this machine only; from another one, forward the port: ssh -L 8080:localhost:8080 HOST
+"""
+
+import functools
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments import cli
+
+_AGENTS = ("policy", "zero", "random")
+_STARTS = 64  # of which episodes take one
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """This program's own flags."""
+    cli.define_run_flag(values)
+    cli.define_port_flag(values)
+    cli.define_goal_timeout_flag(values, "80")
+
+
+def base_config(values: flags.FlagValues) -> ConfigDict:
+    """That of the policy, with all randomisation to switch on, and long goals."""
+    if values.workdir is None and not values.pretrained:
+        values["pretrained"].value = True
+        if not values["pretrained_name"].present:
+            values["pretrained_name"].value = "unrandomised"
+    config = cli.saved_config(values)
+    config.engine = "native"  # one hand is stepped fastest by it, wherever the policy computes
+    config.randomization = "all"
+    config.env.bank_size = _STARTS
+    config.env.goal_timeout_s = 80.0
+    return config
+
+
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
+    """Serves the page at once, and plays as soon as all is compiled."""
+    from dactyl_jax import pretrained
+    from experiments import preparation, runs
+
+    viewer = preparation.import_viewer()
+    server = viewer.serve(values.port)
+    print(f"{viewer.address(server)} (Ctrl-C ends it)", flush=True)
+    worlds = sorted(("training", "surrogate"), key=lambda name: name != config.env.world)
+    panel = viewer.Panel(
+        server,
+        _AGENTS,
+        worlds,
+        config.env.control_dt,
+        cameras=config.env.object == "block",  # the only one that the pose network knows
+    )
+    panel.say("The hand is being prepared: half a minute, less the second time.")
+    scene = viewer.Scene(server, config.env.object, config.env.tilt)
+
+    @functools.cache
+    def make_world(name: str):
+        own = config.copy_and_resolve_references()
+        own.env.world = name
+        return viewer.World(own)
+
+    @functools.cache
+    def make_eyes():
+        _, estimator, _ = pretrained.load_vision()
+        return viewer.Eyes(estimator, config.env.tilt)
+
+    checkpoint = runs.load_policy(cli.run_name(values))
+    world = make_world(worlds[0])
+    preparation.check_policy(checkpoint, world.env)
+    agents = {name: preparation.make_agent(name, checkpoint, world.env) for name in _AGENTS}
+    play = viewer.Play(world, agents, values.seed)
+    viewer.Viewer(server, scene, panel, play, make_world, make_eyes).run()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `cli.run`."""
+    return cli.run(
+        run,
+        summary=__doc__ or "",
+        define_flags=define_flags,
+        base_config=base_config,
+        argv=argv,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

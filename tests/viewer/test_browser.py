@@ -1,0 +1,185 @@
+"""The viewer as people meet it: the program, and a page of it in headless Chromium."""
+
+import http.client
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium"),
+]
+ROOT = Path(__file__).parents[2]
+# The scene, beside the panel and below what Chromium says of software rendering.
+SCENE = {"x": 0, "y": 190, "width": 660, "height": 440}
+
+
+class Visit(NamedTuple):
+    page: Any
+    port: int
+    answered_after: float  # s from the program's start
+    requests: list[str]
+    errors: list[str]
+
+
+def command(port: int) -> list[str]:
+    return [sys.executable, "-m", "experiments.play", f"--port={port}"]
+
+
+@pytest.fixture(scope="module")
+def visit() -> Iterator[Visit]:
+    """One program and one page of it for all tests."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = time.monotonic()
+    program = subprocess.Popen(
+        [sys.executable, "-m", "experiments.play", f"--port={port}"], cwd=ROOT
+    )
+    try:
+        answered_after = _wait_for_answer(program, port) - started
+        with sync_api.sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=CHROMIUM,
+                args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+            )
+            page = browser.new_page(viewport={"width": 1000, "height": 640})
+            requests: list[str] = []
+            errors: list[str] = []
+            page.on("request", lambda request: requests.append(request.url))
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on(
+                "console",
+                lambda message: errors.append(message.text) if message.type == "error" else None,
+            )
+            page.goto(f"http://localhost:{port}")
+            page.wait_for_selector("#pace", timeout=150_000)
+            yield Visit(page, port, answered_after, requests, errors)
+            browser.close()
+    finally:
+        program.terminate()
+        program.wait(10)
+
+
+def _wait_for_answer(program: subprocess.Popen, port: int) -> float:
+    while program.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 200
+            return time.monotonic()
+        except ConnectionRefusedError:
+            time.sleep(0.2)
+        finally:
+            connection.close()
+    raise AssertionError(f"experiments.play ended with status {program.returncode}")
+
+
+def scene(visit: Visit, path: Path) -> np.ndarray:
+    visit.page.screenshot(path=path, clip=SCENE)
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+
+
+def changed(one: np.ndarray, other: np.ndarray) -> int:
+    """Pixels that differ clearly."""
+    return int((np.abs(one - other).max(axis=-1) > 40).sum())
+
+
+def press(visit: Visit, name: str) -> None:
+    visit.page.get_by_role("button", name=name, exact=True).click()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
+    """Whether it comes true; a page that is drawn in software may take seconds to answer."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.3)
+    return True
+
+
+def physics(visit: Visit) -> dict[str, float]:
+    text = visit.page.inner_text("#physics")
+    numbers = re.findall(r"[\d.]+(?= ?(?:,| g,| m/s))", text)
+    return dict(zip(("friction", "mass", "gain", "gravity"), map(float, numbers), strict=True))
+
+
+def test_the_page_answers_soon_and_asks_nobody_else(visit):
+    assert visit.answered_after < 60
+    addresses = [url.removeprefix("blob:") for url in visit.requests]
+    hosts = {urlsplit(url).hostname for url in addresses if not url.startswith("data:")}
+    assert hosts == {"localhost"}
+
+
+def test_it_plays_in_real_time_without_an_error(visit, tmp_path):
+    first = scene(visit, tmp_path / "first.png")
+    paces, pictures = [], []
+    for _ in range(15):
+        visit.page.wait_for_timeout(2000)
+        paces.append(float(visit.page.inner_text("#pace").split()[0]))
+        pictures.append(float(visit.page.inner_text("#pictures")))
+    assert changed(first, scene(visit, tmp_path / "later.png")) > 2000
+    assert visit.errors == []
+    assert abs(np.median(paces) - 1) <= 0.05, paces
+    assert np.median(pictures) >= 20, pictures
+
+
+def test_buttons_and_sliders(visit, tmp_path):
+    press(visit, "Pause")
+    assert eventually(lambda: visit.page.inner_text("#pace") == "paused")
+    time.sleep(2)  # pictures that are still on their way
+    still = scene(visit, tmp_path / "still.png")
+    assert changed(still, scene(visit, tmp_path / "still.png")) < 50
+    press(visit, "New goal")
+    asked = tmp_path / "asked.png"
+    assert eventually(lambda: changed(still, scene(visit, asked)) > 2000)
+    hand = slice(0, SCENE["width"] // 3)  # the goal is on the right
+    assert changed(still[:, hand], scene(visit, asked)[:, hand]) < 50
+
+    nominal = {"friction": 1.0, "mass": 78.0, "gain": 1.0, "gravity": 9.8}
+    assert physics(visit) == nominal
+    visit.page.get_by_role("slider").nth(3).press("Home")
+    press(visit, "Step")
+    assert eventually(lambda: physics(visit) == nominal | {"gravity": 0.0})
+    visit.page.get_by_role("checkbox").first.check()
+    press(visit, "Go on")
+    assert eventually(lambda: physics(visit)["friction"] != 1.0)
+    assert visit.errors == []
+
+
+def test_the_cameras_see_where_the_block_is(visit):
+    visit.page.get_by_role("checkbox").nth(1).check()
+    found = re.compile(r"the estimate is off by (\d+) degrees and (\d+) mm")
+    assert eventually(lambda: bool(found.fullmatch(visit.page.inner_text("#look"))), seconds=90)
+    distances = []
+    for _ in range(5):
+        visit.page.wait_for_timeout(500)
+        distances.append(int(found.fullmatch(visit.page.inner_text("#look"))[2]))
+    assert np.median(distances) < 30
+    visit.page.get_by_role("checkbox").nth(1).uncheck()
+    assert eventually(lambda: visit.page.inner_text("#look") == "")
+    assert visit.errors == []
+
+
+def test_a_taken_port_is_refused_in_one_line(visit):
+    visit.page.close()  # the program rests while nobody looks
+    result = subprocess.run(
+        command(visit.port), cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"play: --port={visit.port} is taken")
