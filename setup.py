@@ -26,6 +26,8 @@ training_stack = [
     "tensorboardX>=2.6.2",
 ]
 robot_host = ["mcap", "numpy", "onnxruntime"]
+documentation = ["furo>=2024.8", "myst-parser>=4", "sphinx>=8"]
+notebook = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10"]
 export = ["jax2onnx>=0.17", "mcap>=1.2", "onnxruntime>=1.20"]
 
 setup(
@@ -49,8 +51,10 @@ setup(
             "ruff>=0.9",
             "setuptools>=65",
             "wheel",
-            *(name + TRAINING for name in export),
+            *(name + TRAINING for name in (*export, *documentation, *notebook)),
         ],
+        "docs": [name + TRAINING for name in documentation],
+        "notebook": [name + TRAINING for name in notebook],
         "export": [name + TRAINING for name in export],
         "calibration": ["opencv-python-headless>=4.7" + TRAINING],
         "cuda": ["jax[cuda13]>=0.10" + TRAINING],

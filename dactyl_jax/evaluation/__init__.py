@@ -4,7 +4,7 @@ from dactyl_jax.evaluation import pose_errors
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
-from dactyl_jax.evaluation.recording import Recording, record, write_recording
+from dactyl_jax.evaluation.recording import Recording, record, sample, write_recording
 from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs, runs_markdown
 from dactyl_jax.evaluation.statistics import (
     YEAR,
@@ -43,6 +43,7 @@ __all__ = [
     "run_trials",
     "run_vision_trials",
     "runs_markdown",
+    "sample",
     "summarize",
     "write_recording",
 ]
