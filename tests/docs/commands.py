@@ -43,21 +43,21 @@ def commands(others: tuple[str, ...]) -> Iterator[Command]:
             text = block[1] or block[2]
             if not text.lstrip().startswith(others):
                 yield from (Command(file.name, words) for words in _statements(text))
-    for file, span in _spans():
+    for file, span in code_spans():
         if span.startswith("python -m "):
             yield from (Command(file, words) for words in _statements(span))
 
 
 def mentioned_flags() -> Iterator[tuple[str, str | None, str]]:
     """Flags between backticks outside of whole commands: file, program where it is named, flag."""
-    for file, span in _spans():
+    for file, span in code_spans():
         program = re.match(r"((?:experiments|hardware)\.\w+)(?= |$)", span)
         if not span.startswith("python -m "):
             for flag in re.findall(r"(?:^|(?<=[ \[]))--([\w.]+)", span):
                 yield file, program and program[1], flag
 
 
-def _spans() -> Iterator[tuple[str, str]]:
+def code_spans() -> Iterator[tuple[str, str]]:
     """What stands between backticks, each with the name of its file."""
     for file in FILES:
         text = _BLOCK.sub("\n", "\n" + file.read_text(encoding="utf-8"))

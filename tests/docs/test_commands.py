@@ -15,7 +15,7 @@ import pytest
 from experiments import cli, processes, report, runs, vision_runs
 from experiments.workdir import WorkDirectory
 from hardware import program
-from tests.docs.commands import ROOT, Command, commands, mentioned_flags
+from tests.docs.commands import ROOT, Command, code_spans, commands, mentioned_flags
 from tests.experiments.conftest import TINY
 
 # How blocks begin that hold no commands.
@@ -132,6 +132,14 @@ def _flags(name: str, capsys) -> set[str]:
     with contextlib.suppress(SystemExit):
         importlib.import_module(name).main(["--help"])
     return {"config", "help", *re.findall(r"--(?:\[no\])?([\w.]+)", capsys.readouterr().out)}
+
+
+def test_files_that_are_mentioned_exist():
+    ours = re.compile(r"(?<![\w./~-])(?:dactyl_jax|experiments|hardware|tests|docs)/[\w./-]*\w")
+    mentioned = {(file, path) for file, span in code_spans() for path in ours.findall(span)}
+    assert len(mentioned) > 20
+    missing = [f"{file}: {path}" for file, path in mentioned if not (ROOT / path).exists()]
+    assert not missing, "\n".join(missing)
 
 
 def test_every_program_is_executed_by_a_test(told):
