@@ -48,7 +48,8 @@ def resting_states(model: mujoco.MjModel, count: int, seed: int) -> np.ndarray:
 
 
 def make_views(renderer: str, model: mujoco.MjModel, size: int, batch: int | None = None):
-    """The renderer `warp`, for `batch` frames at a time unless None, or `gl`."""
+    """The renderer `warp`, by all CPUs unless `batch` frames at a time are all there is to draw; or
+    `gl`."""
     if renderer == "gl":
         from dactyl_jax.rendering import GlViews
 
@@ -56,9 +57,11 @@ def make_views(renderer: str, model: mujoco.MjModel, size: int, batch: int | Non
     import warp
 
     warp.config.log_level = warp.LOG_ERROR
-    from dactyl_jax.rendering import Views
+    from dactyl_jax.rendering import ParallelViews, Views
 
-    return Views(model, size) if batch is None else Views(model, size, batch=batch, workers=1)
+    if batch is None and jax.default_backend() == "cpu":
+        return ParallelViews(model, size)
+    return Views(model, size, batch=batch)
 
 
 def make_pool(config: ConfigDict, seed: int, count: int):

@@ -3,8 +3,18 @@
 from dactyl_jax.rendering.gl import GlViews
 from dactyl_jax.rendering.looks import Looks, nominal
 from dactyl_jax.rendering.picture import write_picture
+from dactyl_jax.rendering.processes import ParallelViews
 from dactyl_jax.rendering.renderer import Renderer
 from dactyl_jax.rendering.video import write_video
 from dactyl_jax.rendering.views import Views
 
-__all__ = ["GlViews", "Looks", "Renderer", "Views", "nominal", "write_picture", "write_video"]
+__all__ = [
+    "GlViews",
+    "Looks",
+    "ParallelViews",
+    "Renderer",
+    "Views",
+    "nominal",
+    "write_picture",
+    "write_video",
+]

@@ -76,7 +76,7 @@ class RayTracer:
             background_color=BACKGROUND,
         )
 
-    def trace(self, model: mjx.Model, data: mjx.Data) -> tuple[jax.Array, jax.Array]:
+    def trace(self, model: mjx.Model, data: mjx.Data) -> jax.Array:
         """Pictures of a batch; to be called in a compiled function.
 
         Args:
@@ -84,13 +84,27 @@ class RayTracer:
             data: `[batch, ...]`, as kinematics leaves it.
 
         Returns:
-            `[batch, camera, height, width, 3]` uint8, and where rays met something, `[batch,
-            camera, height, width]` bool; elsewhere is `BACKGROUND`.
+            `[batch, camera, height, width]` uint32, packed as `pack` does; where a ray met nothing
+            is `BACKGROUND`, which alone is not `opaque`.
         """
         context = self._context.pytree()
         data = mjx.refit_bvh(model, data, context)
         packed, _, _ = mjx.render(model, data, context)
-        # Cameras one after the other; of a pixel's bytes the highest is the opacity, then red.
-        packed = packed.reshape(-1, *self._shape)
-        shifts = jnp.array([16, 8, 0], packed.dtype)
-        return (packed[..., None] >> shifts).astype(jnp.uint8), packed >> 24 > 0
+        return packed.reshape(-1, *self._shape)  # cameras one after the other
+
+
+def pack(colours: jax.Array) -> jax.Array:
+    """Opaque pixels `[...]` uint32 of colours `[..., 3]` uint8: opacity, red, green and blue."""
+    red, green, blue = (colours[..., i].astype(jnp.uint32) for i in range(3))
+    return jnp.uint32(0xFF000000) | red << 16 | green << 8 | blue
+
+
+def unpack(pixels: jax.Array) -> jax.Array:
+    """The inverse of `pack`, whatever the opacity."""
+    shifts = jnp.array([16, 8, 0], jnp.uint32)
+    return (pixels[..., None] >> shifts).astype(jnp.uint8)
+
+
+def opaque(pixels: jax.Array) -> jax.Array:
+    """Which packed pixels show something."""
+    return pixels >> 24 > 0

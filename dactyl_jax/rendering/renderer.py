@@ -5,7 +5,7 @@ import mujoco
 import numpy as np
 from mujoco import mjx
 
-from dactyl_jax.rendering.raytracer import RayTracer
+from dactyl_jax.rendering.raytracer import RayTracer, unpack
 
 
 class Renderer:
@@ -65,5 +65,4 @@ class Renderer:
             data = tracer.data.replace(qpos=qpos, mocap_quat=goal[None])
             return mjx.kinematics(tracer.model, data)
 
-        pictures, _ = tracer.trace(tracer.model, jax.vmap(pose)(qpos, goal))
-        return pictures[:, 0]
+        return unpack(tracer.trace(tracer.model, jax.vmap(pose)(qpos, goal))[:, 0])

@@ -7,6 +7,7 @@ import numpy as np
 from dactyl_jax.hand import model as assembly
 from dactyl_jax.hand import rig
 from dactyl_jax.rendering.looks import Looks
+from dactyl_jax.rendering.raytracer import pack
 
 
 def draw_table(looks: Looks, position: jax.Array, turn: jax.Array, size: int) -> jax.Array:
@@ -19,7 +20,7 @@ def draw_table(looks: Looks, position: jax.Array, turn: jax.Array, size: int) ->
         size: width and height of a picture, pixels.
 
     Returns:
-        `[camera, size, size, 3]` uint8.
+        `[camera, size, size]`, packed as the ray tracer's pixels.
     """
     height = assembly.PALM_POSITION[2] - rig.TABLE_DEPTH
     steps = (2 * jnp.arange(size) + 1) / size - 1
@@ -37,12 +38,12 @@ def draw_table(looks: Looks, position: jax.Array, turn: jax.Array, size: int) ->
     pixels = pictures.shape[1]
     column = _repeated(position[:, 0, None, None] + reach * x, pixels)
     row = _repeated(-position[:, 1, None, None] - reach * y, pixels)
-    shade = pictures[looks.pattern][row, column]
     light = looks.light_ambient + jnp.sum(
         jnp.maximum(-looks.light_direction[:, 2:], 0.0) * looks.light_colour, axis=0
     )
-    colour = 255 * jnp.minimum(light * looks.table * shade[..., None], 1.0)
-    return jnp.round(colour).astype(jnp.uint8)
+    # The pattern is coloured before pixels are looked up in it: they are many more.
+    colours = 255 * jnp.minimum(light * looks.table * pictures[looks.pattern][..., None], 1.0)
+    return pack(jnp.round(colours).astype(jnp.uint8))[row, column]
 
 
 def _repeated(metres: jax.Array, pixels: int) -> jax.Array:

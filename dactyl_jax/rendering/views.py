@@ -1,7 +1,7 @@
 """What the rig's three cameras see, by the ray tracer, in batches."""
 
 import functools
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,14 +10,23 @@ import numpy as np
 from mujoco import mjx
 
 from dactyl_jax import hand
-from dactyl_jax.cpus import available_cpus
 from dactyl_jax.hand import rotations
 from dactyl_jax.rendering import looks as looks_lib
 from dactyl_jax.rendering.looks import Looks
-from dactyl_jax.rendering.raytracer import RayTracer
+from dactyl_jax.rendering.raytracer import RayTracer, opaque, unpack
 from dactyl_jax.rendering.tabletop import draw_table
 
 _SHADOW = 0.3  # share of a light that reaches its shadow, from all that the scene reflects
+
+
+def default_batch() -> int:
+    """Frames that are fast to draw in one call of the ray tracer, on the device there is."""
+    return 4 if jax.default_backend() == "cpu" else 32
+
+
+def take(frames: Any, chosen: np.ndarray) -> Any:
+    """Some frames of a tree of arrays `[n, ...]`."""
+    return jax.tree.map(lambda x: x[chosen], frames)
 
 
 class Views:
@@ -26,9 +35,8 @@ class Views:
     Args:
         model: the model.
         size: width and height of a picture, in pixels.
-        batch: frames drawn in one call of the ray tracer; any number can be asked for.
-        workers: calls at a time; by default one on an accelerator, and on a CPU, where the ray
-            tracer keeps to one core, as many as there are cores.
+        batch: frames drawn in one call of the ray tracer; any number can be asked for. By default
+            what is fast: few on a CPU, whose caches they stay in, and many on an accelerator.
 
     Raises:
         ValueError: the model has no cameras, or a size is not positive.
@@ -36,18 +44,13 @@ class Views:
 
     name = "warp"
 
-    def __init__(
-        self, model: mujoco.MjModel, size: int, *, batch: int = 32, workers: int | None = None
-    ) -> None:
+    def __init__(self, model: mujoco.MjModel, size: int, *, batch: int | None = None) -> None:
         self._cameras = looks_lib.camera_ids(model)
         names = [camera.name for camera in hand.RIG]
-        on_cpu = jax.default_backend() == "cpu"
-        self._workers = workers or (available_cpus() if on_cpu else 1)
-        # Each worker draws into buffers of its own.
-        tracers = [
-            RayTracer(model, names, size, size, batch=batch, shadow=_SHADOW, ambient=False)
-            for _ in range(self._workers)
-        ]
+        self.batch = batch or default_batch()
+        tracer = RayTracer(
+            model, names, size, size, batch=self.batch, shadow=_SHADOW, ambient=False
+        )
         layout = hand.layout(model)
         self._forearm = (
             jnp.asarray(layout.forearm_position, jnp.float32),
@@ -55,8 +58,7 @@ class Views:
         )
         self._half_view = jnp.tan(jnp.radians(jnp.asarray(model.cam_fovy[self._cameras])) / 2)
         self._size = size
-        self._batch = batch
-        self._draw = [jax.jit(functools.partial(self._batch_of, tracer)) for tracer in tracers]
+        self._draw = jax.jit(functools.partial(self._batch_of, tracer))
 
     def render(self, qpos: np.ndarray, looks: Looks) -> np.ndarray:
         """Pictures of states.
@@ -69,20 +71,11 @@ class Views:
             [n, camera, size, size, 3] uint8, cameras in the order of `hand.RIG`.
         """
         count = len(qpos)
-        states, rows = np.asarray(qpos, np.float32), jax.device_get(looks)
-        starts = range(0, count, self._batch)
-
-        def work(worker: int) -> list[np.ndarray]:
-            pictures = []
-            for start in starts[worker :: self._workers]:
-                chosen = np.minimum(np.arange(start, start + self._batch), count - 1)
-                batch = jax.tree.map(lambda x, chosen=chosen: x[chosen], (states, rows))
-                pictures.append(np.asarray(self._draw[worker](*batch)))
-            return pictures
-
-        with ThreadPoolExecutor(self._workers) as pool:
-            shares = list(pool.map(work, range(self._workers)))
-        pictures = [shares[i % self._workers][i // self._workers] for i in range(len(starts))]
+        frames = np.asarray(qpos, np.float32), jax.device_get(looks)
+        pictures = []
+        for start in range(0, count, self.batch):
+            chosen = np.minimum(np.arange(start, start + self.batch), count - 1)
+            pictures.append(np.asarray(self._draw(*take(frames, chosen))))
         return np.concatenate(pictures)[:count]
 
     def _batch_of(self, tracer: RayTracer, qpos: jax.Array, looks: Looks) -> jax.Array:
@@ -105,10 +98,10 @@ class Views:
                 "_impl.light_xdir": looks.light_direction,
             }
         )
-        pictures, hit = tracer.trace(self._looking(tracer.model, looks), data)
+        pixels = tracer.trace(self._looking(tracer.model, looks), data)
         # Rays would spend half of their time on the table.
         table = jax.vmap(draw_table, (0, 0, 0, None))(looks, position, turn, self._size)
-        return jnp.where(hit[..., None], pictures, table)
+        return unpack(jnp.where(opaque(pixels), pixels, table))
 
     def _looking(self, model: mjx.Model, looks: Looks) -> mjx.Model:
         """The model with looks of their own for each frame."""

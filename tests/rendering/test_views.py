@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dactyl_jax import hand
-from dactyl_jax.rendering import GlViews, Looks, Views, nominal
+from dactyl_jax.rendering import GlViews, Looks, ParallelViews, Views, nominal
 
 SIZE = 64
 
@@ -81,6 +81,20 @@ def test_any_number_of_frames_can_be_asked_for(model, views, qpos):
     pictures = views.render(states, looks)
     np.testing.assert_array_equal(pictures[0], pictures[1])
     assert moved(pictures[0], pictures[2]) > 50
+
+
+def test_processes_draw_what_one_draws(model, views, qpos):
+    looks = jax.tree.map(lambda x: jnp.stack([x] * 5), nominal(model))
+    looks = dataclasses.replace(looks, light_ambient=jnp.linspace(0.2, 0.6, 5))
+    states = np.stack([qpos] * 5)
+    both = ParallelViews(model, SIZE, processes=2, batch=2)
+    np.testing.assert_array_equal(both.render(states, looks), views.render(states, looks))
+    (other,) = both._others
+    other._process.kill()
+    other._process.join()
+    with pytest.raises(RuntimeError, match="status -9"):
+        other.render(states, looks)
+    both.close()
 
 
 def test_opengl_shows_the_same(model, views, qpos):
