@@ -58,7 +58,8 @@ OTHERS = {
 FOREIGN = ("config.field", "config.terms.contact_time.enabled", "system", "check")
 # Commands that nobody else runs in such a form, and what makes them small.
 REDUCED = {
-    "experiments.record --pretrained --pretrained_name=unrandomised --out=policy.mp4": (
+    "experiments.record --pretrained --pretrained_name=unrandomised --seconds=10 --width=480 "
+    "--fps=25 --out=docs/figures/policy.webp": (
         *("--seconds=0.4", "--width=64", "--config.env.bank_size=16"),
     ),
     "experiments.evaluate --pretrained --pose=vision --renderer=gl --trials=20": (
