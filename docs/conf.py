@@ -1,4 +1,4 @@
-"""The documentation as a site: `python -m sphinx -W --keep-going -c docs . build/site`.
+"""The documentation as a site: `python -m sphinx -W -c docs . build/site`.
 
 Its source is the whole repository, so that links between README.md, WORKSPACE.md and docs/ hold as
 they stand; pages load nothing from the internet.
