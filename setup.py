@@ -26,6 +26,8 @@ training_stack = [
     "tensorboardX>=2.6.2",
 ]
 robot_host = ["mcap", "numpy", "onnxruntime"]
+documentation = ["furo>=2024.8", "myst-parser>=4", "sphinx>=8"]
+notebook = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10"]
 export = ["jax2onnx>=0.17", "mcap>=1.2", "onnxruntime>=1.20"]
 viewer = ["mjviser>=0.0.14", "viser>=1.1"]
 
@@ -51,8 +53,10 @@ setup(
             "ruff>=0.9",
             "setuptools>=65",
             "wheel",
-            *(name + TRAINING for name in export + viewer),
+            *(name + TRAINING for name in (*export, *documentation, *notebook, *viewer)),
         ],
+        "docs": [name + TRAINING for name in documentation],
+        "notebook": [name + TRAINING for name in notebook],
         "export": [name + TRAINING for name in export],
         "viewer": [name + TRAINING for name in viewer],
         "calibration": ["opencv-python-headless>=4.7" + TRAINING],

@@ -17,9 +17,25 @@ def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
     cli.define_run_flag(values)
     cli.define_engine_flag(values)
-    flags.DEFINE_string("out", None, "the MP4 file to write (required)", flag_values=values)
+    flags.DEFINE_string("out", None, "the MP4 or WebP to write (required)", flag_values=values)
     flags.DEFINE_float(
         "seconds", 20.0, "length in s", lower_bound=0.1, upper_bound=600.0, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "width",
+        640,
+        "of the picture in pixels, a multiple of 8; its height is three quarters of it",
+        lower_bound=8,
+        upper_bound=4096,
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "fps",
+        None,
+        "pictures a second, with poses interpolated between control steps; by default one a step",
+        lower_bound=1.0,
+        upper_bound=100.0,
+        flag_values=values,
     )
     cli.define_goals_flag(values, default="final")
     cli.define_goal_timeout_flag(values, "that of the training")
@@ -29,8 +45,10 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
     """As `cli.saved_config`; `--out` must be a video."""
     if values.out is None:
         raise UserError("--out is missing: name the video to write, --out=FILE.mp4")
-    if not values.out.endswith(".mp4"):
-        raise UserError(f"--out: {values.out!r} must end in .mp4")
+    if not values.out.endswith((".mp4", ".webp")):
+        raise UserError(f"--out: {values.out!r} must end in .mp4 or .webp")
+    if values.width % 8:
+        raise UserError(f"--width={values.width} must be a multiple of 8")
     return cli.saved_config(values)
 
 
@@ -51,7 +69,9 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         goal_distance=evaluation.goal_distance(values.goals, checkpoint.goal_distance),
         seconds=values.seconds,
     )
-    evaluation.write_recording(recording, target, env)
+    evaluation.write_recording(
+        recording, target, env, width=values.width, height=values.width * 3 // 4, fps=values.fps
+    )
     print(f"{target}: {len(recording.qpos) * env.control_dt:.1f} s, drops: {recording.drops}")
 
 

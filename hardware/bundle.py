@@ -1,13 +1,15 @@
 """The policy bundle: one folder that holds all that a robot host needs to know of a policy.
 
-bundle.json   the contract: observation, joints, actuators, action map, rates, frames, kinematics,
-              task, and where the policy came from
-policy.onnx   the network, its normalisation inside, its memory as inputs and outputs
-hand.xml      the hand and the object as one MuJoCo model
-golden.npz    episodes of the training code, to compare with (`hardware.verify`)
-pose.onnx     of a bundle with eyes: the network that tells the object's pose from three pictures
-pictures.npz  of the same: pictures, and what the training code makes of them
-SHA256SUMS    a checksum of every file, as `sha256sum --check` reads it, and one of itself
+::
+
+    bundle.json   the contract: observation, joints, actuators, action map, rates, frames,
+                  kinematics, task, and where the policy came from
+    policy.onnx   the network, its normalisation inside, its memory as inputs and outputs
+    hand.xml      the hand and the object as one MuJoCo model
+    golden.npz    episodes of the training code, to compare with (`hardware.verify`)
+    pose.onnx     of a bundle with eyes: the network that tells the object's pose from pictures
+    pictures.npz  of the same: pictures, and what the training code makes of them
+    SHA256SUMS    a checksum of every file, as `sha256sum --check` reads it, and one of itself
 
 Checksums detect damage. They do not say who made a bundle: whoever can change a file can change
 its checksum. To know that, sign SHA256SUMS; docs/robot.md shows how.

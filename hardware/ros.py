@@ -1,11 +1,13 @@
 """Both ends of the wire: a real hand over ROS 1, and a simulated one behind the same topics.
 
-/joint_states                               sensor_msgs/JointState at 125 Hz, from the hand
-/sh_rh_<joint>_position_controller/command  std_msgs/Float64 [rad], to the hand, one an actuator
-/object_pose                                geometry_msgs/PoseStamped, from the motion tracker
-/fingertips                                 geometry_msgs/PoseArray: FF, MF, RF, LF and TH, from it
-/cameras/<name>                             sensor_msgs/Image, from cameras in its place
-/stop                                       std_srvs/Trigger: holds the hand for good
+::
+
+    /joint_states                               sensor_msgs/JointState at 125 Hz, from the hand
+    /sh_rh_<joint>_position_controller/command  std_msgs/Float64 [rad], to the hand, for an actuator
+    /object_pose                                geometry_msgs/PoseStamped, from the motion tracker
+    /fingertips                                 geometry_msgs/PoseArray: FF, MF, RF, LF, TH, from it
+    /cameras/<name>                             sensor_msgs/Image, from cameras in its place
+    /stop                                       std_srvs/Trigger: holds the hand for good
 
 The first two are those of Shadow Robot's driver for its Dexterous Hand. This module needs rospy and
 those messages, and nothing else does.

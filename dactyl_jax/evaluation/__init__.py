@@ -5,7 +5,14 @@ from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_co
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
 from dactyl_jax.evaluation.memory_probe import probe, record_episodes
-from dactyl_jax.evaluation.recording import Played, Recording, play, record, write_recording
+from dactyl_jax.evaluation.recording import (
+    Played,
+    Recording,
+    play,
+    record,
+    sample,
+    write_recording,
+)
 from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs
 from dactyl_jax.evaluation.statistics import (
     YEAR,
@@ -53,6 +60,7 @@ __all__ = [
     "record_episodes",
     "run_trials",
     "run_vision_trials",
+    "sample",
     "study_markdown",
     "study_pictures",
     "study_sections",

@@ -113,26 +113,54 @@ def _run(env, steps, hands, agent, key, goal_distance):
     return jax.lax.scan(step, loop, jax.random.split(act_key, steps))[1]
 
 
+def sample(recording: Recording, rows: np.ndarray) -> Recording:
+    """A recording at other moments, with poses interpolated.
+
+    Args:
+        recording: to read between the rows of.
+        rows: `[time]`, control steps since its first row, and fractions of them; within it.
+    """
+    low = np.floor(rows).astype(int)
+    before = recording.qpos[low]
+    after = recording.qpos[np.minimum(low + 1, len(recording.qpos) - 1)]
+    # Of a quaternion and its negative, which are one orientation, the one that is nearer.
+    nearer = np.where(np.sum(before[:, -4:] * after[:, -4:], axis=1) < 0, -1, 1)
+    after = np.concatenate([after[:, :-4], nearer[:, None] * after[:, -4:]], axis=1)
+    qpos = before + (rows - low)[:, None] * (after - before)
+    qpos[:, -4:] /= np.linalg.norm(qpos[:, -4:], axis=1, keepdims=True)
+    return Recording(qpos, recording.goal[low], recording.goals[low], recording.drops)
+
+
 def write_recording(
-    recording: Recording, path: Path, env: Reorientation, *, width: int = 640, height: int = 480
+    recording: Recording,
+    path: Path,
+    env: Reorientation,
+    *,
+    width: int = 640,
+    height: int = 480,
+    fps: float | None = None,
 ) -> None:
-    """Renders a recording in real time to an MP4, atomically.
+    """Renders a recording in real time to an MP4 or a WebP, atomically.
 
     Args:
         recording: of `env`.
-        path: ends in `.mp4`.
+        path: ends in `.mp4` or `.webp`.
         env: says which object it was and how the palm is tilted.
         width, height: of the picture, pixels; even numbers.
+        fps: pictures a second, by default one a control step; see `sample`.
     """
     from dactyl_jax.rendering import write_video
 
+    fps = fps or 1 / env.control_dt
+    rows = np.arange(0, len(recording.qpos) - 0.999, 1 / (fps * env.control_dt))
+    recording = sample(recording, rows)
     frames = render(env, recording.qpos, recording.goal, width, height)
-    times = (np.arange(len(frames)) + 1) * env.control_dt
+    times = (rows + 1) * env.control_dt
     labelled = (
         _label(frame, f"{time:5.1f} s    goals in a row: {goals}")
         for frame, time, goals in zip(frames, times, recording.goals, strict=True)
     )
-    write_video(path, labelled, fps=1 / env.control_dt)
+    write_video(path, labelled, fps)
 
 
 def render(

@@ -1,8 +1,10 @@
 """How the policies of the package are kept: a folder each, of plain files.
 
-config.json      the whole configuration of the training
-parameters.npz   float32 arrays of the policy network and of its observations' statistics, by path
-metrics.json     the network's design, its experience, where it came from and how it does
+::
+
+    config.json      the whole configuration of the training
+    parameters.npz   float32 arrays of the policy network and its observations' statistics, by path
+    metrics.json     the network's design, its experience, where it came from and how it does
 """
 
 import dataclasses

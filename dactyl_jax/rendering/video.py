@@ -3,34 +3,38 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
+from PIL import Image
 
 
 def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float) -> None:
-    """Writes an MP4 (H.264); the file appears at `path` complete or not at all.
+    """Writes an MP4 (H.264) or an animated WebP; the file appears complete or not at all.
 
     Args:
-        path: where to; must end in `.mp4`. Its directory is made if need be.
+        path: where to; ends in `.mp4`, or in `.webp` for pages that show animations as pictures.
+            Its directory is made if need be.
         frames: pictures [height, width, 3] uint8 of one size, at least one. Sizes are even, as the
             colour format demands.
-        fps: pictures per second.
+        fps: pictures per second; a WebP counts in whole milliseconds.
 
     Raises:
-        ValueError: the path is no `.mp4`, there are no frames, or one has a size that cannot be.
+        ValueError: the path ends otherwise, there are no frames, or one has a size that cannot be.
     """
     path = Path(path)
-    if path.suffix != ".mp4":
-        raise ValueError(f"path: {str(path)!r} is no video that can be written; it may be *.mp4")
+    if path.suffix not in _WRITERS:
+        raise ValueError(
+            f"path: {str(path)!r} is no video that can be written; it may be *.mp4 or *.webp"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     # Encoded elsewhere: an encoder that is cut off may touch its file after we are gone.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
-        encoded = Path(directory) / "video.mp4"
-        _write(encoded, frames, fps)
+        encoded = Path(directory) / f"video{path.suffix}"
+        _WRITERS[path.suffix](encoded, _checked(frames), fps)
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             shutil.copyfile(encoded, beside)
@@ -39,18 +43,33 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps:
             beside.unlink(missing_ok=True)
 
 
-def _write(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     shape = None
+    for frame in frames:
+        shape = shape or frame.shape
+        if frame.shape != shape or len(shape) != 3 or shape[0] % 2 or shape[1] % 2:
+            raise ValueError(
+                f"frames: one is {frame.shape}; all may be [height, width, 3] of one even size"
+            )
+        yield frame
+    if shape is None:
+        raise ValueError("frames: there are none; there may be 1 or more")
+
+
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
     writer: Any = imageio.get_writer(
         path, format="FFMPEG", fps=fps, codec="libx264", quality=8, macro_block_size=2
     )
     with writer:
         for frame in frames:
-            shape = shape or frame.shape
-            if frame.shape != shape or len(shape) != 3 or shape[0] % 2 or shape[1] % 2:
-                raise ValueError(
-                    f"frames: one is {frame.shape}; all may be [height, width, 3] of one even size"
-                )
             writer.append_data(frame)
-    if shape is None:
-        raise ValueError("frames: there are none; there may be 1 or more")
+
+
+def _write_webp(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
+    first, *others = map(Image.fromarray, frames)
+    animation: Any = {"save_all": True, "append_images": others, "duration": round(1000 / fps)}
+    # One key frame, for ever: the others hold what has changed.
+    first.save(path, **animation, loop=0, quality=60, method=4, kmin=len(others) + 1, kmax=10**6)
+
+
+_WRITERS = {".mp4": _write_mp4, ".webp": _write_webp}

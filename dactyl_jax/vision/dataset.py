@@ -1,5 +1,7 @@
 """Frames on disk, rendered once: shards of numpy arrays and an index with their checksums.
 
+::
+
     index.json        what the frames are of, and for each shard its file, frames and SHA-256
     frames-00000.npz  pictures [n, camera, size, size, 3] uint8, and by the names of `frames.Truth`
                       position [n, 3] m, orientation [n, 4], keypoints [n, camera, 7, 2], facing

@@ -92,18 +92,24 @@ def test_missing_and_broken_work_directories_are_named(program, trained, tmp_pat
 
 
 def test_record_refuses_what_it_cannot_write(trained, capsys):
-    for arguments in ([], ["--out=video.gif"], [f"--out={trained}/config.json/video.mp4"]):
+    for arguments, named in (
+        ([], "--out"),
+        (["--out=video.gif"], "--out"),
+        ([f"--out={trained}/config.json/video.mp4"], "--out"),
+        (["--out=video.webp", "--width=500"], "--width"),
+    ):
         assert record.main([f"--workdir={trained}", *arguments]) == 2
-        assert "--out" in capsys.readouterr().err
+        assert named in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_record_writes_a_video(trained, tmp_path):
     target = tmp_path / "video.mp4"
-    assert record.main([f"--workdir={trained}", f"--out={target}", "--seconds=0.4"]) == 0
+    flags = [f"--out={target}", "--seconds=0.4", "--width=160", "--fps=25"]
+    assert record.main([f"--workdir={trained}", *flags]) == 0
     frames = [*imageio.get_reader(target).iter_data()]
-    assert len(frames) == 5
-    assert frames[0].shape == (480, 640, 3)
+    assert len(frames) == 9  # at 5 control steps and half-way between them
+    assert frames[0].shape == (120, 160, 3)
 
 
 @pytest.mark.slow

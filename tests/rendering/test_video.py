@@ -3,6 +3,7 @@
 import imageio.v2 as imageio
 import numpy as np
 import pytest
+from PIL import Image
 
 from dactyl_jax.rendering import write_video
 
@@ -22,6 +23,17 @@ def test_a_video_reads_back(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["policy.mp4"]
 
 
+def test_an_animated_picture_reads_back(tmp_path):
+    path = tmp_path / "policy.webp"
+    write_video(path, frames(5), fps=12.5)
+    with Image.open(path) as animation:
+        assert (animation.n_frames, animation.size, animation.info["loop"]) == (5, (48, 32), 0)
+        for i in range(5):
+            animation.seek(i)
+            assert np.asarray(animation.convert("RGB")).mean() == pytest.approx(40 * i, abs=6)
+            assert animation.info["duration"] == 80
+
+
 def test_a_failure_leaves_the_old_video(tmp_path):
     path = tmp_path / "policy.mp4"
     write_video(path, frames(2), fps=10)
@@ -38,7 +50,7 @@ def test_a_failure_leaves_the_old_video(tmp_path):
 
 
 def test_bad_arguments_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"path: .*it may be \*\.mp4"):
+    with pytest.raises(ValueError, match=r"path: .*it may be \*\.mp4 or \*\.webp"):
         write_video(tmp_path / "policy.gif", frames(1), fps=10)
     with pytest.raises(ValueError, match="there are none"):
         write_video(tmp_path / "policy.mp4", [], fps=10)

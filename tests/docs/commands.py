@@ -1,0 +1,89 @@
+"""The commands that README.md, WORKSPACE.md and docs/ tell people to type."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+FILES = [ROOT / "README.md", ROOT / "WORKSPACE.md", *sorted(ROOT.glob("docs/*.md"))]
+
+_PROGRAM = re.compile(r"(?:\S*/)?python3? -m ((?:experiments|hardware)\.\w+)(?= |$)")
+_BLOCK = re.compile(r"(?<=\n\n)((?: {4}[^\n]*\n+)+)|^```\w*\n(.*?)^```", re.M | re.S)
+_SPAN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
+
+
+class Command(NamedTuple):
+    """One command of a file."""
+
+    file: str
+    words: tuple[str, ...]
+
+    @property
+    def program(self) -> str | None:
+        """The module of ours that it runs, if it does."""
+        found = _PROGRAM.match(" ".join(self.words))
+        return found and found[1]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What the program is given."""
+        return list(self.words[3:])
+
+
+def commands(others: tuple[str, ...]) -> Iterator[Command]:
+    """All commands in blocks of code, and those between backticks that begin with `python -m`.
+
+    Args:
+        others: how those blocks begin that hold something else.
+    """
+    for file in FILES:
+        for block in _BLOCK.finditer("\n" + file.read_text(encoding="utf-8")):
+            text = block[1] or block[2]
+            if not text.lstrip().startswith(others):
+                yield from (Command(file.name, words) for words in _statements(text))
+    for file, span in code_spans():
+        if span.startswith("python -m "):
+            yield from (Command(file, words) for words in _statements(span))
+
+
+def mentioned_flags() -> Iterator[tuple[str, str | None, str]]:
+    """Flags between backticks outside of whole commands: file, program where it is named, flag."""
+    for file, span in code_spans():
+        program = re.match(r"((?:experiments|hardware)\.\w+)(?= |$)", span)
+        if not span.startswith("python -m "):
+            for flag in re.findall(r"(?:^|(?<=[ \[]))--([\w.]+)", span):
+                yield file, program and program[1], flag
+
+
+def code_spans() -> Iterator[tuple[str, str]]:
+    """What stands between backticks, each with the name of its file."""
+    for file in FILES:
+        text = _BLOCK.sub("\n", "\n" + file.read_text(encoding="utf-8"))
+        for span in _SPAN.findall(text):
+            yield file.name, span.replace("\n", " ").replace("\\|", "|")
+
+
+def _statements(text: str) -> Iterator[tuple[str, ...]]:
+    """The commands of a piece of shell, without comments and what only sets their stage."""
+    text = re.sub(r"\\\n", " ", text)
+    for line in text.splitlines():
+        lexer = shlex.shlex(_optional(line), posix=True, punctuation_chars="&;<>")
+        lexer.whitespace_split = True
+        words: list[str] = []
+        for word in [*lexer, "&"]:
+            if word not in ("&", "&&", ";"):
+                words.append(word)
+                continue
+            if words[:2] == ["taskset", "-c"]:
+                words = words[3:]
+            if words:
+                yield tuple(words)
+            words = []
+
+
+def _optional(line: str) -> str:
+    """A line with what stands in brackets given, and without dots for what is left out."""
+    line = re.sub(r"\[(--[^\[\]]*(?:\[[^\[\]]*\])?[^\[\]]*)\]", r"\1", line)
+    return re.sub(r"(?<= )\.\.\.(?= |$)", "", line)
