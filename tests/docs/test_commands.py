@@ -61,6 +61,7 @@ OTHERS = {
     "python3 -m venv .venv": ".ci/run",
     ".venv/bin/pip install -e .[dev$(command -v nvidia-smi > /dev/null && echo ,cuda)]": ".ci/run",
     ".venv/bin/pip install -e .[dev]": ".ci/run",
+    ".venv/bin/pip install -e .[viewer]": "tests/viewer/test_browser.py",
     ".venv/bin/python -m pytest -n 2 -m not slow": ".ci/run",
     "python -m experiments.notebooks.execute": "tests/experiments/test_notebook.py",
     "python -m sphinx -W -c docs . build/site": "tests/docs/test_site.py",
@@ -159,7 +160,8 @@ def test_every_program_is_executed_by_a_test(told):
     for name, file in EXECUTED.items():
         text = (ROOT / "tests" / file).read_text(encoding="utf-8")
         module = name.partition(".")[2]
-        assert re.search(rf"\b{module}\.\w+\(|{name}\b", text), f"{file} does not run {name}"
+        runs_it = rf"\b{module}\.(\w+\(|STUDY\b)|{name}\b|import {module}\b"
+        assert re.search(runs_it, text), f"{file} does not run {name}"
 
 
 def test_every_other_command_is_known(told):
