@@ -138,6 +138,20 @@ def test_it_plays_in_real_time_without_an_error(visit, tmp_path):
     assert np.median(pictures) >= 20, pictures
 
 
+def test_the_cameras_see_where_the_block_is(visit):
+    visit.page.get_by_role("checkbox").nth(1).check()
+    found = re.compile(r"the estimate is off by (\d+) degrees and (\d+) mm")
+    assert eventually(lambda: bool(found.fullmatch(visit.page.inner_text("#look"))), seconds=90)
+    distances = []
+    for _ in range(5):
+        visit.page.wait_for_timeout(500)
+        distances.append(int(found.fullmatch(visit.page.inner_text("#look"))[2]))
+    assert np.median(distances) < 30
+    visit.page.get_by_role("checkbox").nth(1).uncheck()
+    assert eventually(lambda: visit.page.inner_text("#look") == "")
+    assert visit.errors == []
+
+
 def test_buttons_and_sliders(visit, tmp_path):
     press(visit, "Pause")
     assert eventually(lambda: visit.page.inner_text("#pace") == "paused")
@@ -161,17 +175,16 @@ def test_buttons_and_sliders(visit, tmp_path):
     assert visit.errors == []
 
 
-def test_the_cameras_see_where_the_block_is(visit):
-    visit.page.get_by_role("checkbox").nth(1).check()
-    found = re.compile(r"the estimate is off by (\d+) degrees and (\d+) mm")
-    assert eventually(lambda: bool(found.fullmatch(visit.page.inner_text("#look"))), seconds=90)
-    distances = []
-    for _ in range(5):
-        visit.page.wait_for_timeout(500)
-        distances.append(int(found.fullmatch(visit.page.inner_text("#look"))[2]))
-    assert np.median(distances) < 30
-    visit.page.get_by_role("checkbox").nth(1).uncheck()
-    assert eventually(lambda: visit.page.inner_text("#look") == "")
+def test_another_agent_acts(visit):
+    def bars() -> list[str]:
+        return visit.page.eval_on_selector_all(
+            "#action rect", "bars => bars.map(bar => bar.getAttribute('width'))"
+        )
+
+    assert len(set(bars()[1:])) > 2
+    visit.page.get_by_role("combobox", name="agent").click()
+    visit.page.get_by_role("option", name="zero").click()
+    assert eventually(lambda: bars()[1:] == ["2"] * 20)
     assert visit.errors == []
 
 
