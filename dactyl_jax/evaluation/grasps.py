@@ -280,16 +280,16 @@ def _episodes(done: np.ndarray) -> Iterator[tuple[int, tuple[int, int]]]:
     The row where an episode ended is the start of the next one.
     """
     for number, column in enumerate(done.T):
-        starts = [0, *np.flatnonzero(column)]
+        starts = [0, *np.flatnonzero(column).tolist()]
         for span in zip(starts, [*starts[1:], len(column)], strict=True):
             yield number, span
 
 
 def _runs(values: np.ndarray) -> Iterator[tuple[Any, int, int]]:
     """Value, start and length of each stretch of equal values."""
-    edges = np.flatnonzero(np.diff(values)) + 1
+    edges = (np.flatnonzero(np.diff(values)) + 1).tolist()
     for start, end in itertools.pairwise([0, *edges, len(values)]):
-        yield values[start], int(start), int(end - start)
+        yield values[start], start, end - start
 
 
 def markdown(record: Mapping[str, Any]) -> str:

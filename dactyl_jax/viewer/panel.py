@@ -125,7 +125,9 @@ class Panel:
 
     def say(self, text: str) -> None:
         """Shows a line of text, HTML, above everything else."""
-        self._status.content = f'<div id="status" style="padding:0 0.8em">{text}</div>'
+        self._status.content = (
+            f'<div id="status" style="padding:0 0.8em; font-size:0.9em">{text}</div>'
+        )
 
     def show_status(
         self,

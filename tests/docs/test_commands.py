@@ -13,6 +13,7 @@ import subprocess
 import pytest
 from absl import flags
 
+from dactyl_jax import physics
 from experiments import cli, processes, report, runs, vision_runs
 from experiments.workdir import WorkDirectory
 from hardware import program
@@ -24,20 +25,29 @@ NO_COMMANDS = ("{", "config -> ", "hours = ", "name  ", "def ", "PhysicsTerm(", 
 
 # Where each program is executed; those of the robot's room on a simulated hand.
 EXECUTED = {
+    "experiments.ablations": "experiments/test_study.py",
     "experiments.benchmark": "experiments/test_programs.py",
     "experiments.benchmark_gymnasium": "experiments/test_benchmark.py",
     "experiments.benchmark_views": "experiments/test_vision_programs.py",
     "experiments.calibrate_cameras": "experiments/test_vision_programs.py",
     "experiments.compare": "experiments/test_compare.py",
+    "experiments.describe": "experiments/test_describe.py",
     "experiments.evaluate": "experiments/test_programs.py",
     "experiments.evaluate_vision": "experiments/test_vision_programs.py",
+    "experiments.grasps": "experiments/test_grasps.py",
+    "experiments.memory": "experiments/test_study.py",
+    "experiments.play": "viewer/test_browser.py",
     "experiments.profile": "experiments/test_benchmark.py",
     "experiments.publish": "experiments/test_publish.py",
     "experiments.publish_vision": "experiments/test_vision_programs.py",
     "experiments.record": "experiments/test_programs.py",
     "experiments.render_dataset": "experiments/test_vision_programs.py",
+    "experiments.replay_nan": "experiments/test_replay_nan.py",
+    "experiments.results": "experiments/test_study.py",
+    "experiments.scale": "experiments/test_study.py",
     "experiments.train": "experiments/test_train.py",
     "experiments.train_vision": "experiments/test_vision_programs.py",
+    "experiments.variants": "experiments/test_study.py",
     "experiments.vision_sheet": "experiments/test_vision_programs.py",
     "hardware.calibrate": "hardware/test_calibrate.py",
     "hardware.export": "hardware/test_export.py",
@@ -51,6 +61,7 @@ OTHERS = {
     "python3 -m venv .venv": ".ci/run",
     ".venv/bin/pip install -e .[dev$(command -v nvidia-smi > /dev/null && echo ,cuda)]": ".ci/run",
     ".venv/bin/pip install -e .[dev]": ".ci/run",
+    ".venv/bin/pip install -e .[viewer]": "tests/viewer/test_browser.py",
     ".venv/bin/python -m pytest -n 2 -m not slow": ".ci/run",
     "python -m experiments.notebooks.execute": "tests/experiments/test_notebook.py",
     "python -m sphinx -W -c docs . build/site": "tests/docs/test_site.py",
@@ -70,6 +81,7 @@ REDUCED = {
     ),
     "experiments.train --workdir=runs/prism --config.env.object=prism --config.seed=1": (),
 }
+DIVERGENCE = physics.Divergence({}, None, 10, "native", cli.config_lib.default().to_dict())
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +108,7 @@ def only_parsed(monkeypatch):
         lambda run: load_config(run if run.startswith("pretrained") else "pretrained"),
     )
     monkeypatch.setattr(vision_runs, "work_directory", WorkDirectory)
+    monkeypatch.setattr(physics, "read_divergence", lambda file: DIVERGENCE)
     monkeypatch.setattr(
         program, "run", lambda main, parser, argv: bool(parser.parse_args(argv)) - 1
     )
@@ -147,7 +160,8 @@ def test_every_program_is_executed_by_a_test(told):
     for name, file in EXECUTED.items():
         text = (ROOT / "tests" / file).read_text(encoding="utf-8")
         module = name.partition(".")[2]
-        assert re.search(rf"\b{module}\.\w+\(|{name}\b", text), f"{file} does not run {name}"
+        runs_it = rf"\b{module}\.(\w+\(|STUDY\b)|{name}\b|import {module}\b"
+        assert re.search(runs_it, text), f"{file} does not run {name}"
 
 
 def test_every_other_command_is_known(told):
