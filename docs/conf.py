@@ -22,6 +22,7 @@ napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = project
+html_static_path = html_css_files = ["wrap.css"]
 html_copy_source = False
 html_show_copyright = False
 
