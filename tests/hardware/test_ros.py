@@ -84,7 +84,7 @@ print("ready", flush=True)
 time.sleep(3600)
 """
 PATIENCE = 600.0  # s, for a busy machine
-FACTOR = 0.5  # of real time
+FACTOR = 0.2  # of real time; a busy machine keeps its clock within what the guard allows
 
 
 class Ros:
@@ -346,7 +346,7 @@ def test_a_calibration_over_the_wire(ros, folder, tmp_path):
         for name, (down, up) in zip(hand.ACTUATORS, rates.tolist(), strict=True)
     }
     planted.write_text(patch.pack(patch.Patch(actuators=actuators), {}))
-    ros.hand(folder, "--without_object", f"--model_patch={planted}", f"--realtime_factor={FACTOR}")
+    ros.hand(folder, "--without_object", f"--model_patch={planted}")  # in real time
     flags = ("--digits=WR", "--fingertips_topic=/fingertips", f"--log={log}")
     done = ros.program("calibrate", folder, *flags)
     assert done.returncode == 0 and "WR moved" in done.stdout, done.stderr
