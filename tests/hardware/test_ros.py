@@ -279,7 +279,9 @@ def check_trials(ros, folder, tmp_path, *flags):
     low, high = contents.limits.T
     for index in range(20):
         times, values = np.array([(t, value) for t, i, value in rows if i == index]).T
-        np.testing.assert_array_equal(values, sent[:, index])
+        missed = len(sent) - len(values)  # before the wire was tapped
+        assert 0 <= missed <= 5
+        np.testing.assert_array_equal(values, sent[missed:, index])
         assert low[index] - 2e-6 <= values.min() and values.max() <= high[index] + 2e-6
         reach = contents.max_rates[index] * contents.control_dt
         assert np.abs(np.diff(values)).max() <= reach + 1e-9
