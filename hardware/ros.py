@@ -308,14 +308,14 @@ def serve(
         simulated.tick()
         if assistant is not None:
             assistant.look()
+        if clock is not None:  # before the readings of that time, which take another way
+            clock.publish(Clock(clock=rospy.Time.from_sec(simulated.time)))
         due += (simulated.time - before) / realtime_factor
         late = monotonic() - due
         sleep(max(-late, 0.0))
         if late > 0:  # a slow machine: time passes more slowly
             due += late
             offset += 0.0 if simulated_clock else late
-        if clock is not None:
-            clock.publish(Clock(clock=rospy.Time.from_sec(simulated.time)))
         if film is not None:
             film.expose(simulated, offset)
         for reading in wire.pass_on():

@@ -84,7 +84,7 @@ print("ready", flush=True)
 time.sleep(3600)
 """
 PATIENCE = 600.0  # s, for a busy machine
-FACTOR = 0.5  # of real time
+FACTOR = 0.2  # of real time; a busy machine keeps its clock within what the guard allows
 
 
 class Ros:
@@ -279,7 +279,9 @@ def check_trials(ros, folder, tmp_path, *flags):
     low, high = contents.limits.T
     for index in range(20):
         times, values = np.array([(t, value) for t, i, value in rows if i == index]).T
-        np.testing.assert_array_equal(values, sent[:, index])
+        missed = len(sent) - len(values)  # before the wire was tapped
+        assert 0 <= missed <= 5
+        np.testing.assert_array_equal(values, sent[missed:, index])
         assert low[index] - 2e-6 <= values.min() and values.max() <= high[index] + 2e-6
         reach = contents.max_rates[index] * contents.control_dt
         assert np.abs(np.diff(values)).max() <= reach + 1e-9
@@ -346,7 +348,7 @@ def test_a_calibration_over_the_wire(ros, folder, tmp_path):
         for name, (down, up) in zip(hand.ACTUATORS, rates.tolist(), strict=True)
     }
     planted.write_text(patch.pack(patch.Patch(actuators=actuators), {}))
-    ros.hand(folder, "--without_object", f"--model_patch={planted}", f"--realtime_factor={FACTOR}")
+    ros.hand(folder, "--without_object", f"--model_patch={planted}")  # in real time
     flags = ("--digits=WR", "--fingertips_topic=/fingertips", f"--log={log}")
     done = ros.program("calibrate", folder, *flags)
     assert done.returncode == 0 and "WR moved" in done.stdout, done.stderr
