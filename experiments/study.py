@@ -138,6 +138,7 @@ def main(
     def program(values: flags.FlagValues, config: ConfigDict) -> None:
         run(study, values, config, command, finish)
 
+    program.__module__ = f"experiments.{study.name}"  # by which errors name it
     return cli.run(
         program,
         summary=summary,
