@@ -348,7 +348,7 @@ def test_a_calibration_over_the_wire(ros, folder, tmp_path):
         for name, (down, up) in zip(hand.ACTUATORS, rates.tolist(), strict=True)
     }
     planted.write_text(patch.pack(patch.Patch(actuators=actuators), {}))
-    ros.hand(folder, "--without_object", f"--model_patch={planted}")  # in real time
+    ros.hand(folder, "--without_object", f"--model_patch={planted}", f"--realtime_factor={FACTOR}")
     flags = ("--digits=WR", "--fingertips_topic=/fingertips", f"--log={log}")
     done = ros.program("calibrate", folder, *flags)
     assert done.returncode == 0 and "WR moved" in done.stdout, done.stderr
