@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import xmlrpc.client
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +213,29 @@ def test_a_controller_manager_is_believed(ros, folder, tmp_path):
     done = ros.trials(folder)
     assert done.returncode == 2
     assert f"the position controller {stopped} does not run" in done.stderr
+
+
+def test_another_hand_is_refused(ros, folder):
+    """One that goes less far, one whose joints have other names, and one that nobody described."""
+    ros.hand(folder, f"--realtime_factor={FACTOR}")
+    master = xmlrpc.client.ServerProxy(ros.environment["ROS_MASTER_URI"])
+    _, _, described = master.getParam("/test", "/robot_description")
+    (high,) = {
+        joint["high"]
+        for joint in bundle.load(str(folder)).contract["joints"]
+        if joint["name"] == "rh_WRJ1"
+    }
+    narrow = described.replace(f'upper="{high!r}"', f'upper="{high - 0.1!r}"')
+    assert narrow != described
+    for description, reason in (
+        (narrow, "the bundle may command rh_A_WRJ1 from "),
+        (described.replace("rh_FFJ4", "lh_FFJ4"), "/robot_description has no limits of rh_FFJ4"),
+        ("<robot", "/robot_description is no URDF"),
+    ):
+        master.setParam("/test", "/robot_description", description)
+        done = ros.trials(folder)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+        assert reason in done.stderr
 
 
 def test_a_clock_that_stands_still_ends_the_program(ros, folder):
