@@ -9,7 +9,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -127,15 +127,7 @@ def _bare(trainer: "Trainer", env: "Reorientation") -> tuple[Callable[[], None],
     return physics.raw_replay(env.engine, parameters, recorded, env.substeps), length * num_envs
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=cli.device_preset,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, cli.device_preset)
 
 
 if __name__ == "__main__":

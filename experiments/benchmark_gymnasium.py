@@ -150,15 +150,7 @@ def _python(folder: Path) -> Path:
     return python
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=cli.device_preset,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, cli.device_preset)
 
 
 if __name__ == "__main__":

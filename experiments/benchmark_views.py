@@ -8,7 +8,6 @@ the turns.
 import statistics
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,16 +92,7 @@ def _rate(views: Any, frames: Any, chunk: int, seconds: float) -> float:
     return drawn * pictures.shape[1] / (time.perf_counter() - started)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-        schema=schema,
-    )
+main = cli.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":

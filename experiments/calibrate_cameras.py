@@ -6,7 +6,6 @@ of the board in the one place that the flags tell.
 
 import dataclasses
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +108,7 @@ def _read(file: Path) -> np.ndarray:
         raise UserError(f"--pictures: {str(file)!r} is no picture ({error})") from None
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-        schema=schema,
-    )
+main = cli.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,28 @@ def run(
         return EXIT_USER_ERROR
 
 
+def program(
+    main: Callable[[flags.FlagValues, ConfigDict], None],
+    summary: str | None,
+    define_flags: Callable[[flags.FlagValues], None],
+    base_config: Callable[[flags.FlagValues], ConfigDict],
+    schema: Schema = config_lib,
+) -> Callable[..., int]:
+    """A module's `main`: `run` with all but the arguments, which may be left out as there."""
+
+    def run_program(argv: Sequence[str] | None = None) -> int:
+        return run(
+            main,
+            summary=summary or "",
+            define_flags=define_flags,
+            base_config=base_config,
+            argv=argv,
+            schema=schema,
+        )
+
+    return run_program
+
+
 def parse(
     arguments: Sequence[str],
     define_flags: Callable[[flags.FlagValues], None],
@@ -129,6 +151,30 @@ def _check_numbers(config: ConfigDict) -> None:
             raise UserError(f"config.{field} is {value}; it must be a finite number")
     if not 0 <= config.seed < 2**31:
         raise UserError(f"config.seed is {config.seed}; it must be at least 0 and below 2**31")
+
+
+def define_training_flags(values: flags.FlagValues) -> None:
+    """Defines flags of where a run lives and when it ends."""
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "where the run lives; runs/NAME by default, NAME being the configuration file's",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "max_minutes",
+        None,
+        "stop after this many minutes of the whole run, resumptions included; 0: no limit",
+        lower_bound=0.0,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "max_iterations",
+        None,
+        "stop after this many iterations of the whole run; 0: no limit",
+        lower_bound=0,
+        flag_values=values,
+    )
 
 
 def define_engine_flag(values: flags.FlagValues) -> None:

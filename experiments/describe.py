@@ -175,15 +175,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     ]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ The configuration is the one that the policy was trained with; the engine is thi
 """
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
@@ -182,15 +181,7 @@ def _print(result: dict[str, Any], histogram: list[str]) -> None:
         print(f"warning: the engine ran out of room for contacts in {result['overflows']} trials")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

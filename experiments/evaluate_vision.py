@@ -4,7 +4,6 @@ Appearance is randomised as in training; `--config.terms.NAME.enabled=false` swi
 """
 
 import sys
-from collections.abc import Sequence
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -61,16 +60,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         write_picture(picture, vision_evaluation.worst_cases(errors))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-        schema=schema,
-    )
+main = cli.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ served to this machine only; from another one, forward the port: ssh -L 8080:loc
 
 import functools
 import sys
-from collections.abc import Sequence
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -76,15 +75,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     viewer.Viewer(server, scene, panel, play, make_world, make_eyes).run()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

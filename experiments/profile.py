@@ -5,7 +5,7 @@ Prints the operations that took longest, and leaves the whole trace for TensorBo
 
 import collections
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,7 @@ def _table(planes: Iterable[Any], values: flags.FlagValues) -> str:
     return "\n".join(rows)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=cli.device_preset,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, cli.device_preset)
 
 
 if __name__ == "__main__":

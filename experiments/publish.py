@@ -5,7 +5,6 @@ The files go to dactyl_jax/pretrained/NAME, in place of those that are there.
 
 import shlex
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -135,15 +134,7 @@ def _worlds(config: ConfigDict) -> dict[str, ConfigDict]:
     return worlds
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

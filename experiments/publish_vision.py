@@ -4,7 +4,6 @@ The files go to dactyl_jax/pretrained/vision, in place of those that are there.
 """
 
 import sys
-from collections.abc import Sequence
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -73,16 +72,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     print(f"{folder}: {len(parameters) / 1e6:.2f} MB of parameters")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-        schema=schema,
-    )
+main = cli.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Of a few environments it takes the one that reaches most goals.
 """
 
 import sys
-from collections.abc import Sequence
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -75,15 +74,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     print(f"{target}: {len(recording.qpos) * env.control_dt:.1f} s, drops: {recording.drops}")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

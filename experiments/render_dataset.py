@@ -4,7 +4,6 @@
 """
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,16 +74,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     print(f"{folder}: {len(index['shards'])} shards of {frames} frames")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-        schema=schema,
-    )
+main = cli.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ what the record NAME.json says, and nothing else is touched.
 import json
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +101,7 @@ def fill(text: str, name: str, content: str) -> str:
     return filled
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-    )
+main = cli.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

@@ -23,26 +23,7 @@ PROGRAM = "experiments.train_vision"
 
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
-    flags.DEFINE_string(
-        "workdir",
-        None,
-        "where the run lives; runs/NAME by default, NAME being the configuration file's",
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "max_minutes",
-        None,
-        "stop after this many minutes of the whole run, resumptions included; 0: no limit",
-        lower_bound=0.0,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "max_iterations",
-        None,
-        "stop after this many iterations of the whole run; 0: no limit",
-        lower_bound=0,
-        flag_values=values,
-    )
+    cli.define_training_flags(values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:

@@ -4,7 +4,6 @@ On the left as rendered, on the right as the network gets them in training.
 """
 
 import sys
-from collections.abc import Sequence
 
 import numpy as np
 from absl import flags
@@ -49,16 +48,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     print(f"{target}: {values.frames} frames by {values.renderer}")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-        schema=schema,
-    )
+main = cli.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":
