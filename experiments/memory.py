@@ -38,7 +38,7 @@ STUDY = study.Study(
         for world in _WORLDS
         for other in ("lstm_value", "memoryless")
     ],
-    steps=300_000,
+    steps=400_000,
     seeds=3,
 )
 _PROBED = "lstm-all"
