@@ -127,7 +127,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     target = files.check_output("json", values.json) if values.json else None
     from dactyl_jax import evaluation
     from dactyl_jax.envs import make_environment
-    from experiments import preparation, report, runs
+    from experiments import preparation, runs, scoring
 
     acting = values.agent == "policy"
     needed = acting or values.goals == "final"
@@ -146,7 +146,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
             object=config.env.object,
             tilt=config.env.tilt,
         )
-    result = report.evaluate(
+    result = scoring.evaluate(
         env,
         preparation.make_agent(values.agent, checkpoint, env),
         trials=values.trials,
@@ -158,7 +158,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         eye=eye,
     )
     if values.trials > 1:
-        report.add_intervals(result)
+        scoring.add_intervals(result)
     result = {"agent": values.agent, "pose": values.pose, **result}
     if eye is not None:
         result |= {"renderer": values.renderer, "vision_latency": values.vision_latency}
@@ -168,9 +168,9 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
 
 def _print(result: dict[str, Any], histogram: list[str]) -> None:
-    from experiments import report
+    from experiments import scoring
 
-    print(report.sentence(result))
+    print(scoring.sentence(result))
     if "mean_interval" in result["goals"]:
         low, high = result["goals"]["mean_interval"]
         print(f"95% interval of the mean: {low:.1f} to {high:.1f}")

@@ -92,9 +92,9 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 def _evaluate(
     config: ConfigDict, checkpoint: "PolicyCheckpoint", trials: int, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Results of `report.evaluate` with intervals, by world, then by agent."""
+    """Results of `scoring.evaluate` with intervals, by world, then by agent."""
     from dactyl_jax.envs import make_environment
-    from experiments import preparation, report
+    from experiments import preparation, scoring
 
     results: dict[str, dict[str, Any]] = {}
     for world, task in _worlds(config).items():
@@ -102,7 +102,7 @@ def _evaluate(
         preparation.check_policy(checkpoint, env)
         results[world] = {}
         for agent in ("policy", "zero", "random") if world == "own" else ("policy",):
-            result = report.evaluate(
+            result = scoring.evaluate(
                 env,
                 preparation.make_agent(agent, checkpoint, env),
                 trials=trials,
@@ -111,9 +111,9 @@ def _evaluate(
                 final_distance=checkpoint.goal_distance,
                 checkpoint_step=checkpoint.steps if agent == "policy" else None,
             )
-            report.add_intervals(result)
+            scoring.add_intervals(result)
             results[world][agent] = result
-            print(f"{world} world, {agent}: {report.sentence(result)}", flush=True)
+            print(f"{world} world, {agent}: {scoring.sentence(result)}", flush=True)
     return results
 
 

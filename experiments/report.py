@@ -1,124 +1,108 @@
-"""What a run ends with: an evaluation, its learning curve and a video."""
+"""Rebuilds the tables of docs/results.md, and studies' pictures, from the records in docs/results.
 
-import time
+`--add=DIR,DIR` first takes over the records and pictures of studies' work directories, or of the
+folder of experiments.grasps. Between the lines `<!-- NAME -->` and `<!-- /NAME -->` the page holds
+what the record NAME.json says, and nothing else is touched.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
 from typing import Any
 
-import numpy as np
+from absl import flags
 from ml_collections import ConfigDict
 
-from dactyl_jax import evaluation
-from dactyl_jax.envs import Reorientation, make_environment
-from dactyl_jax.learning import Agent, restore_policy
+from dactyl_jax import config as config_lib
 from experiments import cli, files
-from experiments.workdir import WorkDirectory
+from experiments.cli import UserError
 
-DISTRIBUTIONS = ("near", "final", "uniform")
-_SEED = 0  # of the trials; their configuration's seed is not the training's
-_VIDEO_SECONDS = 20.0
+_DOCS = Path(__file__).parents[1] / "docs"
 
 
-def write(workdir: WorkDirectory, config: ConfigDict) -> None:
-    """Evaluates the newest checkpoint's policy on starts and hands that it was not trained on.
-
-    Writes `report/` and `videos/`. Goals time out as in training. Randomised terms act by their
-    laws as configured, however far automatic domain randomisation came.
-    """
-    trained_seed = config.seed
-    config = config.copy_and_resolve_references()
-    config.seed = cli.trial_seed(_SEED)
-    env = make_environment(config)
-    checkpoint = restore_policy(workdir.path)
-    print(f"Evaluating after {checkpoint.steps:,} control steps:", flush=True)
-    results = {}
-    for distribution in DISTRIBUTIONS:
-        results[distribution] = evaluate(
-            env,
-            checkpoint.agent,
-            trials=config.run.eval_trials,
-            seed=_SEED,
-            distribution=distribution,
-            final_distance=checkpoint.goal_distance,
-            checkpoint_step=checkpoint.steps,
-        )
-        print("  " + sentence(results[distribution]), flush=True)
-    files.write_json(workdir.report / "evaluation.json", results)
-
-    rows = workdir.read_metrics()
-    if rows:
-        curve = workdir.report / "learning_curve.png"
-        title = f"{config.env.object}, {config.engine} engine, seed {trained_seed}"
-        evaluation.draw_learning_curve(rows, curve, title=title, control_dt=env.control_dt)
-        print(f"Learning curve: {curve}", flush=True)
-
-        if config.adr.enabled:
-            limits = workdir.report / "limits.png"
-            evaluation.draw_limits(rows, limits, title=f"Reach of the randomisation: {title}")
-            print(f"Limits of the randomisation: {limits}", flush=True)
-
-    video = workdir.videos / "policy.mp4"
-    recording = evaluation.record(
-        env,
-        checkpoint.agent,
-        seed=_SEED,
-        goal_distance=checkpoint.goal_distance,
-        seconds=_VIDEO_SECONDS,
+def define_flags(values: flags.FlagValues) -> None:
+    """This program's own flags."""
+    flags.DEFINE_list(
+        "add", [], "folders whose records and pictures are taken over", flag_values=values
     )
-    evaluation.write_recording(recording, video, env)
-    print(f"Video: {video}", flush=True)
+    flags.DEFINE_string("docs", str(_DOCS), "the folder of results.md", flag_values=values)
 
 
-def evaluate(
-    env: Reorientation,
-    agent: Agent,
-    *,
-    trials: int,
-    seed: int,
-    distribution: str,
-    final_distance: float,
-    checkpoint_step: int | None,
-    greedy: bool = False,
-    eye: evaluation.Eye | None = None,
-) -> dict[str, Any]:
-    """Runs trials and says what they show, as `experiments.evaluate --json` writes it.
+def base_config(values: flags.FlagValues) -> ConfigDict:
+    """The defaults, which stay."""
+    del values
+    return config_lib.default()
 
-    With an `eye` it is cameras that tell the agent the object's pose.
-    """
-    distance = evaluation.goal_distance(distribution, final_distance)
-    started = time.monotonic()
-    how: dict[str, Any] = {"trials": trials, "seed": seed, "goal_distance": distance}
-    if eye is None:
-        outcome = evaluation.run_trials(env, agent, **how, greedy=greedy)
+
+def run(values: flags.FlagValues, config: ConfigDict) -> None:
+    """Takes over, draws and writes."""
+    cli.refuse_overrides(values, config, config_lib.default())
+    docs = Path(values.docs)
+    page = docs / "results.md"
+    if not page.is_file():
+        raise UserError(f"--docs: there is no {str(page)!r}; name the folder that holds it")
+    from dactyl_jax import evaluation
+
+    for folder in values.add:
+        take_over(Path(folder), docs)
+    text = page.read_text(encoding="utf-8")
+    for file in sorted((docs / "results").glob("*.json")):
+        record = json.loads(file.read_text(encoding="utf-8"))
+        text = fill(text, file.stem, content(record))
+        if "variants" in record:
+            for ending, draw in evaluation.study_pictures(record).items():
+                draw(docs / "figures" / f"{file.stem}{ending}.png")
+        print(f"{file.stem}: {record['date']}, commit {(record['commit'] or 'unknown')[:7]}")
+    files.write_text(page, text)
+
+
+def content(record: dict[str, Any]) -> str:
+    """What the page says of a record, and shows."""
+    from dactyl_jax import evaluation
+
+    if "variants" in record:
+        tables, endings = evaluation.study_sections(record), [*evaluation.study_pictures(record)]
     else:
-        outcome = evaluation.run_vision_trials(env, agent, eye, **how, greedy=greedy)
-    return evaluation.summarize(outcome, env.control_dt) | {
-        "world": env.config.env.world,
-        "randomization": env.config.randomization,
-        "goal_distribution": distribution,
-        "goal_distance": distance,
-        "goal_timeout_s": env.config.env.goal_timeout_s,
-        "engine": env.engine.name,
-        "seed": seed,
-        "greedy": greedy,
-        "checkpoint_step": checkpoint_step,
-        "wall_s": time.monotonic() - started,
-    }
+        tables, endings = evaluation.grasps.markdown(record), [""]
+    name, title = record["study"], record["title"]
+    return "\n\n".join([tables, *(f"![{title}](figures/{name}{end}.png)" for end in endings)])
 
 
-def add_intervals(result: dict[str, Any]) -> None:
-    """Adds to a result of `evaluate` the 95% intervals of its goals' mean and median."""
-    goals = result["goals"]
-    for name, statistic in (("mean", np.mean), ("median", np.median)):
-        goals[f"{name}_interval"] = evaluation.confidence_interval(goals["per_trial"], statistic)
+def take_over(workdir: Path, docs: Path) -> None:
+    """Copies the records in a study's work directory, and the pictures beside them.
+
+    Raises:
+        UserError: there is none.
+    """
+    records = sorted(workdir.glob("*.json"))
+    if not records:
+        raise UserError(f"--add: {str(workdir)!r} holds no record of a study; run one there first")
+    for file in records:
+        # Lists of numbers on one line: records are kept with the source.
+        record = json.loads(file.read_text(encoding="utf-8"))
+        text = json.dumps(record, allow_nan=False, separators=(",", ":"))
+        files.write_text(docs / "results" / file.name, text.replace('{"name"', '\n{"name"') + "\n")
+        for picture in workdir.glob(f"{file.stem}*.png"):
+            files.write_bytes(docs / "figures" / picture.name, picture.read_bytes())
 
 
-def sentence(result: dict[str, Any]) -> str:
-    """One line for a result of `evaluate`."""
-    goals = result["goals"]
-    pace = result["seconds_per_goal"]
-    return (
-        f"{result['goal_distribution']} goals: {goals['mean']:.1f} +- {goals['std']:.1f} in a row "
-        f"(median {goals['median']:g}, max {goals['max']}), "
-        f"{result['goals_per_minute']:.1f} goals and {result['drops_per_minute']:.2f} drops per "
-        f"environment-minute, {'no goal' if pace is None else f'{pace:.1f} s a goal'}, "
-        f"{result['trials']} trials"
-    )
+def fill(text: str, name: str, content: str) -> str:
+    """A page with the content between the marks of a name replaced.
+
+    Raises:
+        UserError: it has no such marks.
+    """
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+    filled, count = pattern.subn(lambda _: f"{begin}\n\n{content}\n\n{end}", text)
+    if count != 1:
+        raise UserError(f"results.md must hold the lines {begin!r} and {end!r} once")
+    return filled
+
+
+main = cli.program(run, __doc__, define_flags, base_config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -28,7 +28,7 @@ from ml_collections import ConfigDict
 from dactyl_jax import config as config_lib
 from dactyl_jax import evaluation, randomization
 from dactyl_jax.envs import make_environment
-from experiments import cli, files, launch, origin, preparation, report, runs
+from experiments import cli, files, launch, origin, preparation, runs, scoring
 from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
 
@@ -67,7 +67,7 @@ class Test:
     Attributes:
         label: its heading.
         changes: fields of the task; all others are those of the run's training.
-        goals: their distribution, one of `report.DISTRIBUTIONS`.
+        goals: their distribution, one of `scoring.DISTRIBUTIONS`.
         goal_timeout_s: simulated seconds that a goal may take.
     """
 
@@ -358,7 +358,7 @@ def _measure(
             result = _kept(file, measured_on)
             if result is None:
                 env = env or make_environment(task)
-                result = report.evaluate(
+                result = scoring.evaluate(
                     env,
                     checkpoint.agent,
                     trials=trials,
@@ -367,9 +367,9 @@ def _measure(
                     final_distance=checkpoint.goal_distance,
                     checkpoint_step=checkpoint.steps,
                 )
-                report.add_intervals(result)
+                scoring.add_intervals(result)
                 files.write_json(file, {"measured_on": measured_on, "result": result})
-                print(f"{each.name}, {test.label}: {report.sentence(result)}", flush=True)
+                print(f"{each.name}, {test.label}: {scoring.sentence(result)}", flush=True)
             results[each.name][name] = result
         if env is not None:
             jax.clear_caches()  # compiled programs of one task are of no use to the next
@@ -433,7 +433,7 @@ def describe(name: str, folder: Path, evaluations: Mapping[str, Mapping[str, Any
     Args:
         name: of the run.
         folder: its work directory.
-        evaluations: results of `report.evaluate`, with intervals, by test.
+        evaluations: results of `scoring.evaluate`, with intervals, by test.
     """
     workdir = WorkDirectory(folder)
     lineage = runs.lineage(str(folder))

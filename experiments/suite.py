@@ -25,7 +25,7 @@ from dactyl_jax import config as config_lib
 from dactyl_jax import evaluation
 from dactyl_jax.envs import Reorientation, bank, make_environment, worlds
 from dactyl_jax.learning import PolicyCheckpoint
-from experiments import cli, files, preparation, report, runs
+from experiments import cli, files, preparation, runs, scoring
 from experiments.cli import UserError
 
 ROWS = {
@@ -218,7 +218,7 @@ def _measure(
             done += 1
             took = "kept" if kept else f"{result['wall_s']:.0f} s"
             cell = f"{row.name}, world {world}, {timeout:g} s a goal"
-            print(f"[{done}/{total}] {cell} ({took}): {report.sentence(result)}", flush=True)
+            print(f"[{done}/{total}] {cell} ({took}): {scoring.sentence(result)}", flush=True)
             yield row.name, result | {"world": world}
         # Programs compiled for one task are of no use to the next, and JAX would keep them until
         # the process has no memory maps left.
@@ -234,10 +234,10 @@ def _kept(file: Path) -> dict[str, Any] | None:
 
 
 def _evaluate(row: _Row, env: Reorientation, trials: int, seed: int) -> dict[str, Any]:
-    """As `report.evaluate`, with intervals of the goals' mean and median."""
+    """As `scoring.evaluate`, with intervals of the goals' mean and median."""
     if row.checkpoint:
         preparation.check_policy(row.checkpoint, env)
-    result = report.evaluate(
+    result = scoring.evaluate(
         env,
         preparation.make_agent("policy" if row.checkpoint else row.name, row.checkpoint, env),
         trials=trials,
@@ -246,5 +246,5 @@ def _evaluate(row: _Row, env: Reorientation, trials: int, seed: int) -> dict[str
         final_distance=0.0,
         checkpoint_step=row.checkpoint.steps if row.checkpoint else None,
     )
-    report.add_intervals(result)
+    scoring.add_intervals(result)
     return result

@@ -80,9 +80,9 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
             values.dump_nan,
         )
         if values.report and not stopped and processes.is_first():
-            from experiments import report
+            from experiments import run_report
 
-            report.write(workdir, config)
+            run_report.write(workdir, config)
 
 
 def _train(

@@ -14,7 +14,7 @@ import pytest
 from absl import flags
 
 from dactyl_jax import physics
-from experiments import cli, processes, report, runs, vision_runs
+from experiments import cli, processes, run_report, runs, vision_runs
 from experiments.workdir import WorkDirectory
 from hardware import program
 from tests.docs.commands import ROOT, Command, code_spans, commands, mentioned_flags
@@ -43,7 +43,7 @@ EXECUTED = {
     "experiments.record": "experiments/test_programs.py",
     "experiments.render_dataset": "experiments/test_vision_programs.py",
     "experiments.replay_nan": "experiments/test_replay_nan.py",
-    "experiments.results": "experiments/test_study.py",
+    "experiments.report": "experiments/test_study.py",
     "experiments.scale": "experiments/test_study.py",
     "experiments.train": "experiments/test_train.py",
     "experiments.train_vision": "experiments/test_vision_programs.py",
@@ -178,7 +178,7 @@ def test_a_command_at_reduced_size(line, told, tmp_path, monkeypatch):
     assert ("python", "-m", *line.split()) in {command.words for command in told}
     name, *arguments = line.split()
     if name == "experiments.train":
-        monkeypatch.setattr(report, "write", lambda workdir, config: None)
+        monkeypatch.setattr(run_report, "write", lambda workdir, config: None)
         arguments = [*TINY, *arguments, "--max_iterations=1"]
     monkeypatch.chdir(tmp_path)
     assert importlib.import_module(name).main([*arguments, *REDUCED[line]]) == 0

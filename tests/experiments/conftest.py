@@ -30,20 +30,20 @@ def tiny() -> list[str]:
 @pytest.fixture
 def no_report(monkeypatch):
     """Training without what follows it."""
-    from experiments import report
+    from experiments import run_report
 
-    monkeypatch.setattr(report, "write", lambda workdir, env: None)
+    monkeypatch.setattr(run_report, "write", lambda workdir, env: None)
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A work directory after two iterations, without a report."""
-    from experiments import report
+    from experiments import run_report
 
     folder = tmp_path_factory.mktemp("run") / "tiny"
-    write, report.write = report.write, lambda workdir, env: None
+    write, run_report.write = run_report.write, lambda workdir, env: None
     try:
         assert train.main([*TINY, f"--workdir={folder}", "--max_iterations=2"]) == 0
     finally:
-        report.write = write
+        run_report.write = write
     return folder

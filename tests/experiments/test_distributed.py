@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 
 _PROGRAM = """
 import sys
-from experiments import report, train
-report.write = lambda workdir, config: None
+from experiments import run_report, train
+run_report.write = lambda workdir, config: None
 sys.exit(train.main(sys.argv[1:]))
 """
 _RUN = [

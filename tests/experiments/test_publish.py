@@ -11,7 +11,7 @@ import dactyl_jax.config
 from dactyl_jax import pretrained
 from dactyl_jax.learning import restore_policy
 from dactyl_jax.pretrained import store
-from experiments import evaluate, publish, record, report, runs, suite, train
+from experiments import evaluate, publish, record, runs, scoring, suite, train
 from experiments.workdir import WorkDirectory
 
 NAME = "unrandomised"
@@ -47,7 +47,7 @@ def package(trained, tmp_path_factory):
     """A folder for the package's policies, with the tiny run's; its trials are made up."""
     root = tmp_path_factory.mktemp("pretrained")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "evaluate", pretend)
+        patch.setattr(scoring, "evaluate", pretend)
         publish_tiny(trained, root)
     return root
 
@@ -145,7 +145,7 @@ def test_a_run_that_started_from_another_says_where_that_came_from(trained, tmp_
 def test_wrong_commands_are_refused_before_the_first_trial(
     trained, shipped, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(report, "evaluate", lambda *_, **__: pytest.fail("a trial was run"))
+    monkeypatch.setattr(scoring, "evaluate", lambda *_, **__: pytest.fail("a trial was run"))
     before = (shipped / "metrics.json").read_bytes()
     run, name = f"--workdir={trained}", f"--name={NAME}"
     for arguments, named in (
@@ -174,7 +174,7 @@ def test_evaluate_takes_the_package_s_policy_as_it_takes_the_run(trained, shippe
         calls.append((env.config, agent, settings))
         return pretend(env, agent, **settings)
 
-    monkeypatch.setattr(report, "evaluate", spy)
+    monkeypatch.setattr(scoring, "evaluate", spy)
     for source in ([f"--workdir={trained}"], ["--pretrained", f"--pretrained_name={NAME}"]):
         flags = ["--trials=3", "--goals=final", "--config.env.goal_threshold=0.5", "--seed=4"]
         assert evaluate.main([*source, *flags]) == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import ablations, cli, compare, launch, memory, report, results, scale, study
+from experiments import ablations, cli, compare, launch, memory, report, scale, scoring, study
 from experiments import variants as other_tasks
 from experiments.workdir import WorkDirectory
 
@@ -74,7 +74,7 @@ def test_a_study_measures_once_and_says_what_it_found(
     for picture in ("two.png", "two_steps.png"):
         assert (workdir / picture).stat().st_size > 10_000
 
-    monkeypatch.setattr(report, "evaluate", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(scoring, "evaluate", lambda *_, **__: pytest.fail("measured again"))
     (workdir / "two.json").unlink()
     assert run(workdir, tiny, "--seeds=1") == 0
     again = json.loads((workdir / "two.json").read_text())
@@ -93,11 +93,11 @@ def test_a_study_measures_once_and_says_what_it_found(
     page = tmp_path / "docs" / "results.md"
     page.parent.mkdir()
     page.write_text("before\n<!-- two -->\nold\n<!-- /two -->\nafter\n", encoding="utf-8")
-    assert results.main([f"--docs={page.parent}", f"--add={workdir}"]) == 0
+    assert report.main([f"--docs={page.parent}", f"--add={workdir}"]) == 0
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| first | 1 | 8.1e-08 |" in text
-    assert results.main([f"--docs={page.parent}"]) == 0
+    assert report.main([f"--docs={page.parent}"]) == 0
     assert page.read_text(encoding="utf-8") == text
     assert (page.parent / "figures" / "two_steps.png").stat().st_size > 10_000
 
@@ -140,7 +140,7 @@ RECORDS = sorted(Path(__file__).parents[2].glob("docs/results/*.json"))
 def test_the_page_says_what_the_records_say(file):
     text = RECORDS[0].parents[1].joinpath("results.md").read_text(encoding="utf-8")
     record = json.loads(file.read_text(encoding="utf-8"))
-    assert results.fill(text, file.stem, results.content(record)) == text
+    assert report.fill(text, file.stem, report.content(record)) == text
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import dactyl_jax.config
-from experiments import cli, evaluate, report, suite, train
+from experiments import cli, evaluate, scoring, suite, train
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def test_a_suite_measures_each_cell_once(
     shutil.copytree(trained, ours)
     policies = f"block={trained},ours={ours}"
     measured = []
-    evaluate_cell = report.evaluate
+    evaluate_cell = scoring.evaluate
 
     def spy(env, agent, **settings):
         measured.append(type(agent).__name__)
         return evaluate_cell(env, agent, **settings)
 
-    monkeypatch.setattr(report, "evaluate", spy)
+    monkeypatch.setattr(scoring, "evaluate", spy)
     assert run(out, policies) == 0
     assert measured == ["PolicyAgent", "PolicyAgent", "ZeroAgent"]
     assert "[3/3] zero, world none, 0.4 s a goal" in capsys.readouterr().out
@@ -100,7 +100,7 @@ def test_policies_keep_what_they_were_trained_with_and_share_the_rest():
 
 
 def test_wrong_commands_are_refused_before_the_first_trial(trained, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(report, "evaluate", lambda *_, **__: pytest.fail("a trial was run"))
+    monkeypatch.setattr(scoring, "evaluate", lambda *_, **__: pytest.fail("a trial was run"))
     unsaved, file = tmp_path / "unsaved", tmp_path / "file"
     unsaved.mkdir()
     shutil.copy(trained / "config.json", unsaved)

@@ -182,15 +182,15 @@ def test_a_policy_of_another_design_is_refused(trained, tiny, tmp_path, capsys):
 @pytest.fixture(scope="module")
 def teacher(tiny, tmp_path_factory):
     """The work directory of a tiny run that sees the state, without memory."""
-    from experiments import report
+    from experiments import run_report
 
     folder = tmp_path_factory.mktemp("teacher") / "run"
-    write, report.write = report.write, lambda workdir, env: None
+    write, run_report.write = run_report.write, lambda workdir, env: None
     arguments = ["--config.env.policy_observation=state", "--noconfig.network.memory"]
     try:
         assert train.main([*tiny, *arguments, f"--workdir={folder}", "--max_iterations=1"]) == 0
     finally:
-        report.write = write
+        run_report.write = write
     return folder
 
 

@@ -1,0 +1,69 @@
+"""From trials to what a policy is said to be worth: a result, its intervals and a sentence."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from dactyl_jax import evaluation
+from dactyl_jax.envs import Reorientation
+from dactyl_jax.learning import Agent
+
+DISTRIBUTIONS = ("near", "final", "uniform")
+
+
+def evaluate(
+    env: Reorientation,
+    agent: Agent,
+    *,
+    trials: int,
+    seed: int,
+    distribution: str,
+    final_distance: float,
+    checkpoint_step: int | None,
+    greedy: bool = False,
+    eye: evaluation.Eye | None = None,
+) -> dict[str, Any]:
+    """Runs trials and says what they show, as `experiments.evaluate --json` writes it.
+
+    With an `eye` it is cameras that tell the agent the object's pose.
+    """
+    distance = evaluation.goal_distance(distribution, final_distance)
+    started = time.monotonic()
+    how: dict[str, Any] = {"trials": trials, "seed": seed, "goal_distance": distance}
+    if eye is None:
+        outcome = evaluation.run_trials(env, agent, **how, greedy=greedy)
+    else:
+        outcome = evaluation.run_vision_trials(env, agent, eye, **how, greedy=greedy)
+    return evaluation.summarize(outcome, env.control_dt) | {
+        "world": env.config.env.world,
+        "randomization": env.config.randomization,
+        "goal_distribution": distribution,
+        "goal_distance": distance,
+        "goal_timeout_s": env.config.env.goal_timeout_s,
+        "engine": env.engine.name,
+        "seed": seed,
+        "greedy": greedy,
+        "checkpoint_step": checkpoint_step,
+        "wall_s": time.monotonic() - started,
+    }
+
+
+def add_intervals(result: dict[str, Any]) -> None:
+    """Adds to a result of `evaluate` the 95% intervals of its goals' mean and median."""
+    goals = result["goals"]
+    for name, statistic in (("mean", np.mean), ("median", np.median)):
+        goals[f"{name}_interval"] = evaluation.confidence_interval(goals["per_trial"], statistic)
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """One line for a result of `evaluate`."""
+    goals = result["goals"]
+    pace = result["seconds_per_goal"]
+    return (
+        f"{result['goal_distribution']} goals: {goals['mean']:.1f} +- {goals['std']:.1f} in a row "
+        f"(median {goals['median']:g}, max {goals['max']}), "
+        f"{result['goals_per_minute']:.1f} goals and {result['drops_per_minute']:.2f} drops per "
+        f"environment-minute, {'no goal' if pace is None else f'{pace:.1f} s a goal'}, "
+        f"{result['trials']} trials"
+    )
