@@ -120,7 +120,8 @@ def _record(
 
 def _played(result: dict[str, Any]) -> tuple[Any, ...]:
     """What must be equal for two results to be of the same kind of trials."""
-    return tuple(result[k] for k in ("trials", "seed", "goal_distribution", "goal_timeout_s"))
+    names = ("world", "randomization", "trials", "seed", "goal_distribution", "goal_timeout_s")
+    return tuple(result[name] for name in names)
 
 
 def _named(items: Sequence[str]) -> list[tuple[str, WorkDirectory, ConfigDict]]:

@@ -4,11 +4,13 @@ After Table 5 and Section 6.4 of OpenAI (2018), whose three variants these are. 
 knows of the hand is then read from it by a linear probe.
 """
 
+import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dactyl_jax import evaluation
-from dactyl_jax.envs import make_environment
+from dactyl_jax.envs import Reorientation, make_environment
+from dactyl_jax.learning import Agent
 from experiments import cli, runs, study
 
 _NETWORKS = {
@@ -53,21 +55,35 @@ def probe(planned: Sequence[study.Run], trials: int) -> study.Record:
     task = cli.for_trials(probed[0].config, study.TRIAL_SEED)
     task.env.bank_size = episodes
     task.engine = probed[0].config.engine
-    env = make_environment(task)
-    steps = [round(moment / env.control_dt) for moment in _MOMENTS_S]
+    environment = functools.cache(functools.partial(make_environment, task))
     results = []
     for run in probed:
-        recorded = evaluation.record_episodes(
-            env,
-            runs.load_policy(str(run.folder)).agent,
-            episodes=episodes,
-            steps=steps,
-            seed=study.TRIAL_SEED,
-            goal_distance=evaluation.goal_distance("near", 0.0),
-        )
-        results.append(evaluation.probe(recorded, [step * env.control_dt for step in steps]))
+        checkpoint = runs.load_policy(str(run.folder))
+        measured_on = {
+            "task": study.task_fields(task),
+            "episodes": episodes,
+            "moments_s": list(_MOMENTS_S),
+            "checkpoint_step": checkpoint.steps,
+        }
+        measure = functools.partial(_probe, environment, checkpoint.agent, episodes)
+        results.append(study.measured_once(run.folder / "probe.json", measured_on, measure))
         print(f"{run.name}: {episodes} episodes probed", flush=True)
     return {"probe": {"variant": _PROBED, "episodes": episodes, "runs": results}}
+
+
+def _probe(environment: Callable[[], Reorientation], agent: Agent, episodes: int) -> study.Record:
+    """What one policy's memory knows at each of the moments."""
+    env = environment()
+    steps = [round(moment / env.control_dt) for moment in _MOMENTS_S]
+    recorded = evaluation.record_episodes(
+        env,
+        agent,
+        episodes=episodes,
+        steps=steps,
+        seed=study.TRIAL_SEED,
+        goal_distance=evaluation.goal_distance("near", 0.0),
+    )
+    return evaluation.probe(recorded, [step * env.control_dt for step in steps])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

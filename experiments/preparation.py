@@ -23,8 +23,9 @@ def device() -> str:
     """The devices that JAX computes on, in words."""
     first = jax.devices()[0]
     if first.platform == "cpu":
-        hosts = jax.process_count()
-        return f"{available_cpus()} CPU cores" + (f" in {hosts} processes" if hosts > 1 else "")
+        cpus, hosts = available_cpus(), jax.process_count()
+        cores = f"{cpus} CPU core{'s' if cpus > 1 else ''}"
+        return cores + (f" in {hosts} processes" if hosts > 1 else "")
     count = jax.device_count()
     return f"{count} x {first.device_kind}" if count > 1 else first.device_kind
 

@@ -1,6 +1,7 @@
 """A study: variants of a configuration, trained for equal experience and measured alike.
 
-    WORKDIR/runs/VARIANT-SEED/   a work directory of experiments.train, and evaluations/TEST.json
+    WORKDIR/runs/VARIANT-SEED/   a work directory of experiments.train, and evaluations/TEST.json,
+                                 for a study of the memory also probe.json
     WORKDIR/logs/                what the training printed
     WORKDIR/NAME.json            the study's record, from which tables and pictures are made
     WORKDIR/NAME.md, NAME*.png   these
@@ -27,7 +28,8 @@ from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
 from dactyl_jax import evaluation, randomization
-from dactyl_jax.envs import make_environment
+from dactyl_jax.envs import Reorientation, make_environment
+from dactyl_jax.learning import PolicyCheckpoint
 from experiments import cli, files, launch, origin, preparation, runs, scoring
 from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
@@ -130,8 +132,7 @@ def main(
         argv: the arguments; those of this process by default.
         finish: adds to the record, given all runs and the number of trials.
     """
-    # The training processes use the accelerator that this one measures on.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    backend()
     arguments = sys.argv[1:] if argv is None else argv
     command = shlex.join(["python", "-m", f"experiments.{study.name}", *arguments])
 
@@ -146,6 +147,13 @@ def main(
         base_config=base_config,
         argv=argv,
     )
+
+
+def backend() -> str:
+    """JAX's, `cpu` or an accelerator; the training processes use the one that this one measures on,
+    so it takes memory as it needs it."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    return jax.default_backend()
 
 
 def define_flags(study: Study, values: flags.FlagValues) -> None:
@@ -299,14 +307,18 @@ def _refuse_decided(study: Study, config: ConfigDict, base: ConfigDict) -> None:
 
 def _train(planned: Sequence[Run], logs: Path, parallel: int) -> bool:
     """Trains what is not trained yet; whether all is."""
+    due = [each for each in planned if not _trained(each)]
+    print(f"{len(planned)} runs, {len(due)} of them to train.", flush=True)
     jobs = []
-    for each in planned:
-        if _iterations(each) < each.config.run.max_iterations:
-            arguments = [f"--workdir={each.folder}", "--noreport"]
-            arguments += cli.device_overrides(each.config)
-            jobs.append(launch.Job(each.name, arguments, logs / f"{each.name}.log"))
-    print(f"{len(planned)} runs, {len(jobs)} of them to train.", flush=True)
-    return launch.train_all(jobs, parallel)
+    for each in due:
+        arguments = [f"--workdir={each.folder}", "--noreport", *cli.device_overrides(each.config)]
+        jobs.append(launch.Job(each.name, arguments, logs / f"{each.name}.log"))
+    # A run that was sent a signal of its own ends well, and early.
+    return launch.train_all(jobs, parallel) and all(_trained(each) for each in due)
+
+
+def _trained(each: Run) -> bool:
+    return _iterations(each) == each.config.run.max_iterations
 
 
 def _iterations(each: Run) -> int:
@@ -341,13 +353,11 @@ def _measure(
         task = cli.for_trials(each.config, TRIAL_SEED)
         task.update_from_flattened_dict(test.changes)
         task.env.goal_timeout_s, task.engine = test.goal_timeout_s, each.config.engine
-        fields = {k: v for k, v in config_lib.leaves(task) if k.split(".")[0] in _TASK}
-        groups.setdefault(json.dumps(fields), (task, []))[1].append((each, name, test))
+        groups.setdefault(json.dumps(task_fields(task)), (task, []))[1].append((each, name, test))
     results: dict[str, dict[str, dict[str, Any]]] = {each.name: {} for each in planned}
     for key, (task, sharing) in groups.items():
-        env = None
+        environment = functools.cache(functools.partial(make_environment, task))
         for each, name, test in sharing:
-            file = each.folder / "evaluations" / f"{name}.json"
             checkpoint = runs.load_policy(str(each.folder))
             measured_on = {
                 "task": json.loads(key),
@@ -355,34 +365,63 @@ def _measure(
                 "trials": trials,
                 "checkpoint_step": checkpoint.steps,
             }
-            result = _kept(file, measured_on)
-            if result is None:
-                env = env or make_environment(task)
-                result = scoring.evaluate(
-                    env,
-                    checkpoint.agent,
-                    trials=trials,
-                    seed=TRIAL_SEED,
-                    distribution=test.goals,
-                    final_distance=checkpoint.goal_distance,
-                    checkpoint_step=checkpoint.steps,
-                )
-                scoring.add_intervals(result)
-                files.write_json(file, {"measured_on": measured_on, "result": result})
-                print(f"{each.name}, {test.label}: {scoring.sentence(result)}", flush=True)
-            results[each.name][name] = result
-        if env is not None:
+            results[each.name][name] = measured_once(
+                each.folder / "evaluations" / f"{name}.json",
+                measured_on,
+                functools.partial(_play, environment, checkpoint, each, test, trials),
+            )
+        if environment.cache_info().currsize:
             jax.clear_caches()  # compiled programs of one task are of no use to the next
     return results
 
 
-def _kept(file: Path, measured_on: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The result in a file, if it is there, whole, and of just these trials."""
+def task_fields(config: ConfigDict) -> dict[str, Any]:
+    """The fields of a configuration that trials depend on, as a file of JSON gives them back."""
+    fields = {k: v for k, v in config_lib.leaves(config) if k.split(".")[0] in _TASK}
+    return json.loads(json.dumps(fields))
+
+
+def _play(
+    environment: Callable[[], Reorientation],
+    checkpoint: PolicyCheckpoint,
+    each: Run,
+    test: Test,
+    trials: int,
+) -> dict[str, Any]:
+    """The result of a test, with intervals; prints what it says."""
+    result = scoring.evaluate(
+        environment(),
+        checkpoint.agent,
+        trials=trials,
+        seed=TRIAL_SEED,
+        distribution=test.goals,
+        final_distance=checkpoint.goal_distance,
+        checkpoint_step=checkpoint.steps,
+    )
+    scoring.add_intervals(result)
+    print(f"{each.name}, {test.label}: {scoring.sentence(result)}", flush=True)
+    return result
+
+
+def measured_once(
+    file: Path, measured_on: Mapping[str, Any], measure: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """The result in a file, if it is there, whole, and of just this; else measures and keeps it.
+
+    Args:
+        file: of this result, JSON.
+        measured_on: all that the result follows from.
+        measure: what makes it.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return content["result"] if content["measured_on"] == measured_on else None
+        if content["measured_on"] == measured_on:
+            return content["result"]
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        pass
+    result = measure()
+    files.write_json(file, {"measured_on": measured_on, "result": result})
+    return result
 
 
 def assemble(

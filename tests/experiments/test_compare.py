@@ -38,6 +38,28 @@ def test_runs_that_differ_in_their_seed_alone_are_one_family(trained, tmp_path, 
     assert "Picture" not in output
 
 
+@pytest.mark.parametrize("field", [None, "world", "randomization", "seed"])
+def test_trials_share_a_column_where_they_are_the_same(trained, tmp_path, field, capsys):
+    result = {
+        "trials": 2,
+        "seed": 3,
+        "goal_distribution": "near",
+        "goal_timeout_s": 8.0,
+        "world": "training",
+        "randomization": "none",
+        "goals": {"mean": 1.5, "per_trial": [1, 2]},
+        "goals_per_minute": 4.0,
+        "drops_per_minute": 0.5,
+    }
+    for name, changes in (("one", {}), ("other", {field: "else"} if field else {})):
+        shutil.copytree(trained, tmp_path / name)
+        file = tmp_path / name / "evaluations" / "own.json"
+        file.parent.mkdir()
+        file.write_text(json.dumps({"result": result | changes}))
+    assert compare.main([f"one={tmp_path}/one", f"other={tmp_path}/other"]) == 0
+    assert ("1.50 [" in capsys.readouterr().out) == (field is None)
+
+
 def test_wrong_commands_are_refused(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
         evaluation, "study_pictures", lambda *_, **__: pytest.fail("a picture is drawn")

@@ -20,6 +20,7 @@ STUDIES = {
     "ablations": ablations.STUDY,
     "variants": other_tasks.STUDY,
     "scale": scale.STUDY,
+    "scale on accelerators": scale.ON_ACCELERATORS,
 }
 TWO = study.Study(
     name="two",
@@ -35,19 +36,20 @@ TWO = study.Study(
 )
 
 
+def lay_out(planned, trained):
+    """Makes every run the shared one, but for its configuration."""
+    for each in planned:
+        if not each.folder.exists():
+            shutil.copytree(trained, each.folder)
+            files = WorkDirectory(each.folder)
+            files.claim(each.config, json.loads(files.origin_file.read_text()))
+    return True
+
+
 @pytest.fixture
 def already_trained(trained, monkeypatch):
-    """Stands in for training: every run is the shared one, but for its configuration."""
-
-    def train(planned, logs, parallel):
-        for each in planned:
-            if not each.folder.exists():
-                shutil.copytree(trained, each.folder)
-                files = WorkDirectory(each.folder)
-                files.claim(each.config, json.loads(files.origin_file.read_text()))
-        return True
-
-    monkeypatch.setattr(study, "_train", train)
+    """Stands in for training."""
+    monkeypatch.setattr(study, "_train", lambda planned, logs, parallel: lay_out(planned, trained))
 
 
 def run(workdir, tiny, *more):
@@ -133,6 +135,16 @@ def test_a_run_that_went_further_is_refused(already_trained, trained, tiny, tmp_
         study._iterations(planned)
 
 
+def test_a_run_that_ended_early_is_not_all_of_it(trained, tiny, tmp_path, monkeypatch):
+    """As one does that gets a signal of its own: its process ends well."""
+    _, config = cli.parse(tiny, cli.define_engine_flag, cli.device_preset)
+    config.engine = "native"
+    for steps, whole in ((32, True), (64, False)):  # 2 iterations, and 4
+        planned = study.plan(TWO, config, tmp_path / str(steps), steps, 1)[:1]
+        monkeypatch.setattr(launch, "train_all", lambda *_, p=planned: lay_out(p, trained))
+        assert study._train(planned, tmp_path, 1) == whole
+
+
 RECORDS = sorted(Path(__file__).parents[2].glob("docs/results/*.json"))
 
 
@@ -147,7 +159,7 @@ def test_the_page_says_what_the_records_say(file):
 def test_a_study_s_variants_train_for_equal_experience(name):
     """As planned: every configuration is one that may be, and they differ in what they say."""
     one = STUDIES[name]
-    assert one.name == name
+    assert one.name == name.split()[0]
     config = cli.load_config_file(str(cli.CONFIGS / "quick.py"))
     planned = study.plan(one, config, cli.CONFIGS, 300_000, 2)
     assert len(planned) == 2 * len(one.variants) == len({each.name for each in planned})
@@ -208,8 +220,22 @@ def test_the_memory_study_smokes(tmp_path):
     assert [*record["variants"]] == ["lstm-all", "lstm_value-all"]
     assert record["command"].startswith("python -m experiments.memory --smoke")
     (probed,) = record["probe"]["runs"]
+    kept = json.loads((tmp_path / "runs" / "lstm-all-0" / "probe.json").read_text())
+    assert kept["result"] == probed
     assert 0.2 < probed["memory"]["size"]["accuracy"][0] < 0.8
     assert (tmp_path / "memory_probe.png").stat().st_size > 10_000
+
+
+def test_what_was_measured_is_kept_and_only_that(tmp_path):
+    file, made = tmp_path / "probe.json", []
+
+    def measure():
+        made.append(len(made))
+        return {"value": len(made)}
+
+    for measured_on, value in (({"trials": 3}, 1), ({"trials": 3}, 1), ({"trials": 4}, 2)):
+        assert study.measured_once(file, measured_on, measure) == {"value": value}
+    assert made == [0, 1]
 
 
 @pytest.mark.slow
