@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from dactyl_jax import evaluation
 from dactyl_jax.envs import Reorientation, make_environment
-from dactyl_jax.learning import Agent
+from dactyl_jax.learning import PolicyAgent
 from experiments import cli, runs, study
 
 _NETWORKS = {
@@ -71,7 +71,9 @@ def probe(planned: Sequence[study.Run], trials: int) -> study.Record:
     return {"probe": {"variant": _PROBED, "episodes": episodes, "runs": results}}
 
 
-def _probe(environment: Callable[[], Reorientation], agent: Agent, episodes: int) -> study.Record:
+def _probe(
+    environment: Callable[[], Reorientation], agent: PolicyAgent, episodes: int
+) -> study.Record:
     """What one policy's memory knows at each of the moments."""
     env = environment()
     steps = [round(moment / env.control_dt) for moment in _MOMENTS_S]

@@ -157,6 +157,10 @@ class Panel:
             + ("<br>another world is being made" if waiting else "")
         )
 
+    def offer_randomisation(self, offered: bool) -> None:
+        """Whether people may switch it."""
+        self._randomised.disabled = not offered
+
     def show_pause(self, paused: bool) -> None:
         """Says on the button what it will do."""
         self._time.options = ("Go on" if paused else "Pause", "Step")

@@ -91,14 +91,16 @@ class World:
 
     Attributes:
         env: the environment.
-        banks: starts by whether they are randomised. A world with terms of its own has one kind.
+        banks: starts by whether they are randomised.
+        randomisable: whether they differ. A world with terms of its own has one kind.
     """
 
     def __init__(self, config: ConfigDict) -> None:
         self.env = make_environment(config)
         model = self.env.engine.model
+        self.randomisable = config.env.world == "training"
         off = self.env.bank
-        if config.env.world == "training":
+        if self.randomisable:
             off = build(self.env.config, model, limits=np.zeros(len(randomization.TERMS)))
         self.banks = {True: _complete(self.env.bank, model), False: _complete(off, model)}
         self._object = model.body("object").id
@@ -179,8 +181,8 @@ class Play:
         adjustments: for the steps to come.
         now: the step that was taken last, or the start of an episode.
         steps: control steps taken.
-        best: most goals in a row so far.
-        drops: how often the object was dropped.
+        best: most goals in a row so far, of this agent in this world.
+        drops: how often it dropped the object there.
         fresh: whether `now` does not follow from the step before it.
     """
 
@@ -205,18 +207,23 @@ class Play:
 
     @property
     def agent(self) -> str:
-        """Who acts; a new one begins without memory."""
+        """Who acts; a new one begins without memory, and is counted anew."""
         return self._agent
 
     @agent.setter
     def agent(self, name: str) -> None:
         self._agent = name
-        self.restart()
+        self._begin()
+
+    @property
+    def randomisable(self) -> bool:
+        """Whether the world is there with randomisation and without."""
+        return self._world.randomisable
 
     def enter(self, world: World, randomised: bool) -> None:
-        """Goes on in another world, or under other draws, with a new episode."""
+        """Goes on in another world, or under other draws, with a new episode, counted anew."""
         self._world, self._randomised = world, randomised
-        self.restart()
+        self._begin()
 
     def restart(self) -> None:
         """Begins a new episode with the object above the palm, let go."""
@@ -273,6 +280,10 @@ class Play:
         if now.done:
             self._forget()
         return self.now
+
+    def _begin(self) -> None:
+        self.best = self.drops = 0
+        self.restart()
 
     def _forget(self) -> None:
         self.fresh = True

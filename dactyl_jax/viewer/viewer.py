@@ -47,6 +47,7 @@ class Viewer:
         self._coming: Future[World] | None = None
         self._look: Future[Look] | None = None
         self._paused = False
+        panel.offer_randomisation(play.randomisable)
         self._before = play.now.qpos
         self._trace = collections.deque[tuple[float, float]](maxlen=round(_SPAN / play.control_dt))
         self._step_due = self._picture_due = self._plot_due = time.perf_counter()
@@ -76,6 +77,7 @@ class Viewer:
             self._answers[self._panel.requests.get()]()
         if self._coming is not None and self._coming.done():
             self._play.enter(self._coming.result(), self._panel.randomised)
+            self._panel.offer_randomisation(self._play.randomisable)
             self._coming = None
         if not self._server.get_clients():
             time.sleep(0.05)

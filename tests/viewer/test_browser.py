@@ -1,91 +1,32 @@
 """The viewer as people meet it: the program, and a page of it in headless Chromium."""
 
-import http.client
 import re
-import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
 
-CHROMIUM = shutil.which("chromium")
+from tests.viewer.visiting import CHROMIUM, ROOT, Visit, command, visiting
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium"),
 ]
-ROOT = Path(__file__).parents[2]
 # The scene, beside the panel and below what Chromium says of software rendering.
 SCENE = {"x": 0, "y": 190, "width": 660, "height": 440}
-
-
-class Visit(NamedTuple):
-    page: Any
-    port: int
-    answered_after: float  # s from the program's start
-    requests: list[str]
-    errors: list[str]
-
-
-def command(port: int) -> list[str]:
-    return [sys.executable, "-m", "experiments.play", f"--port={port}"]
 
 
 @pytest.fixture(scope="module")
 def visit() -> Iterator[Visit]:
     """One program and one page of it for all tests."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    started = time.monotonic()
-    program = subprocess.Popen(
-        [sys.executable, "-m", "experiments.play", f"--port={port}"], cwd=ROOT
-    )
-    try:
-        answered_after = _wait_for_answer(program, port) - started
-        with sync_api.sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM,
-                args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
-            )
-            page = browser.new_page(viewport={"width": 1000, "height": 640})
-            requests: list[str] = []
-            errors: list[str] = []
-            page.on("request", lambda request: requests.append(request.url))
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on(
-                "console",
-                lambda message: errors.append(message.text) if message.type == "error" else None,
-            )
-            page.goto(f"http://localhost:{port}")
-            page.wait_for_selector("#pace", timeout=150_000)
-            yield Visit(page, port, answered_after, requests, errors)
-            browser.close()
-    finally:
-        program.terminate()
-        program.wait(10)
-
-
-def _wait_for_answer(program: subprocess.Popen, port: int) -> float:
-    while program.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/")
-            assert connection.getresponse().status == 200
-            return time.monotonic()
-        except ConnectionRefusedError:
-            time.sleep(0.2)
-        finally:
-            connection.close()
-    raise AssertionError(f"experiments.play ended with status {program.returncode}")
+    pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    with visiting() as opened:
+        yield opened
 
 
 def scene(visit: Visit, path: Path) -> np.ndarray:

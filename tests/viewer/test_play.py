@@ -82,7 +82,14 @@ def test_a_push_moves_the_object_and_a_new_goal_is_elsewhere(play, world):
     np.testing.assert_allclose(play.step().goal, asked, atol=1e-6)
 
 
-def test_agents_act(play):
+def test_agents_act_and_each_is_counted_for_itself(play, world):
     assert (play.step().action == 5).all()
+    play.best, play.drops = 3, 2
     play.agent = "random"
+    assert (play.best, play.drops) == (0, 0)
     assert len(set(play.step().action.tolist())) > 2
+    play.best, play.drops = 3, 2
+    play.restart()  # dropped in once more
+    assert (play.best, play.drops) == (3, 2)
+    play.enter(world, randomised=True)
+    assert (play.best, play.drops) == (0, 0)
