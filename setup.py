@@ -27,8 +27,8 @@ training_stack = [
 ]
 robot_host = ["mcap", "numpy", "onnxruntime"]
 documentation = ["furo>=2024.8", "myst-parser>=4", "sphinx>=8"]
-notebook = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10"]
 export = ["jax2onnx>=0.17", "mcap>=1.2", "onnxruntime>=1.20"]
+notebook = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10", *export]  # its last cell exports
 viewer = ["mjviser>=0.0.14", "viser>=1.1"]
 
 setup(
@@ -53,7 +53,7 @@ setup(
             "ruff>=0.9",
             "setuptools>=65",
             "wheel",
-            *(name + TRAINING for name in (*export, *documentation, *notebook, *viewer)),
+            *(name + TRAINING for name in (*documentation, *notebook, *viewer)),
         ],
         "docs": [name + TRAINING for name in documentation],
         "notebook": [name + TRAINING for name in notebook],
@@ -61,6 +61,7 @@ setup(
         "viewer": [name + TRAINING for name in viewer],
         "calibration": ["opencv-python-headless>=4.7" + TRAINING],
         "cuda": ["jax[cuda13]>=0.10" + TRAINING],
+        "cuda12": ["jax[cuda12]>=0.10" + TRAINING],
         "tpu": ["jax[tpu]>=0.10" + TRAINING],
     },
     classifiers=[

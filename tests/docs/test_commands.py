@@ -66,6 +66,7 @@ OTHERS = {
     "python -m experiments.notebooks.execute": "tests/experiments/test_notebook.py",
     "python -m sphinx -W -c docs . build/site": "tests/docs/test_site.py",
     "python -m tests.hardware.make_bundle FOLDER": "tests/hardware/test_export.py",
+    "python -m tests.viewer.visiting docs/figures/viewer.png": "tests/viewer/test_browser.py",
     "rosmaster --core": "tests/hardware/test_ros.py",
 }
 # Flags that stand for others, of an example, and of others' programs.

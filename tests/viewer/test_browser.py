@@ -1,5 +1,6 @@
 """The viewer as people meet it: the program, and a page of it in headless Chromium."""
 
+import itertools
 import re
 import subprocess
 import time
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.viewer.visiting import CHROMIUM, ROOT, Visit, command, visiting
+from tests.viewer.visiting import CHROMIUM, ROOT, Visit, command, take_picture, visiting
 
 pytestmark = [
     pytest.mark.slow,
@@ -127,6 +128,39 @@ def test_another_agent_acts(visit):
     visit.page.get_by_role("option", name="zero").click()
     assert eventually(lambda: bars()[1:] == ["2"] * 20)
     assert visit.errors == []
+
+
+def test_the_block_is_dropped_in_and_pushed(visit, tmp_path):
+    """Without gravity it stays where it is let go, until it is pushed."""
+    visit.page.get_by_role("checkbox").first.uncheck()
+    press(visit, "Pause")
+    assert eventually(lambda: visit.page.inner_text("#pace") == "paused")
+    before = scene(visit, tmp_path / "before.png")
+    press(visit, "Drop in")
+    scenes = [before]
+    for buttons in (["Step"] * 10, ["Step"], ["Push", "Step", "Step", "Step"]):
+        for button in buttons:
+            press(visit, button)
+            time.sleep(0.3)
+        time.sleep(2)  # pictures that are still on their way
+        scenes.append(scene(visit, tmp_path / "scene.png"))
+    dropped, stayed, pushed = itertools.starmap(changed, itertools.pairwise(scenes))
+    assert dropped > 5000
+    assert stayed < 1000 and pushed > 5000, (stayed, pushed)
+    press(visit, "Go on")
+
+
+def test_the_surrogate_has_no_randomisation_to_switch(visit, tmp_path):
+    box = visit.page.get_by_role("checkbox").first
+    assert box.is_enabled()
+    for world, enabled in (("surrogate", False), ("training", True)):
+        visit.page.get_by_role("combobox", name="world").click()
+        visit.page.get_by_role("option", name=world).click()
+        assert eventually(lambda enabled=enabled: box.is_enabled() == enabled, seconds=150)
+    assert visit.errors == []
+    picture = tmp_path / "viewer.png"
+    take_picture(visit.page, picture)
+    assert 50_000 < picture.stat().st_size < 300_000
 
 
 def test_a_taken_port_is_refused_in_one_line(visit):

@@ -95,7 +95,11 @@ def wait_for_answer(program: subprocess.Popen, port: int) -> float:
 
 
 def take_picture(page: Any, path: Path) -> None:
-    """The page as people see it."""
+    """Writes a PNG of the page, without what Chromium says of software rendering."""
+    notice = page.get_by_role("alert")
+    for close in notice.get_by_role("button").all():
+        close.click()
+    page.wait_for_timeout(1000)
     page.screenshot(path=path)
 
 
