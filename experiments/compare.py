@@ -120,8 +120,9 @@ def _record(
 
 def _played(result: dict[str, Any]) -> tuple[Any, ...]:
     """What must be equal for two results to be of the same kind of trials."""
-    names = ("world", "randomization", "trials", "seed", "goal_distribution", "goal_timeout_s")
-    return tuple(result[name] for name in names)
+    from experiments import scoring
+
+    return tuple(result[name] for name in scoring.KIND)
 
 
 def _named(items: Sequence[str]) -> list[tuple[str, WorkDirectory, ConfigDict]]:

@@ -127,7 +127,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     target = files.check_output("json", values.json) if values.json else None
     from dactyl_jax import evaluation
     from dactyl_jax.envs import make_environment
-    from experiments import preparation, runs, scoring
+    from experiments import origin, preparation, runs, scoring
 
     acting = values.agent == "policy"
     needed = acting or values.goals == "final"
@@ -164,7 +164,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         result |= {"renderer": values.renderer, "vision_latency": values.vision_latency}
     _print(result, evaluation.histogram(result["goals"]["per_trial"]))
     if target is not None:
-        files.write_json(target, result)
+        files.write_json(target, result | origin.here())
 
 
 def _print(result: dict[str, Any], histogram: list[str]) -> None:

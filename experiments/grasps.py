@@ -7,7 +7,6 @@ ways from their contacts, and draws a film strip of each grasp.
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +62,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     record: dict[str, Any] = {
         "study": "grasps",
         "title": "The longest that each grasp was held, every second control step",
-        "command": command,
-        "commit": origin.commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": preparation.device(),
+        **origin.describe(command),
         "policy": cli.run_name(values),
         "years": runs.years(runs.lineage(cli.run_name(values))),
         "seed": values.seed,

@@ -19,8 +19,12 @@ def describe(command: str) -> dict[str, str | None]:
     Args:
         command: quoted for a shell.
     """
+    return {"command": command, **here()}
+
+
+def here() -> dict[str, str | None]:
+    """The source that this program runs from, the day, and the machine."""
     return {
-        "command": command,
         "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": preparation.device(),

@@ -1,7 +1,8 @@
 """Rebuilds the tables of docs/results.md, and studies' pictures, from the records in docs/results.
 
-`--add=DIR,DIR` first takes over the records and pictures of studies' work directories, or of the
-folder of experiments.grasps. Between the lines `<!-- NAME -->` and `<!-- /NAME -->` the page holds
+`--add=DIR,DIR` first takes over the records and pictures of studies' work directories, of the
+folder of experiments.grasps, or of one with the --json files of experiments.evaluate that differ in
+what tells the object's pose. Between the lines `<!-- NAME -->` and `<!-- /NAME -->` the page holds
 what the record NAME.json says, and nothing else is touched.
 """
 
@@ -63,6 +64,8 @@ def content(record: dict[str, Any]) -> str:
 
     if "variants" in record:
         tables, endings = evaluation.study_sections(record), [*evaluation.study_pictures(record)]
+    elif "results" in record:
+        return evaluation.eyes_markdown(record)
     else:
         tables, endings = evaluation.grasps.markdown(record), [""]
     name, title = record["study"], record["title"]
@@ -75,16 +78,39 @@ def take_over(workdir: Path, docs: Path) -> None:
     Raises:
         UserError: there is none.
     """
-    records = sorted(workdir.glob("*.json"))
+    records = {
+        file.stem: json.loads(file.read_text(encoding="utf-8"))
+        for file in sorted(workdir.glob("*.json"))
+    }
     if not records:
         raise UserError(f"--add: {str(workdir)!r} holds no record of a study; run one there first")
-    for file in records:
+    if all("pose" in record for record in records.values()):
+        records = {"eyes": _eyes([*records.values()])}
+    for name, record in records.items():
         # Lists of numbers on one line: records are kept with the source.
-        record = json.loads(file.read_text(encoding="utf-8"))
         text = json.dumps(record, allow_nan=False, separators=(",", ":"))
-        files.write_text(docs / "results" / file.name, text.replace('{"name"', '\n{"name"') + "\n")
-        for picture in workdir.glob(f"{file.stem}*.png"):
+        target = docs / "results" / f"{name}.json"
+        files.write_text(target, text.replace('{"name"', '\n{"name"') + "\n")
+        for picture in workdir.glob(f"{name}*.png"):
             files.write_bytes(docs / "figures" / picture.name, picture.read_bytes())
+
+
+def _eyes(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record of trials by sight: by the sensors first.
+
+    Raises:
+        UserError: they are not all of the same trials, source and machine.
+    """
+    from experiments import scoring
+
+    same = (*scoring.KIND, "agent", "checkpoint_step", "engine", "greedy", "commit", "machine")
+    for field in same:
+        if len(values := {result[field] for result in results}) > 1:
+            raise UserError(f"--add: the results differ in {field}: {sorted(map(str, values))}")
+    results = sorted(results, key=lambda result: (result["pose"], result.get("renderer", "")))
+    first = results[0]
+    made = {name: first[name] for name in ("commit", "date", "machine")}
+    return {"study": "eyes", "title": "Eyes in the loop", **made, "results": results}
 
 
 def fill(text: str, name: str, content: str) -> str:

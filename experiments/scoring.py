@@ -10,6 +10,8 @@ from dactyl_jax.envs import Reorientation
 from dactyl_jax.learning import Agent
 
 DISTRIBUTIONS = ("near", "final", "uniform")
+# What results of the same kind of trials have in common.
+KIND = ("world", "randomization", "trials", "seed", "goal_distribution", "goal_timeout_s")
 
 
 def evaluate(

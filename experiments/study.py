@@ -17,7 +17,6 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -452,10 +451,7 @@ def assemble(
     return {
         "study": name,
         "title": title,
-        "command": command,
-        "commit": origin.commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": preparation.device(),
+        **origin.describe(command),
         "engine": engine,
         "trials": trials,
         "trial_seed": TRIAL_SEED,

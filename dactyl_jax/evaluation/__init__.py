@@ -2,6 +2,7 @@
 
 from dactyl_jax.evaluation import grasps, pose_errors
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
+from dactyl_jax.evaluation.eyes_table import eyes_markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
 from dactyl_jax.evaluation.memory_probe import probe, record_episodes
@@ -47,6 +48,7 @@ __all__ = [
     "draw_runs",
     "draw_throughput",
     "draw_vision_curve",
+    "eyes_markdown",
     "goal_distance",
     "grasps",
     "histogram",

@@ -92,11 +92,19 @@ def test_the_ratio_to_gymnasium_is_one_of_medians():
 
 
 @pytest.mark.slow
-def test_gymnasium_is_installed_and_measured(tmp_path):
-    python = benchmark_gymnasium._python(tmp_path / "venv")
-    simulated, steps = benchmark_gymnasium._theirs(python, 1.0)
-    assert steps > 1000
-    assert simulated == pytest.approx(0.002 * steps)
+def test_gymnasium_is_installed_and_measured(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark_gymnasium, "_ROUNDS", 1)
+    fields = [argument for argument in tiny if argument.startswith("--config")]
+    target = tmp_path / "result.json"
+    arguments = [f"--venv={tmp_path}/venv", "--seconds=1", f"--json={target}", *fields]
+    assert benchmark_gymnasium.main(arguments) == 0
+    result = json.loads(target.read_text())
+    theirs = result["gymnasium_robotics"]
+    assert theirs["physics_steps_per_second"] > 1000
+    assert theirs["simulated_seconds_per_second"] == pytest.approx(
+        0.002 * theirs["physics_steps_per_second"]
+    )
+    assert len(result["ours"]) == 1 and result["ratio"] > 0
 
 
 def test_a_profile_needs_a_new_folder(tmp_path, capsys):

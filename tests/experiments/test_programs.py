@@ -10,6 +10,9 @@ from dactyl_jax.learning import restore_policy
 from experiments import benchmark, evaluate, files, record, train
 
 KEYS = {
+    "commit",
+    "date",
+    "machine",
     "trials",
     "goals",
     "goals_per_minute",

@@ -11,14 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from experiments import ablations, cli, compare, launch, memory, report, scale, scoring, study
-from experiments import variants as other_tasks
+from experiments import (
+    ablations,
+    cli,
+    compare,
+    launch,
+    memory,
+    report,
+    scale,
+    scoring,
+    study,
+    variants,
+)
 from experiments.workdir import WorkDirectory
 
 STUDIES = {
     "memory": memory.STUDY,
     "ablations": ablations.STUDY,
-    "variants": other_tasks.STUDY,
+    "variants": variants.STUDY,
     "scale": scale.STUDY,
     "scale on accelerators": scale.ON_ACCELERATORS,
 }
@@ -155,6 +165,27 @@ def test_the_page_says_what_the_records_say(file):
     assert report.fill(text, file.stem, report.content(record)) == text
 
 
+def test_trials_by_sight_are_one_record(tmp_path, capsys):
+    (kept,) = (file for file in RECORDS if file.stem == "eyes")
+    record = json.loads(kept.read_text(encoding="utf-8"))
+    page, folder = tmp_path / "docs" / "results.md", tmp_path / "eyes"
+    for file in (page, folder / "one.json"):
+        file.parent.mkdir()
+    page.write_text("<!-- eyes -->\n<!-- /eyes -->\n", encoding="utf-8")
+    for result in record["results"]:
+        way = result.get("renderer", "state")
+        (folder / f"{way}.json").write_text(json.dumps(result), encoding="utf-8")
+    add = [f"--docs={page.parent}", f"--add={folder}"]
+    assert report.main(add) == 0
+    assert json.loads((page.parent / "results" / "eyes.json").read_text()) == record
+    assert "less the simulator's sensors | -10.5 [-21.2, +0.7] |" in page.read_text()
+
+    (folder / "gl.json").write_text(json.dumps(record["results"][1] | {"seed": 6}))
+    capsys.readouterr()
+    assert report.main(add) == 2
+    assert "the results differ in seed: ['5', '6']" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_s_variants_train_for_equal_experience(name):
     """As planned: every configuration is one that may be, and they differ in what they say."""
@@ -239,7 +270,7 @@ def test_what_was_measured_is_kept_and_only_that(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", [ablations, other_tasks])
+@pytest.mark.parametrize("program", [ablations, variants])
 def test_other_studies_smoke_but_for_training(program, already_trained, tmp_path):
     assert program.main(["--smoke", f"--workdir={tmp_path}", "--engine=native"]) == 0
     record = json.loads((tmp_path / f"{program.STUDY.name}.json").read_text())

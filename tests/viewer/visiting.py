@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+PYTHON = os.environ.get("VIEWER_PYTHON", sys.executable)  # may have the extra `viewer` alone
 CHROMIUM = shutil.which("chromium")
 ROOT = Path(__file__).parents[2]
 _SIZE = {"width": 1000, "height": 640}
@@ -40,7 +41,7 @@ class Visit(NamedTuple):
 
 def command(port: int) -> list[str]:
     """Starts the program."""
-    return [sys.executable, "-m", "experiments.play", f"--port={port}"]
+    return [PYTHON, "-m", "experiments.play", f"--port={port}"]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,65 @@
+"""Trials by sight beside the same trials by the simulator's sensors."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from dactyl_jax.evaluation import tables
+from dactyl_jax.evaluation.statistics import difference_interval
+
+_LABELS = {
+    "state": "the simulator's sensors",
+    "warp": "the network, pictures of the ray tracer",
+    "gl": "the network, pictures of OpenGL, never trained on",
+}
+
+
+def eyes_markdown(record: Mapping[str, Any]) -> str:
+    """The tables of a record of trials by sight, and where it was made.
+
+    Args:
+        record: as `experiments.report` makes it of several results of `experiments.evaluate`.
+    """
+    results = {_way(each): each for each in record["results"]}
+    first = record["results"][0]
+    lines = [
+        f"{first['trials']} trials, the same for all, of {first['goal_distribution']} goals, "
+        f"{first['goal_timeout_s']:g} s for each, randomisation: {first['randomization']}, seed "
+        f"{first['seed']}.",
+        "",
+        *tables.head(
+            [
+                "the block's pose by",
+                "goals in a row: mean ± standard deviation (median)",
+                "95% interval of the mean",
+                "dropped, timed out, at the cap",
+                "s a goal",
+            ]
+        ),
+    ]
+    for way, result in results.items():
+        goals = result["goals"]
+        low, high = goals["mean_interval"]
+        cells = (
+            _LABELS[way],
+            f"{goals['mean']:.1f} ± {goals['std']:.1f} ({goals['median']:g})",
+            f"[{low:.1f}, {high:.1f}]",
+            f"{result['drops']}, {result['timeouts']}, {result['caps']}",
+            f"{result['seconds_per_goal']:.1f}",
+        )
+        lines.append(tables.line(cells))
+    lines += ["", *tables.head(["difference of means, trial by trial", "goals, 95% interval"])]
+    for (other, theirs), (way, ours) in itertools.combinations(results.items(), 2):
+        samples = [each["goals"]["per_trial"] for each in (ours, theirs)]
+        low, high = difference_interval(*samples, paired=True)
+        mean = ours["goals"]["mean"] - theirs["goals"]["mean"]
+        gain = f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+        lines.append(tables.line([f"{_LABELS[way]}, less {_LABELS[other]}", gain]))
+    commit = (record["commit"] or "unknown")[:7]
+    made = f"Made on {record['date']} at commit `{commit}` on {record['machine']}."
+    return "\n".join([*lines, "", made])
+
+
+def _way(result: Mapping[str, Any]) -> str:
+    """What told the pose: a key of `_LABELS`."""
+    return result["renderer"] if result["pose"] == "vision" else "state"
