@@ -1,0 +1,43 @@
+"""What README.md, WORKSPACE.md and docs/ refer to: pictures with what makes them, and commits."""
+
+import re
+import subprocess
+
+import pytest
+
+from tests.docs.commands import FILES, ROOT, code_spans
+
+# Drawn by a run at its end, under another name: the program, whose command is in its section.
+AT_THE_END = {"vision.png": "experiments.train_vision"}
+
+
+def test_every_picture_has_what_makes_it():
+    """A command that names it, a record of docs/results, or a run's command in its section."""
+    pictures = r"!\[[^\]]*\]\(([^)]+)\)"
+    told = re.sub(pictures, "", "".join(file.read_text(encoding="utf-8") for file in FILES))
+    records = tuple(file.stem for file in ROOT.glob("docs/results/*.json"))
+    shown = 0
+    for file in FILES:
+        for section in file.read_text(encoding="utf-8").split("\n## "):
+            for picture in re.findall(pictures, section):
+                path = file.parent / picture
+                assert path.is_file(), f"{file.name}: {picture}"
+                run = AT_THE_END.get(path.name)
+                made = f"python -m {run}" in section if run else path.name in told
+                assert made or path.name.startswith(records), f"{file.name}: what makes {picture}?"
+                shown += 1
+    assert shown > 5
+
+
+def test_commits_that_are_quoted_exist():
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    if git("rev-parse", "--is-shallow-repository") != "false":
+        pytest.skip("needs a clone with its history")
+    text = "".join(file.read_text(encoding="utf-8") for file in FILES)
+    quoted = set(re.findall(r"commit `?([0-9a-f]{7,40})\b", text))
+    quoted |= {span for _, span in code_spans() if re.fullmatch(r"[0-9a-f]{7}", span)}
+    assert len(quoted) > 5
+    assert not [name for name in sorted(quoted) if git("cat-file", "-t", name) != "commit"]
