@@ -23,7 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
     cli.define_run_flag(values)
     cli.define_engine_flag(values)
     cli.define_goals_flag(values)
-    cli.define_goal_timeout_flag(values, "that of the training")
+    cli.define_goal_timeout_flag(values, "80")
     flags.DEFINE_string(
         "out", "runs/grasps", "the folder for grasps.json, .md and .png", flag_values=values
     )
@@ -31,12 +31,18 @@ def define_flags(values: flags.FlagValues) -> None:
         "seconds", 60.0, "simulated seconds of each hand", lower_bound=1.0, flag_values=values
     )
     flags.DEFINE_integer("hands", _HANDS, "side by side", lower_bound=1, flag_values=values)
+    flags.DEFINE_boolean("smoke", False, "4 hands for 4 seconds", flag_values=values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `cli.saved_config`, without randomisation, under which contacts would be others."""
+    """As `cli.saved_config`, with long goals, whose failures tell more than time-outs, and without
+    randomisation, under which contacts would be others."""
     config = cli.saved_config(values)
     config.randomization, config.adr.enabled = "none", False
+    config.env.goal_timeout_s = 80.0
+    if values.smoke:
+        values["hands"].value, values["seconds"].value = 4, 4.0
+        config.env.bank_size = 4
     return config
 
 
@@ -61,7 +67,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     told = evaluation.grasps.tell(env.engine.model, played, env.control_dt)
     record: dict[str, Any] = {
         "study": "grasps",
-        "title": "The longest that each grasp was held, every second control step",
+        "title": "The longest that each grasp was held, from the first moment to the last",
         **origin.describe(command),
         "policy": cli.run_name(values),
         "years": runs.years(runs.lineage(cli.run_name(values))),

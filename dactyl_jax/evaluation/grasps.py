@@ -52,7 +52,9 @@ _PIVOT_SPEED = 0.5  # rad/s
 _PIVOT_COSINE = np.cos(np.radians(30))
 _SLIDE_SPEED = 0.02  # m/s
 _HELD_S = 0.24  # s from which on a grasp counts as taken
-_STRIP = np.arange(-4, 5, 2)  # control steps of a film strip's pictures, about the middle
+_PICTURES = 5  # of a film strip
+_SIZE = (480, 360)  # of a rendered picture, pixels; of it the hand is shown, without the goal
+_ROWS, _COLUMNS = slice(20, 350), slice(30, 350)
 _GAIT_AWAY_S, _GAIT_DISTANCE = 1.0, 0.01  # s, m
 
 
@@ -228,8 +230,9 @@ def tell(model: mujoco.MjModel, played: Played, control_dt: float) -> dict[str, 
 
     Returns:
         `grasps` and `ways` by name: the `share` of time, and `times`, how often it lasted for a
-        quarter of a second (a way: began); a grasp's `example` is hand and row in the middle of
-        the longest time that it was held, or None. `failures`: episodes by how they ended.
+        quarter of a second (a way: began); a grasp's `example` is the longest time that it was
+        held: hand, first row and number of rows, or None where that is shorter. `failures`:
+        episodes by how they ended.
     """
     pitch = hand.layout(model).joint_qpos[hand.JOINTS.index("rh_WRJ1")]
     held = round(_HELD_S / control_dt)
@@ -246,8 +249,8 @@ def tell(model: mujoco.MjModel, played: Played, control_dt: float) -> dict[str, 
             name = list(GRASPS)[grasp]
             moments[name] += length
             times[name] += length >= held
-            if length > longest.get(name, (0, 0, 0))[0]:
-                longest[name] = (length, number, first + start + length // 2)
+            if length >= max(held, longest.get(name, (0, 0, 0))[2] + 1):
+                longest[name] = (number, int(first + start), int(length))
         for name, active in ways(seen, control_dt).items():
             moments[name] += int(active.sum())
             times[name] += sum(1 for value, _, _ in _runs(active) if value)
@@ -265,7 +268,7 @@ def tell(model: mujoco.MjModel, played: Played, control_dt: float) -> dict[str, 
 
     return {
         "grasps": {
-            name: counted(name) | {"example": list(longest[name][1:]) if name in longest else None}
+            name: counted(name) | {"example": list(longest[name]) if name in longest else None}
             for name in GRASPS
         },
         "ways": {name: counted(name) for name in WAYS},
@@ -334,7 +337,8 @@ def _rows(
 
 
 def draw_strips(told: Mapping[str, Any], played: Played, env: Reorientation, path: Path) -> None:
-    """Writes a PNG, atomically: a film strip of the longest time that each grasp was held.
+    """Writes a PNG, atomically: a film strip of the longest time that each grasp was held, from
+    its first moment to its last.
 
     Args:
         told: by `tell`.
@@ -343,13 +347,14 @@ def draw_strips(told: Mapping[str, Any], played: Played, env: Reorientation, pat
         path: of the picture.
     """
     examples = {n: found["example"] for n, found in told["grasps"].items() if found["example"]}
-    rows = np.array([row for _, row in examples.values()])[:, None] + _STRIP
-    rows = np.clip(rows, 0, len(played.qpos) - 1)
-    hands = np.array([number for number, _ in examples.values()])[:, None]
+    hands, first, count = np.array([*examples.values()]).T[:, :, None]
+    rows = first + np.round(np.linspace(0, 1, _PICTURES) * (count - 1)).astype(int)
     qpos, goal = played.qpos[rows, hands], played.goal[rows, hands]
-    pictures = render(env, qpos.reshape(-1, qpos.shape[-1]), goal.reshape(-1, 4), 320, 240)
-    pictures = pictures.reshape(*rows.shape, *pictures.shape[1:])
-    figure = Figure(figsize=(2.2 * len(_STRIP), 1.75 * len(examples)), dpi=100)
+    pictures = render(env, qpos.reshape(-1, qpos.shape[-1]), goal.reshape(-1, 4), *_SIZE)
+    pictures = pictures[:, _ROWS, _COLUMNS].reshape(
+        *rows.shape, -1, _COLUMNS.stop - _COLUMNS.start, 3
+    )
+    figure = Figure(figsize=(1.75 * _PICTURES, 1.75 * len(examples)), dpi=100)
     figure.set_layout_engine("constrained")
     panels = figure.subplots(*rows.shape, squeeze=False)
     for strip, line, name in zip(pictures, panels, examples, strict=True):
