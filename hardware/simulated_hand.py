@@ -427,7 +427,6 @@ class TrainingTrials:
             return None
         key = self._goal_keys[trial]
         return Setup(
-            targets=start.ctrl[trial],
             goal=lambda number, seen: np.asarray(self._goal(key, number, seen), float),
             choose=self._choose(trial),
         )

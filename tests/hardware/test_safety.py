@@ -204,7 +204,7 @@ class _Injection:
         hand.wait_until(hand.now() + 5 * PERIOD)
         assert session.guard.begin(needs=session.needs), session.guard.fault
         self.start = session.guard.targets()
-        return Setup(self.start, goals.draw("near", 0.5, 0, trial), choose=self._choose)
+        return Setup(goals.draw("near", 0.5, 0, trial), choose=self._choose)
 
     def _step(self):
         turn = rotations.from_axis_angle(np.array([0.6, 0.0, 0.8]), np.array(0.02))
