@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import threading
@@ -28,6 +29,9 @@ LISTEN = 0.2  # s to hear of the hand before anything is asked of it
 _OBJECT = "object pose"  # as the guard calls it
 _STILL = 1.0  # s that the object must lie in the palm before a trial
 _STILL_SPEED = 0.02  # m/s, of means over half that time: what sees it may be noisy
+
+
+_show = functools.partial(print, flush=True)  # at once, also where somebody reads from a pipe
 
 
 class Setup(NamedTuple):
@@ -73,7 +77,7 @@ class Session:
         markers: bool = False,
         cameras: Sequence[Camera] | None = None,
         largest_doubt: float = LARGEST_DOUBT,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] = _show,
     ):
         self.bundle, self.robot = bundle, robot
         self._log, self._say, self._markers = log, say, markers
@@ -109,9 +113,9 @@ class Session:
             robot.every(LOOK_PERIOD, self._eyes.look)
 
     def event(self, text: str) -> None:
-        """Shows and logs something that happened."""
-        self._say(f"{self.robot.now() - self._began:.2f} s: {text}")
+        """Logs and shows something that happened."""
         self._write("/event", trial=self._trial, text=text)
+        self._say(f"{self.robot.now() - self._began:.2f} s: {text}")
 
     def stop_on_enter(self) -> None:
         """Stops for good when somebody presses Enter at this program's terminal, if it has one."""

@@ -100,7 +100,6 @@ class Ros:
             "ROS_MASTER_URI": f"http://localhost:{port}",
             "ROS_HOSTNAME": "localhost",
             "ROS_HOME": str(folder),
-            "PYTHONUNBUFFERED": "1",
         }
         self.running = []
         self.start("rosmaster", "--core", "-p", str(port), stdout=subprocess.DEVNULL)

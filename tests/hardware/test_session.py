@@ -366,6 +366,13 @@ def test_the_papers_table_and_the_ends():
     table = report.table(results, 0.08)
     assert "| 19.0 +- 26.9 | 4 | 50, 4, 3 | 4.4 s |" in table
     assert "1 drop: the object left the palm" in table and "1 fault: " in table
+    nothing = Result("fault", "joint states: no good one has come", 0, 0, 0)
+    stopped = Result("stop", "stopped by the Enter key", 1, 30, 20)
+    more = report.table([*results, nothing, stopped], 0.08)
+    assert "| 19.0 +- 26.9 | 4 | 50, 4, 3 | 4.4 s |" in more
+    assert "left out: 2 of 5 trials, which" in more and "left out" not in table
+    assert "2 fault: " in more and "1 stop: " in more
+    assert "1 of 1 trials" in report.table([nothing], 0.08)
     line = report.timing([0.0, 0.0, 0.003], [0.001, 0.002], [0.004] * 3)
     assert line.startswith("3 control steps; median, p99, most: late 0.00, 2.94, 3.00 ms; period")
     assert "period off by 1.50, 1.99, 2.00 ms; computing 4.00, 4.00, 4.00 ms" in line
