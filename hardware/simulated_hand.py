@@ -421,6 +421,7 @@ class TrainingTrials:
         fields = ("qpos", "qvel", "qacc_warmstart")
         state = {name: getattr(start, name)[trial] for name in fields}
         self._hand.start(start.ctrl[trial], state=state)
+        session.tracker.forget()
         self._robot.begin()
         session.look()
         if not session.guard.begin(needs=session.needs, targets=start.ctrl[trial]):

@@ -327,6 +327,35 @@ def test_a_log_holds_every_message_and_replays(contents, folder, tmp_path, capsy
     assert "is not a log" in capsys.readouterr().err
 
 
+def test_a_log_is_json_and_says_what_was_no_number(tmp_path):
+    pytest.importorskip("mcap")
+    from hardware import log
+
+    path, nan = tmp_path / "trial.mcap", float("nan")
+    tips = np.arange(6.0).reshape(2, 3)
+    tips[1, 1] = np.nan
+    written = log.Log(path, {})
+    written.write("/fingertips", 1.0, stamp=nan, frame="policy", positions=tips)
+    written.write("/event", 2.0, trial=np.int64(3), text="null")
+    written.close()
+    assert b"NaN" not in path.read_bytes()
+    (_, _, row), (_, _, event) = log.read(str(path))
+    np.testing.assert_array_equal(row["positions"], tips)
+    assert np.isnan(row["stamp"]) and row["frame"] == "policy"
+    assert event == {"trial": 3, "text": "null"}
+
+
+def test_a_message_that_cannot_be_written_is_no_secret(contents, tmp_path):
+    pytest.importorskip("mcap")
+    from hardware import log
+
+    written = log.Log(tmp_path / "trial.mcap", {})
+    written.write("/event", 1.0, text=object())
+    assert Room(contents, written).run(timeout_s=0.4).steps == 5
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        written.close()
+
+
 def test_a_disk_that_is_full_ends_the_log_alone(contents, tmp_path):
     pytest.importorskip("mcap")
     from hardware import log
