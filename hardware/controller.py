@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
 
 class Controller:
-    """The policy with its memory and its last targets.
+    """The policy with its memory.
 
     Args:
         bundle: the policy.
@@ -41,23 +41,22 @@ class Controller:
         self._parts = [part["name"] for part in bundle.contract["observation"]["parts"]]
         self._chain = bundle.chain
         self._actions = action_map(bundle)
-        self.begin(bundle.start_targets, actions.most_probable)
+        self.begin(actions.most_probable)
 
-    def begin(self, targets: np.ndarray, choose: Callable[[np.ndarray], np.ndarray]) -> None:
+    def begin(self, choose: Callable[[np.ndarray], np.ndarray]) -> None:
         """Starts a trial with an empty memory.
 
         Args:
-            targets: that the hand has now, `[20]` rad.
             choose: bins `[20]` of logits `[bin, 20]`.
         """
         self._memory = self._policy.initial_memory()
-        self._targets = np.asarray(targets, np.float32)
         self._choose = choose
 
     def step(
         self,
         joint_angles: np.ndarray,
         joint_velocities: np.ndarray,
+        targets: np.ndarray,
         position: np.ndarray,
         orientation: np.ndarray,
         goal: np.ndarray,
@@ -68,22 +67,27 @@ class Controller:
         Args:
             joint_angles: `[24]` rad.
             joint_velocities: `[24]` rad/s.
+            targets: that the hand has now, `[20]` rad.
             position: of the object, `[3]` m in the frame of `rh_forearm`.
             orientation: of the object, `[4]` in that frame.
             goal: `[4]` in that frame.
             tips: where the fingertips are seen, `[5, 3]` m in that frame; None follows from the
                 joint angles.
+
+        Raises:
+            FloatingPointError: the policy answers with what is no number.
         """
         if tips is None:
             tips = fingertips(self._chain, joint_angles)
         readings = observation.Readings(
-            joint_angles, joint_velocities, tips, self._targets, position, orientation, goal
+            joint_angles, joint_velocities, tips, targets, position, orientation, goal
         )
         seen = observation.assemble(self._parts, readings)
         logits, self._memory = self._policy.logits(seen, self._memory)
+        if not np.isfinite(logits).all():
+            raise FloatingPointError("the policy's logits are not finite numbers")
         action = self._choose(logits)
-        self._targets = self._actions.targets(action, joint_angles, self._targets)
-        return Step(seen, logits, action, self._targets)
+        return Step(seen, logits, action, self._actions.targets(action, joint_angles, targets))
 
 
 def action_map(bundle: Bundle) -> actions.ActionMap:

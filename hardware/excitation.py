@@ -109,7 +109,7 @@ def _drive(session: Session, course: Iterator[np.ndarray]) -> bool:
     for targets in course:
         if not session.guard.command(targets):
             return False
-        due = max(due + period, robot.now())
+        due = safety.next_due(due, robot.now(), period)
         robot.wait_until(due)
     return True
 

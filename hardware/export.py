@@ -27,12 +27,11 @@ from dactyl_jax.hand.model import make_spec
 from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint, categorical
 from experiments import origin, runs
 from experiments.workdir import WorkDirectory
-from hardware import bundle, export_eyes, observation, program, verify
+from hardware import bundle, export_eyes, observation, program, safety, verify
 from hardware.export_eyes import Eyes
 from hardware.program import UserError
 
 OPSET = 17  # that of onnxruntime 1.13; Python 3.8's last, 1.19, knows up to 21
-_JITTER = 0.9  # share of a control step that may pass between two commands at least
 
 _PARTS: dict[str, dict[str, Any]] = {
     "fingertips": {"size": 15, "unit": "m", "frame": "rh_forearm", "of": list(hand.FINGERTIPS)},
@@ -292,7 +291,7 @@ def _actuators(layout: hand.Layout, env: ConfigDict) -> list[dict[str, Any]]:
                 "joints": [hand.JOINTS[i] for i in np.flatnonzero(layout.coupling[row])],
                 "low": low,
                 "high": high,
-                "max_rate": env.smoothing * (high - low) / (_JITTER * env.control_dt),
+                "max_rate": env.smoothing * (high - low) / (safety.LEAST_PERIOD * env.control_dt),
                 "start": float(layout.start_targets[row]),
             }
         )

@@ -4,7 +4,8 @@ MCAP (https://mcap.dev) is a container of time-stamped messages that players suc
 a file that a crash cut short can be read up to about there. A thread of its own writes, so that no
 control step waits for a disk.
 
-/joint_states   stamp [s], position [rad] and velocity [rad/s] of the bundle's joints
+/joint_states   stamp [s], names, position [rad] and velocity [rad/s] in the order of those names,
+                as the hand sent them: the bundle's joints, in whatever order, and maybe others
 /pose           of the object: stamp [s], frame, position [m] and orientation; the frame is the
                 policy's, or the tracker's own if it is not known and the pose of no use
 /estimate       of the pose network: stamp [s] of its pictures, position [m], orientation, doubt
@@ -16,6 +17,8 @@ control step waits for a disk.
 /event          trial, text
 /result         of a trial: its number, end, reason, goals, steps, steps_to_last_goal
 /excitation     of a calibration: the actuator that moves from here on; empty when it is over
+
+JSON has no word for what is no finite number: it is null in the file, and NaN when read.
 """
 
 from __future__ import annotations
@@ -64,7 +67,7 @@ class Log:
         self._rows: queue.SimpleQueue[tuple[str, float, dict[str, Any]] | None] = (
             queue.SimpleQueue()
         )
-        self._failure: OSError | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
         self._thread.start()
 
@@ -83,6 +86,7 @@ class Log:
 
         Raises:
             OSError: it could not be written, such as on a full disk; what came before is there.
+            Exception: whatever else was wrong with a message; likewise.
         """
         self._rows.put(None)
         self._thread.join()
@@ -95,12 +99,14 @@ class Log:
 
     def _drain(self) -> None:
         for topic, time, message in iter(self._rows.get, None):
-            stamp = int(time * 1e9)
-            content = json.dumps(message, default=_plain).encode()
+            if self._failure is not None:
+                continue
             try:
-                if self._failure is None:
-                    self._writer.add_message(self._channels[topic], stamp, content, stamp)
-            except OSError as error:
+                stamp = int(time * 1e9)
+                row = {name: _plain(value) for name, value in message.items()}
+                content = json.dumps(row, allow_nan=False).encode()
+                self._writer.add_message(self._channels[topic], stamp, content, stamp)
+            except Exception as error:  # for `close` to raise: trials go on without a log
                 self._failure = error
 
 
@@ -118,7 +124,8 @@ def read(path: str) -> Iterator[tuple[str, float, dict[str, Any]]]:
     reader = library.NonSeekingReader(io.BytesIO(_whole(content)))
     try:
         for _, channel, message in reader.iter_messages(log_time_order=False):
-            yield channel.topic, message.log_time / 1e9, json.loads(message.data.decode())
+            row = json.loads(message.data.decode())
+            yield channel.topic, message.log_time / 1e9, _restored(row)
     except errors.EndOfFile:
         return  # nothing is said after the last record, by `_whole` if not by a crash
     except (errors.McapError, ValueError) as problem:
@@ -146,7 +153,19 @@ def _library(name: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has for arrays and numbers of numpy."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} cannot be logged")
+    """What JSON has for numbers and arrays, None for those that are not finite; the rest as is."""
+    if not isinstance(value, (float, np.ndarray, np.generic)):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        array = np.where(np.isfinite(array), array.astype(object), np.array(None))
+    return array.tolist()
+
+
+def _restored(value: Any) -> Any:
+    """The same read: NaN for None."""
+    if isinstance(value, dict):
+        return {name: _restored(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_restored(part) for part in value]
+    return float("nan") if value is None else value

@@ -25,32 +25,42 @@ _COLOURS = {
 
 
 def table(results: Sequence[Result], control_dt: float) -> str:
-    """Goals in a row over all trials, as Table 3 of OpenAI (2018) has them, and the ends.
+    """Goals in a row, as Table 3 of OpenAI (2018) has them, and how all trials ended.
 
     The paper's figures are mean and standard deviation (of the trials), the median and the trials
-    themselves, best first.
+    themselves, best first. Trials that never began or that somebody stopped are left out of them.
+    Those that a fault ended count with what they reached: an object out of sight may have fallen.
 
     Args:
         results: one a trial, at least one.
         control_dt: seconds of a control step.
     """
-    counts = np.array([result.goals for result in results])
-    deviation = counts.std(ddof=1) if len(counts) > 1 else 0.0
-    trials = ", ".join(str(count) for count in sorted(counts, reverse=True))
-    late = sum(result.steps_to_last_goal for result in results) * control_dt
-    pace = f"{late / counts.sum():.1f} s" if counts.sum() else "no goal"
+    played = [result for result in results if result.steps and result.end != "stop"]
     lines = [
         "| goals in a row, mean | median | trials, best first | time a goal |",
         "| --- | --- | --- | --- |",
-        f"| {counts.mean():.1f} +- {deviation:.1f} | {np.median(counts):g} | {trials} | {pace} |",
-        "",
-        "trials ended by:",
     ]
+    if played:
+        lines.append(_row(played, control_dt))
+    if len(played) < len(results):
+        left_out = f"{len(results) - len(played)} of {len(results)} trials"
+        lines += ["", f"left out: {left_out}, which never began or were stopped"]
+    lines += ["", "trials ended by:"]
     for end in ENDS:
         number = sum(result.end == end for result in results)
         if number:
             lines.append(f"  {number} {end}: {_MEANING[end]}")
     return "\n".join(lines)
+
+
+def _row(played: Sequence[Result], control_dt: float) -> str:
+    """The table's, of trials that count."""
+    counts = np.array([result.goals for result in played])
+    deviation = counts.std(ddof=1) if len(counts) > 1 else 0.0
+    trials = ", ".join(str(count) for count in sorted(counts, reverse=True))
+    took = sum(result.steps_to_last_goal for result in played) * control_dt
+    pace = f"{took / counts.sum():.1f} s" if counts.sum() else "no goal"
+    return f"| {counts.mean():.1f} +- {deviation:.1f} | {np.median(counts):g} | {trials} | {pace} |"
 
 
 def timing(late: Sequence[float], jitter: Sequence[float], computing: Sequence[float]) -> str:

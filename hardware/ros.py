@@ -381,8 +381,15 @@ def _check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str
                 f"{JOINT_STATES} has no {joint}, but {', '.join(sorted(names)[:4])}, ...: is it a "
                 "right hand with the maker's names?"
             )
-    for topic, kind in seen.items():
-        _first(topic, kind, "start the motion tracker, or name its topic; --help lists the flags")
+    master = rosgraph.Master(rospy.get_name())
+    publishers, types = dict(master.getSystemState()[0]), dict(master.getTopicTypes())
+    for topic, kind in seen.items():  # a tracker that sees nothing may send nothing
+        there = any(_answers(master, node) for node in publishers.get(topic, ()))
+        if not there or types.get(topic) != kind._type:
+            raise UserError(
+                f"nobody publishes {kind._type} on {topic}; start the motion tracker, or name its "
+                "topic; --help lists the flags"
+            )
     for topic, camera in camera_topics.items():
         message = _first(topic, ImageMessage, "start the camera, or name its topic")
         try:

@@ -55,8 +55,8 @@ def run(flags: argparse.Namespace) -> None:
             results.append(result)
             why = f" ({result.reason})" if result.reason else ""
             print(f"trial {trial + 1}: {result.goals} goals, {result.end}{why}", flush=True)
-            if session.guard.stopped or (result.end == "fault" and not result.steps):
-                break  # stopped for good, or it could not even begin
+            if session.guard.stopped or (result.end == "fault" and flags.robot == "ros"):
+                break  # the next trial would move a hand that is held
     finally:
         robot.close()
         if results:
@@ -82,8 +82,8 @@ def _check_flags(flags: argparse.Namespace) -> None:
     for name in ("renderer", "look"):
         if getattr(flags, name) is not None and not simulated:
             raise UserError(f"--{name} goes with --robot=simulated; leave it out")
-    if vision and flags.tracker_mount is not None:
-        raise UserError("--tracker_mount goes with --pose=tracker; leave it out")
+    if flags.tracker_mount is not None and vision and flags.fingertips == "joints":
+        raise UserError("--tracker_mount goes with a tracker, and none is used; leave it out")
     if vision and not simulated and flags.camera_topics is None:
         raise UserError("--pose=vision needs three cameras; add --camera_topics=A,B,C")
 

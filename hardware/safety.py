@@ -23,6 +23,7 @@ COMMANDS_STALE = 0.2  # s without a command, in a trial
 FUTURE = 0.02  # s that a stamp may be ahead of the clock
 BLEND_RATE = 0.5  # rad/s, of any actuator on its way to a posture
 ROUNDING = 1e-6  # rad by which float32 may miss a limit
+LEAST_PERIOD = 0.9  # share of a control step that passes between two commands at least
 
 
 class Guard:
@@ -102,7 +103,7 @@ class Guard:
             now = self._now()
             order, reason = self._read(message, now)
             if reason:
-                self._hold(f"joint states: {reason}")
+                self.hold(f"joint states: {reason}")
             else:
                 self._joints = JointState(
                     message.stamp,
@@ -156,7 +157,7 @@ class Guard:
                 return False
             last = self.targets()
             if targets.shape != last.shape or not np.isfinite(targets).all():
-                self._hold("the controller's targets are not finite numbers")
+                self.hold("the controller's targets are not finite numbers")
                 return False
             now = self._now()
             move = self._max_rates * min(max(now - self._sent, 0.0), self._period)
@@ -175,18 +176,28 @@ class Guard:
             now = self._now()
             unseen = [name for name in self._needs if self._ages[name](now) > SIGHT_STALE]
             if self._joints is None:
-                self._hold("joint states: no good one has come")
+                self.hold("joint states: no good one has come")
             elif now - self._joints.stamp > JOINTS_STALE:
                 age = _seconds(now - self._joints.stamp)
-                self._hold(f"joint states: the last good one is {age} old")
+                self.hold(f"joint states: the last good one is {age} old")
             elif unseen:
                 last = self._ages[unseen[0]](now)
                 seen = f"last seen {_seconds(last)} ago" if last < float("inf") else "never seen"
                 self._unseen = unseen[0]
-                self._hold(f"{unseen[0]}: {seen}")
+                self.hold(f"{unseen[0]}: {seen}")
             elif now - max(self._sent, self._began) > COMMANDS_STALE:
                 silent = _seconds(now - max(self._sent, self._began))
-                self._hold(f"the controller has been silent for {silent}")
+                self.hold(f"the controller has been silent for {silent}")
+
+    def hold(self, reason: str) -> None:
+        """Holds the hand if a controller runs that is not held already.
+
+        Args:
+            reason: in words.
+        """
+        with self._lock:
+            if self._running and not self._reason:
+                self._freeze(reason)
 
     def stop(self, by: str) -> None:
         """Holds the hand for good.
@@ -198,11 +209,6 @@ class Guard:
             if not self._stopped:
                 self._stopped = True
                 self._freeze(f"stopped by {by}")
-
-    def _hold(self, reason: str) -> None:
-        """Holds the hand if a controller runs that is not held already."""
-        if self._running and not self._reason:
-            self._freeze(reason)
 
     def _freeze(self, reason: str) -> None:
         """Nothing but the last command from here on: the hand keeps its grip and moves no more."""
@@ -246,6 +252,20 @@ class Guard:
                 f"{allowed[worst]:.3f}"
             )
         self._limited = limited
+
+
+def next_due(due: float, now: float, period: float) -> float:
+    """When the next command is due, s: a period after this one was, unless that is too soon.
+
+    After a late one the rhythm starts anew. What was missed is not made up for in a burst, and
+    between commands is the time in which the fastest rates allow for the largest one.
+
+    Args:
+        due: when this command was, s.
+        now: when it is done, s.
+        period: s.
+    """
+    return max(due + period, now + LEAST_PERIOD * period)
 
 
 def blend(start: np.ndarray, goal: np.ndarray, elapsed: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import threading
@@ -30,16 +31,17 @@ _STILL = 1.0  # s that the object must lie in the palm before a trial
 _STILL_SPEED = 0.02  # m/s, of means over half that time: what sees it may be noisy
 
 
+_show = functools.partial(print, flush=True)  # at once, also where somebody reads from a pipe
+
+
 class Setup(NamedTuple):
     """How a trial begins.
 
     Attributes:
-        targets: that the hand has, `[20]` rad.
         goal: see `goals.draw`.
         choose: bins `[20]` of logits `[bin, 20]`.
     """
 
-    targets: np.ndarray
     goal: Callable[[int, np.ndarray], np.ndarray]
     choose: Callable[[np.ndarray], np.ndarray]
 
@@ -75,7 +77,7 @@ class Session:
         markers: bool = False,
         cameras: Sequence[Camera] | None = None,
         largest_doubt: float = LARGEST_DOUBT,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] = _show,
     ):
         self.bundle, self.robot = bundle, robot
         self._log, self._say, self._markers = log, say, markers
@@ -111,9 +113,9 @@ class Session:
             robot.every(LOOK_PERIOD, self._eyes.look)
 
     def event(self, text: str) -> None:
-        """Shows and logs something that happened."""
-        self._say(f"{self.robot.now() - self._began:.2f} s: {text}")
+        """Logs and shows something that happened."""
         self._write("/event", trial=self._trial, text=text)
+        self._say(f"{self.robot.now() - self._began:.2f} s: {text}")
 
     def stop_on_enter(self) -> None:
         """Stops for good when somebody presses Enter at this program's terminal, if it has one."""
@@ -159,7 +161,7 @@ class Session:
     def _loop(self, setup: Setup, progress: Trial, seen: deque[Pose]) -> str:
         """The policy at its rate; how the trial ended, or nothing when the hand is held."""
         robot, period = self.robot, self.bundle.control_dt
-        self._controller.begin(setup.targets, setup.choose)
+        self._controller.begin(setup.choose)
         due, before = robot.now(), None
         step = 0
         while True:
@@ -173,14 +175,19 @@ class Session:
             end = progress.see(pose.position, pose.orientation)
             if end:
                 return end
-            chosen = self._controller.step(
-                joints.position,
-                joints.velocity,
-                pose.position,
-                pose.orientation,
-                progress.goal,
-                self.tracker.fingertips() if self._markers else None,
-            )
+            try:
+                chosen = self._controller.step(
+                    joints.position,
+                    joints.velocity,
+                    self.guard.targets(),
+                    pose.position,
+                    pose.orientation,
+                    progress.goal,
+                    self.tracker.fingertips() if self._markers else None,
+                )
+            except FloatingPointError as error:
+                self.guard.hold(str(error))
+                return ""
             if not self.guard.command(chosen.targets):
                 return ""
             self.late.append(max(began - due, 0.0))
@@ -200,7 +207,7 @@ class Session:
                 late=began - due,
                 **chosen._asdict(),
             )
-            due = max(due + period, began)  # what was missed is not made up for in a burst
+            due = safety.next_due(due, robot.now(), period)
             step += 1
 
     def _why_held(self, seen: deque[Pose]) -> tuple[str, str]:
@@ -297,10 +304,9 @@ class Bench:
                 session.event(self._request(palm, pose if fresh else None))
                 asked = fresh
             robot.wait_until(now + period)
-        targets = guard.targets()
-        if not guard.begin(needs=session.needs, targets=targets):
+        if not guard.begin(needs=session.needs, targets=guard.targets()):
             return None
-        return Setup(targets, self._goals(trial), self._choose(trial))
+        return Setup(self._goals(trial), self._choose(trial))
 
     @staticmethod
     def _request(palm: Palm, pose: Pose | None) -> str:

@@ -421,13 +421,13 @@ class TrainingTrials:
         fields = ("qpos", "qvel", "qacc_warmstart")
         state = {name: getattr(start, name)[trial] for name in fields}
         self._hand.start(start.ctrl[trial], state=state)
+        session.tracker.forget()
         self._robot.begin()
         session.look()
         if not session.guard.begin(needs=session.needs, targets=start.ctrl[trial]):
             return None
         key = self._goal_keys[trial]
         return Setup(
-            targets=start.ctrl[trial],
             goal=lambda number, seen: np.asarray(self._goal(key, number, seen), float),
             choose=self._choose(trial),
         )

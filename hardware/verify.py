@@ -69,8 +69,7 @@ def _observations(contents: Bundle, golden: dict[str, np.ndarray]) -> float:
             goal=golden["goal"][at],
         )
         ours = observation.assemble(parts, readings)
-        worst = max(worst, float(np.abs(ours - golden["observation"][at]).max()))
-        _within("observation", at, worst, OBSERVATION_TOLERANCE)
+        worst = max(worst, _close("observation", at, ours, golden, OBSERVATION_TOLERANCE))
     return worst
 
 
@@ -84,8 +83,7 @@ def _logits(contents: Bundle, golden: dict[str, np.ndarray], *, remember: bool) 
         elif not remember or at[1] == 0:
             memory = tuple(array[at][None] for array in recorded)
         logits, memory = policy.logits(golden["observation"][at], memory)
-        worst = max(worst, float(np.abs(logits - golden["logits"][at]).max()))
-        _within("logits", at, worst, LOGIT_TOLERANCE)
+        worst = max(worst, _close("logits", at, logits, golden, LOGIT_TOLERANCE))
         _same("greedy", at, actions.most_probable(logits), golden)
         _same("sampled", at, actions.sample(logits, golden["uniform"][at]), golden)
     return worst
@@ -97,8 +95,7 @@ def _targets(contents: Bundle, golden: dict[str, np.ndarray]) -> float:
         ours = to_targets.targets(
             golden["sampled"][at], golden["joint_angles"][at], golden["previous"][at]
         )
-        worst = max(worst, float(np.abs(ours - golden["targets"][at]).max()))
-        _within("targets", at, worst, TARGET_TOLERANCE)
+        worst = max(worst, _close("targets", at, ours, golden, TARGET_TOLERANCE))
     return worst
 
 
@@ -127,9 +124,18 @@ def _pictures(contents: Bundle) -> dict[str, float]:
     return {name: most for name, (most, _) in worst.items()}
 
 
-def _within(what: str, at: tuple[int, ...], off: float, tolerance: float) -> None:
+def _close(
+    what: str,
+    at: tuple[int, ...],
+    ours: np.ndarray,
+    golden: dict[str, np.ndarray],
+    tolerance: float,
+) -> float:
+    """How far numbers are off at most; refuses more than a tolerance."""
+    off = float(np.abs(ours - golden[what][at]).max())
     if not off <= tolerance:  # True for NaN
         raise _otherwise(f"{what} of golden episode {at[0]}, step {at[1]}, are", off, tolerance)
+    return off
 
 
 def _otherwise(what: str, off: float, tolerance: float) -> UserError:

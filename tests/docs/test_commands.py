@@ -21,7 +21,16 @@ from tests.docs.commands import ROOT, Command, code_spans, commands, mentioned_f
 from tests.experiments.conftest import TINY
 
 # How blocks begin that hold no commands.
-NO_COMMANDS = ("{", "config -> ", "hours = ", "name  ", "def ", "PhysicsTerm(", "StepTerm(")
+NO_COMMANDS = (
+    "{",
+    "import ",
+    "config -> ",
+    "hours = ",
+    "name  ",
+    "def ",
+    "PhysicsTerm(",
+    "StepTerm(",
+)
 
 # Where each program is executed; those of the robot's room on a simulated hand.
 EXECUTED = {

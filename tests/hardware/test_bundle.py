@@ -96,6 +96,23 @@ def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys)
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("file", "array"),
+    [
+        *(("golden.npz", name) for name in ("observation", "logits", "targets", "joint_angles")),
+        *(("pictures.npz", name) for name in ("position", "matrix", "orientation", "doubt")),
+    ],
+)
+def test_what_is_no_number_differs(file, array, folder, tmp_path, capsys):
+    files = {name: (folder / name).read_bytes() for name in ALL}
+    arrays = dict(np.load(str(folder / file)))
+    arrays[array].flat[-1] = np.nan
+    files[file] = bundle.pack_arrays(arrays)
+    bundle.write(tmp_path / "spoilt", files)
+    assert verify.main([str(tmp_path / "spoilt")]) == 2
+    assert "off by nan" in capsys.readouterr().err
+
+
 def test_a_network_that_sees_something_else_is_found(contents, folder, tmp_path, capsys):
     files = {name: (folder / name).read_bytes() for name in ALL}
     golden = contents.golden_pictures()

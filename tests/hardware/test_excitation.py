@@ -43,6 +43,19 @@ def test_each_actuator_goes_to_its_limits_within_the_guards_alone(contents, hand
     np.testing.assert_allclose(sent[-1], contents.start_targets, atol=1e-6)
 
 
+def test_a_late_command_makes_no_burst(contents, hand):
+    said, wait_until = [], hand.wait_until
+
+    def late(time):
+        wait_until(time + (0.1 if len(hand.commands) % 20 == 19 else 0.0))
+
+    hand.wait_until = late
+    session = Session(contents, hand, AT_FOREARM, None, say=said.append)
+    assert excitation.run(session, ("FF",))
+    assert not [line for line in said if "limited" in line or "holding" in line]
+    assert np.diff([time for time, _ in hand.commands]).min() > 0.9 * contents.control_dt - 1e-9
+
+
 def test_a_fault_ends_it(contents, hand):
     session = Session(contents, hand, AT_FOREARM, None, say=lambda line: None)
 

@@ -12,6 +12,7 @@ from hardware.program import UserError
 from hardware.session import Bench, Session
 from hardware.tracker import AT_FOREARM
 from tests.hardware.fake_hand import FakeHand
+from tests.hardware.test_session import first_readings
 
 NAMES = ("fingers", "thumb", "little")
 
@@ -230,9 +231,7 @@ def test_control_steps_do_not_wait_for_the_network(contents):
         return estimate(pictures)
 
     sight.eyes._estimator.estimate = slow
-    golden, controller = contents.golden(), Controller(contents)
-    readings = [golden[n][0, 0] for n in ("joint_angles", "joint_velocities", "position")]
-    readings += [golden["orientation"][0, 0], golden["goal"][0, 0]]
+    controller, readings = Controller(contents), first_readings(contents)
     sight.send(100.0)
     looking = threading.Thread(target=sight.eyes.look)
     looking.start()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hardware import replay, run_trials, verify
+from hardware import actions, goals, replay, run_trials, verify
 from hardware.session import Bench
 from tests.hardware.fake_hand import FakeHand
 
@@ -100,6 +100,28 @@ def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_pat
     assert len([topic for topic, _, _ in log.read(str(path)) if topic == "/command"]) > 5
 
 
+@pytest.mark.parametrize(("robot", "trials"), [("ros", 2), ("simulated", 4)])
+def test_a_hand_that_a_fault_held_moves_no_more(robot, trials, contents, folder, monkeypatch):
+    """In simulation, where nobody stands beside it, the next trial begins anew."""
+    hand = FakeHand(contents)
+    lab = Bench(lambda trial: goals.draw("near", 0.5, 0, trial), lambda trial: fail)
+    begun = []
+
+    def fail(logits):
+        if hand.now() > begun[-1] + 2.5 and len(begun) == 2:
+            hand.wait_until(hand.now() + 0.3)
+        return actions.most_probable(logits)
+
+    def set_up(session, trial):
+        begun.append(hand.now())
+        return Bench.set_up(lab, session, trial)
+
+    lab.set_up = set_up
+    monkeypatch.setattr(run_trials, f"_{robot}", lambda contents, flags: (hand, lab))
+    flags = [f"--bundle={folder}", f"--robot={robot}", "--trials=4", "--goal_timeout_s=2"]
+    assert run_trials.main(flags) == 0 and len(begun) == trials
+
+
 BUNDLE = "--bundle=tests/hardware/bundle"
 ROS = (BUNDLE, "--robot=ros")
 VISION = ("--pose=vision", "--camera_topics=/a,/b,/c")
@@ -137,7 +159,12 @@ def test_a_bundle_without_eyes_cannot_see(blind, capsys):
         (run_trials, [*ROS, "--pose=vision", "--camera_topics=/a,/b"], "fingers, thumb, little"),
         (run_trials, [*ROS, *VISION, "--rig=no.json"], "No such file"),
         (run_trials, [*ROS, *VISION, "--rig=pyproject.toml"], "--rig: 'pyproject.toml' is no cal"),
-        (run_trials, [*ROS, *VISION, "--tracker_mount=m"], "goes with --pose=tracker; leave it"),
+        (run_trials, [*ROS, *VISION, "--tracker_mount=m"], "goes with a tracker, and none is used"),
+        (
+            run_trials,
+            [*ROS, *VISION, "--fingertips=markers", "--tracker_mount=no.json"],
+            "No such file",
+        ),
         (run_trials, [*ROS, *VISION, "--look=3"], "--look goes with --robot=simulated"),
         (run_trials, [*ROS, *VISION, "--largest_doubt=0"], "must be a number greater than 0"),
         (run_trials, [*ROS, "--rig=r.json"], "--rig goes with --pose=vision; add it"),

@@ -100,7 +100,6 @@ class Ros:
             "ROS_MASTER_URI": f"http://localhost:{port}",
             "ROS_HOSTNAME": "localhost",
             "ROS_HOME": str(folder),
-            "PYTHONUNBUFFERED": "1",
         }
         self.running = []
         self.start("rosmaster", "--core", "-p", str(port), stdout=subprocess.DEVNULL)
@@ -236,6 +235,11 @@ def test_another_hand_is_refused(ros, folder):
         done = ros.trials(folder)
         assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
         assert reason in done.stderr
+    master.setParam("/test", "/robot_description", described)
+    for flag in ("--pose_topic=/elsewhere", "--pose_topic=/fingertips"):
+        done = ros.trials(folder, flag)
+        assert done.returncode == 2
+        assert f"nobody publishes geometry_msgs/PoseStamped on {flag[13:]};" in done.stderr
 
 
 def test_a_clock_that_stands_still_ends_the_program(ros, folder):
@@ -251,7 +255,8 @@ def test_a_clock_that_stands_still_ends_the_program(ros, folder):
 
 
 def test_the_service_stops_for_good(ros, folder):
-    ros.hand(folder, f"--realtime_factor={FACTOR}")
+    """While the program waits for an object that the tracker does not see, too."""
+    ros.hand(folder, "--dropout=1", f"--realtime_factor={FACTOR}")
     command = (DEPLOYED, "-c", _RUN, "hardware.run_trials", "--robot=ros")
     program = ros.start(
         *command,
@@ -260,6 +265,7 @@ def test_the_service_stops_for_good(ros, folder):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
+    assert "no pose of it is newer than 2 s" in program.stdout.readline()
     call = (
         f"import sys; sys.path.append({DEBIAN!r}); import rospy\n"
         "from std_srvs.srv import Trigger\n"

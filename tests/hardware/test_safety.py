@@ -1,11 +1,14 @@
+import threading
+from time import monotonic, sleep
+
 import numpy as np
 import pytest
 
-from hardware import goals, rotations, safety
+from hardware import actions, goals, rotations, safety
 from hardware.messages import JointState
 from hardware.robot import Listeners
 from hardware.safety import Guard
-from hardware.session import Session, Setup
+from hardware.session import LISTEN, Bench, Session, Setup
 from hardware.tracker import AT_FOREARM
 from tests.hardware.fake_hand import PERIOD, FakeHand
 
@@ -97,13 +100,14 @@ def test_a_blend_is_slow_and_arrives(contents):
 
 def test_nothing_goes_on_after_stop(rig):
     assert rig.guard.command(rig.guard.targets())
+    last = rig.hand.targets.copy()
     rig.hand.ask_to_stop("a test")
-    held = rig.hand.commands[-1][1]
-    assert not rig.guard.command(held + 0.1)
+    assert not rig.guard.command(last + 0.1)
     assert not rig.guard.begin() and rig.guard.stopped
     assert rig.guard.fault == "stopped by a test"
     rig.wait(1.0)
-    np.testing.assert_array_equal(rig.hand.commands[-1][1], held)
+    assert len(rig.hand.commands) == 2
+    np.testing.assert_array_equal(rig.hand.commands[1][1], last)
 
 
 def test_a_controller_begins_from_where_the_hand_is_by_then(rig, contents):
@@ -186,6 +190,10 @@ FAULTS = [
 ]
 
 
+# What can go wrong before the policy acts: on the way to the start posture, and waiting there.
+EARLY_FAULTS = [("early", name) for name in (*JOINT_FAULTS, "stop")]
+
+
 class _Injection:
     """A lab whose trials meet a fault at a random moment; the object turns, so that goals come."""
 
@@ -196,20 +204,26 @@ class _Injection:
     def set_up(self, session, trial):
         hand, rng = self.hand, self.rng
         self.session = session
-        self.kind, self.name = FAULTS[trial % len(FAULTS)]
+        kinds = [*FAULTS, *EARLY_FAULTS]
+        self.kind, self.name = kinds[trial % len(kinds)]
         tips = hand.tips()  # where they are does not matter here
         hand.see_tips, hand.position = (lambda: tips), self.home
-        self.moment = hand.now() + 5 * PERIOD + rng.uniform(0.02, 0.6)
         hand.spoil, hand.on_step = (lambda joints, pose: ([joints], [pose])), self._step
+        if self.kind == "early":
+            away = self.posture + rng.choice([-0.2, 0.2], 20)  # 0.4 s from it, then a second there
+            hand.targets, hand.angles = away, hand._shared(away)
+            self.moment = hand.now() + LISTEN + rng.uniform(0.1, 1.3)
+            return Bench(lambda trial: None, lambda trial: None).set_up(session, trial)
+        self.moment = hand.now() + 5 * PERIOD + rng.uniform(0.02, 0.6)
         hand.wait_until(hand.now() + 5 * PERIOD)
         assert session.guard.begin(needs=session.needs), session.guard.fault
-        self.start = session.guard.targets()
-        return Setup(self.start, goals.draw("near", 0.5, 0, trial), choose=self._choose)
+        return Setup(goals.draw("near", 0.5, 0, trial), choose=self._choose)
 
     def _step(self):
         turn = rotations.from_axis_angle(np.array([0.6, 0.0, 0.8]), np.array(0.02))
         self.hand.orientation = rotations.multiply(turn, self.hand.orientation)
-        faults = {"joints": JOINT_FAULTS, "pose": POSE_FAULTS}.get(self.kind, {})
+        by_kind = {"joints": JOINT_FAULTS, "early": JOINT_FAULTS, "pose": POSE_FAULTS}
+        faults = by_kind.get(self.kind, {})
         if self.hand.now() >= self.moment and self.name in faults:
             fault = faults[self.name]
             self.hand.spoil = lambda joints, pose: fault(joints, pose, self.rng)
@@ -229,22 +243,27 @@ class _Injection:
 
 
 def _session(contents, said):
-    """A session on a fake hand; `said` gets the times and lines of its events."""
+    """A session on a fake hand; `said` gets its events: times, commands by then, and lines."""
     hand = FakeHand(contents)
-    say = lambda line: said.append((hand.now(), line))  # noqa: E731
+    say = lambda line: said.append((hand.now(), len(hand.commands), line))  # noqa: E731
     return hand, Session(contents, hand, AT_FOREARM, None, markers=True, say=say)
 
 
 @pytest.mark.slow
 def test_a_thousand_faults(contents):
-    """Each holds the hand in time, for a reason in words, and no command is ever out of bounds."""
+    """Each holds the hand in time, for a reason in words, and no command is ever out of bounds.
+
+    To hold is to send the last command once more, and nothing after it.
+    """
     rng = np.random.default_rng(0)
-    said: list[tuple[float, str]] = []
-    session, counts = None, dict.fromkeys(FAULTS, 0)
+    said: list[tuple[float, int, str]] = []
+    session, counts = None, dict.fromkeys([*FAULTS, *EARLY_FAULTS], 0)
+    blending = 0  # of the early ones
     for trial in range(1000):
         if session is None:  # at first, and after each stop, which is for good
             hand, session = _session(contents, said)
             lab = _Injection(hand, rng)
+            lab.posture = contents.start_targets
         said.clear()
         before = len(hand.commands)
         result = session.run(lab, trial, timeout_s=60.0)
@@ -252,19 +271,88 @@ def test_a_thousand_faults(contents):
         assert result.end == end, (lab.name, result)
         held_from = hand.now()
         if end != "drop":
-            assert result.reason and result.reason in said[-1][1] and "holding" in said[-1][1]
-            held_from = said[-1][0]
+            held_from, sent, line = said[-1]
+            assert result.reason and result.reason in line and "holding" in line
         allowed = safety.SIGHT_STALE + 0.2 if lab.kind in ("pose", "fingertips") else 0.2
         # The fault is there from the first message, or the first control step, after its moment.
         begins = contents.control_dt if lab.kind == "controller" else PERIOD
         assert held_from - lab.moment <= allowed + begins
         hand.wait_until(hand.now() + 0.1)
         commands = hand.commands[before:]
-        late = [targets for time, targets in commands if time >= held_from]
-        assert bool(late) == (end != "drop")  # a drop needs no hold: nobody commands any more
-        assert all((targets == commands[-1][1]).all() for targets in late)
-        check_commands(contents, commands, lab.start)
+        if end != "drop":  # which needs no hold: nobody commands any more
+            assert len(hand.commands) == sent and len(commands) > 1
+            (_, last), (time, held) = commands[-2:]
+            assert time == held_from and (held == last).all()
+        if lab.kind == "early":
+            assert result.steps == 0
+            blending += np.abs(commands[-1][1] - lab.posture).max() > 1e-3
+        check_commands(contents, commands, commands[0][1])
         counts[lab.kind, lab.name] += 1
         if lab.name == "stop":
             session = None
-    assert min(counts.values()) >= 45
+    assert min(counts.values()) >= 25 and 50 < blending < 250
+
+
+class _Clocked:
+    """A `robot.Robot` on the clock of this machine, with threads of its own."""
+
+    def __init__(self, contents):
+        self.hand, self.open, self.threads = FakeHand(contents), True, []
+        self.send, self.commands = self.hand.send, self.hand.commands
+        self.now = monotonic
+
+    def wait_until(self, moment):
+        sleep(max(moment - self.now(), 0.0))
+
+    def every(self, period, call):
+        def repeat():
+            while self.open:
+                call()
+                sleep(period)
+
+        self.threads.append(threading.Thread(target=repeat, daemon=True))
+        self.threads[-1].start()
+
+    def listen(self, to):
+        self.hand.listen(to)
+
+    def report(self):
+        self.hand._time = self.now()
+        self.hand.report()
+
+    def close(self):
+        self.open = False
+        for thread in self.threads:
+            thread.join()
+
+
+def test_the_watchdog_holds_while_the_controller_hangs(contents):
+    robot, held, hangs = _Clocked(contents), threading.Event(), []
+
+    def say(line):
+        if "holding" in line:
+            hangs.append(robot.now())
+            held.set()
+
+    def choose(logits):
+        if len(robot.commands) == 3:
+            hangs.append(robot.now())
+            assert held.wait(10.0)
+        return actions.most_probable(logits)
+
+    def set_up(session, trial):
+        session.guard.begin(needs=session.needs)
+        return Setup(goals.draw("near", 0.5, 0, 0), choose)
+
+    session = Session(contents, robot, AT_FOREARM, None, say=say)
+    robot.report()
+    robot.every(PERIOD, robot.report)
+    lab = Bench(None, None)
+    lab.set_up = set_up
+    result = session.run(lab, 0, timeout_s=60.0)
+    robot.close()
+    assert result.end == "fault" and result.steps == 3
+    began, ended = hangs
+    assert ended - began < safety.COMMANDS_STALE + 0.1  # a busy machine wakes threads late
+    assert len(robot.commands) == 4
+    np.testing.assert_array_equal(robot.commands[3][1], robot.commands[2][1])

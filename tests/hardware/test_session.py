@@ -154,25 +154,87 @@ def test_who_waits_for_the_object_says_where_it_is_seen(room):
 
 
 def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
-    """Through observation, memory and targets of its own, from an episode's start on."""
+    """Through observation, memory and targets that it chose, from an episode's start on."""
     golden, controller = contents.golden(), Controller(contents)
     for episode in range(len(golden["first"])):
         uniforms = iter(golden["uniform"][episode])
-        controller.begin(
-            golden["previous"][episode, 0],
-            lambda logits, uniforms=uniforms: actions.sample(logits, next(uniforms)),
-        )
+        controller.begin(lambda logits, uniforms=uniforms: actions.sample(logits, next(uniforms)))
+        targets = golden["previous"][episode, 0]
         for step in range(golden["first"].shape[1]):
             at = episode, step
             if step and golden["first"][at]:
                 break
             chosen = controller.step(
-                *(golden[n][at] for n in ("joint_angles", "joint_velocities", "position")),
-                golden["orientation"][at],
-                golden["goal"][at],
+                *(golden[n][at] for n in ("joint_angles", "joint_velocities")),
+                targets,
+                *(golden[n][at] for n in ("position", "orientation", "goal")),
             )
+            targets = chosen.targets
             np.testing.assert_array_equal(chosen.action, golden["sampled"][at])
             np.testing.assert_allclose(chosen.targets, golden["targets"][at], atol=1e-6)
+
+
+def test_logits_that_are_no_numbers_hold_the_hand(room, monkeypatch):
+    logits, steps = Policy.logits, []
+
+    def fail(self, observation, memory):
+        steps.append(room.hand.now())
+        after = logits(self, observation, memory)
+        return (after[0] * np.nan, after[1]) if len(steps) == 4 else after
+
+    monkeypatch.setattr(Policy, "logits", fail)
+    result = room.run()
+    assert result[:2] == ("fault", "the policy's logits are not finite numbers")
+    (_, last), (held, again) = room.hand.commands[-2:]
+    assert held == steps[-1] and np.array_equal(last, again)
+
+
+@pytest.mark.parametrize("stall", [0.06, 0.1])
+@pytest.mark.parametrize("where", ["before its step", "in its step"])
+def test_a_late_step_makes_no_burst(stall, where, room, contents):
+    """Later ones read anew and find time for what they ask, which is all that they can."""
+    rng, hand, read, stalls = np.random.default_rng(0), room.hand, [], []
+    wait_until = hand.wait_until
+
+    def late(time):
+        wait_until(time)
+        if len(read) in (5, 12) and len(stalls) < len(read) // 5:
+            stalls.append(time)
+            wait_until(time + stall)
+
+    def choose(logits):
+        read.append(room.session.guard.joints().stamp)
+        if where == "in its step":
+            late(hand.now())
+        return rng.choice([0, contents.contract["action"]["bins"] - 1], 20)
+
+    if where == "before its step":
+        hand.wait_until = late
+    room.lab = Bench(lambda trial: goals.draw("near", 0.5, 0, trial), lambda trial: choose)
+    result = room.run()
+    assert result.steps == 20 and len(stalls) == 2
+    assert not [line for line in room.said if "limited" in line]
+    sent = np.diff([moment for moment, _ in hand.commands[-20:]])
+    assert sent.min() > 0.9 * contents.control_dt - 1e-9 and np.diff(read).min() > 0.05
+    assert np.median(sent) == pytest.approx(contents.control_dt)
+
+
+def test_a_policy_knows_what_the_hand_got(room, contents, monkeypatch):
+    """When the guard allows for less than it asked for."""
+    room.session.guard._max_rates = 0.3 * contents.max_rates
+    step, known, asked = Controller.step, [], []
+
+    def keep(self, *readings):
+        chosen = step(self, *readings)
+        known.append(readings[2])
+        asked.append(chosen.targets)
+        return chosen
+
+    monkeypatch.setattr(Controller, "step", keep)
+    assert room.run().steps == 20
+    got = [targets for _, targets in room.hand.commands[-20:]]
+    assert np.abs(np.subtract(asked, got)).max() > 0.01
+    np.testing.assert_array_equal(known[1:], got[:-1])
 
 
 def test_fingertips_are_where_the_joints_or_the_markers_say(contents, monkeypatch):
@@ -201,11 +263,16 @@ def test_fingertips_are_where_the_joints_or_the_markers_say(contents, monkeypatc
         np.testing.assert_allclose(chosen.observation[:15].reshape(5, 3), expected, atol=1e-6)
 
 
+def first_readings(contents):
+    """Of a golden episode, as a controller takes them."""
+    names = ("joint_angles", "joint_velocities", "previous", "position", "orientation", "goal")
+    golden = contents.golden()
+    return [golden[name][0, 0] for name in names]
+
+
 def check_that_a_control_step_is_quick(contents):
     """In this thread's own time, since other programs may have the machine."""
-    golden, controller = contents.golden(), Controller(contents)
-    readings = [golden[n][0, 0] for n in ("joint_angles", "joint_velocities", "position")]
-    readings += [golden["orientation"][0, 0], golden["goal"][0, 0]]
+    controller, readings = Controller(contents), first_readings(contents)
     took = []
     for _ in range(300):
         began = time.thread_time()
@@ -260,6 +327,35 @@ def test_a_log_holds_every_message_and_replays(contents, folder, tmp_path, capsy
     assert "is not a log" in capsys.readouterr().err
 
 
+def test_a_log_is_json_and_says_what_was_no_number(tmp_path):
+    pytest.importorskip("mcap")
+    from hardware import log
+
+    path, nan = tmp_path / "trial.mcap", float("nan")
+    tips = np.arange(6.0).reshape(2, 3)
+    tips[1, 1] = np.nan
+    written = log.Log(path, {})
+    written.write("/fingertips", 1.0, stamp=nan, frame="policy", positions=tips)
+    written.write("/event", 2.0, trial=np.int64(3), text="null")
+    written.close()
+    assert b"NaN" not in path.read_bytes()
+    (_, _, row), (_, _, event) = log.read(str(path))
+    np.testing.assert_array_equal(row["positions"], tips)
+    assert np.isnan(row["stamp"]) and row["frame"] == "policy"
+    assert event == {"trial": 3, "text": "null"}
+
+
+def test_a_message_that_cannot_be_written_is_no_secret(contents, tmp_path):
+    pytest.importorskip("mcap")
+    from hardware import log
+
+    written = log.Log(tmp_path / "trial.mcap", {})
+    written.write("/event", 1.0, text=object())
+    assert Room(contents, written).run(timeout_s=0.4).steps == 5
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        written.close()
+
+
 def test_a_disk_that_is_full_ends_the_log_alone(contents, tmp_path):
     pytest.importorskip("mcap")
     from hardware import log
@@ -299,6 +395,13 @@ def test_the_papers_table_and_the_ends():
     table = report.table(results, 0.08)
     assert "| 19.0 +- 26.9 | 4 | 50, 4, 3 | 4.4 s |" in table
     assert "1 drop: the object left the palm" in table and "1 fault: " in table
+    nothing = Result("fault", "joint states: no good one has come", 0, 0, 0)
+    stopped = Result("stop", "stopped by the Enter key", 1, 30, 20)
+    more = report.table([*results, nothing, stopped], 0.08)
+    assert "| 19.0 +- 26.9 | 4 | 50, 4, 3 | 4.4 s |" in more
+    assert "left out: 2 of 5 trials, which" in more and "left out" not in table
+    assert "2 fault: " in more and "1 stop: " in more
+    assert "1 of 1 trials" in report.table([nothing], 0.08)
     line = report.timing([0.0, 0.0, 0.003], [0.001, 0.002], [0.004] * 3)
     assert line.startswith("3 control steps; median, p99, most: late 0.00, 2.94, 3.00 ms; period")
     assert "period off by 1.50, 1.99, 2.00 ms; computing 4.00, 4.00, 4.00 ms" in line

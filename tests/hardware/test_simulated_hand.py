@@ -9,6 +9,7 @@ import mujoco
 from dactyl_jax import hand
 from dactyl_jax.hand import patch
 from hardware import actions, goals, kinematics, observation, simulated_hand
+from hardware.messages import Pose
 from hardware.program import UserError
 from hardware.robot import Listeners
 from hardware.session import Bench, Session
@@ -110,6 +111,27 @@ def test_fingertips_are_seen_where_they_are(contents, config):
     rough = SimulatedHand(config, errors=errors)
     off = [rough.fingertips().positions - rough.fingertips().positions for _ in range(100)]
     assert np.std(off) == pytest.approx(0.002 * np.sqrt(2), rel=0.1)
+
+
+@pytest.mark.slow
+def test_a_trial_begins_with_nothing_of_the_last_ones(contents, config):
+    """A tracker that sees nothing of it yet may have seen the object just now, elsewhere."""
+    simulated = SimulatedHand(config, errors=Errors(dropout=1.0))
+    robot, said = InProcess(simulated), []
+    session = Session(contents, robot, AT_FOREARM, None, say=said.append)
+    lab = simulated_hand.TrainingTrials(
+        config,
+        simulated,
+        robot,
+        seed=0,
+        trials=1,
+        goal_distance=0.9,
+        choose=lambda trial: actions.most_probable,
+    )
+    place, orientation = simulated.object_pose()
+    session.tracker.on_pose(Pose(robot.now(), POLICY_FRAME, place, orientation), robot.now())
+    assert lab.set_up(session, 0) is None
+    assert session.guard.fault == "object pose: never seen"
 
 
 def test_sensors_with_offsets_are_obeyed(config, tmp_path):

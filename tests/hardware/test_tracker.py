@@ -1,4 +1,6 @@
 import json
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,10 @@ def test_the_last_pose_stands_while_none_comes():
     assert seen.pose() is None and seen.pose_age(5.0) == float("inf")
     seen.on_pose(POSE, 1.0)
     np.testing.assert_array_equal(seen.pose().position, POSE.position)
+    assert seen.pose_age(3.5) == 2.5
+    seen.forget()
+    assert seen.pose() is None
+    seen.on_pose(POSE, 1.5)  # not older than what is forgotten
     assert seen.pose_age(3.5) == 2.5
 
 
@@ -97,6 +103,17 @@ def test_a_mount_brings_what_is_seen_into_the_policys_frame(tmp_path):
     assert np.isnan(tips.positions[1]).all() and tips.frame == "policy"
     strange = POSE._replace(frame="map")
     assert mount.pose(strange) is strange
+
+
+def test_the_manual_finds_where_a_tracker_is():
+    pytest.importorskip("scipy")
+    text = (Path(__file__).parents[2] / "docs" / "robot.md").read_text(encoding="utf-8")
+    (code,) = [block for block in text.split("\n\n") if block.startswith("    import numpy")]
+    found: dict = {}
+    exec(textwrap.dedent(code), found)
+    assert found["error"].max() < 0.001
+    seen = rotations.rotate(found["quaternion"], found["seen"]) + found["position"]
+    np.testing.assert_allclose(seen, found["hand"], atol=0.001)
 
 
 @pytest.mark.parametrize(
