@@ -168,6 +168,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
 
 def _print(result: dict[str, Any], histogram: list[str]) -> None:
+    from dactyl_jax.evaluation import pose_errors
     from experiments import scoring
 
     print(scoring.sentence(result))
@@ -177,6 +178,8 @@ def _print(result: dict[str, Any], histogram: list[str]) -> None:
     print("\n".join(histogram))
     ends = (f"{result[name]} {name}" for name in ("drops", "timeouts", "caps", "diverged"))
     print("trials ended by: " + ", ".join(ends))
+    if "doubt" in result:
+        print(pose_errors.doubt_sentence(result["doubt"]))
     if result["overflows"]:
         print(f"warning: the engine ran out of room for contacts in {result['overflows']} trials")
 

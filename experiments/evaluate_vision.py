@@ -1,6 +1,7 @@
 """Measures a pose network's errors on frames of episodes that it was not trained on.
 
 Appearance is randomised as in training; `--config.terms.NAME.enabled=false` switches a term off.
+`--unmarked` draws an object whose sides look alike, of which an honest network doubts what it says.
 """
 
 import sys
@@ -8,6 +9,7 @@ import sys
 from absl import flags
 from ml_collections import ConfigDict
 
+from dactyl_jax.config import leaves
 from dactyl_jax.vision import config as schema
 from experiments import cli, files, vision_runs
 from experiments.cli import UserError
@@ -21,6 +23,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "seed", 0, "which frames", lower_bound=0, upper_bound=1000, flag_values=values
     )
     cli.define_renderer_flag(values)
+    flags.DEFINE_boolean(
+        "unmarked", False, "draws the object in one colour, without marks", flag_values=values
+    )
     flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
     flags.DEFINE_string(
         "worst", None, "a PNG of the frames with largest errors", flag_values=values
@@ -29,8 +34,6 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
     """The one that the network was trained with."""
-    if values.config:
-        raise UserError("--config: networks are taken as they were trained; leave it out")
     if values.worst and not values.worst.endswith(".png"):
         raise UserError(f"--worst: {values.worst!r} must end in .png")
     return vision_runs.load_config(values)
@@ -38,6 +41,9 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Measures and prints."""
+    # What frames show may be another; what the network fits, such as their size, may not.
+    tested = [field for field, _ in leaves(config) if field.startswith(("terms.", "pose."))]
+    cli.refuse_overrides(values, config, vision_runs.load_config(values), but=tested)
     target = files.check_output("json", values.json) if values.json else None
     picture = files.check_output("worst", values.worst) if values.worst else None
     from dactyl_jax.rendering import write_picture
@@ -45,11 +51,17 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
     estimator = vision_runs.load_estimator(values)
     errors = vision_evaluation.measure(
-        config, estimator, values.renderer, frames=values.frames, seed=values.seed
+        config,
+        estimator,
+        values.renderer,
+        frames=values.frames,
+        seed=values.seed,
+        unmarked=values.unmarked,
     )
     result = {
         "renderer": values.renderer,
         "seed": values.seed,
+        "unmarked": values.unmarked,
         "iteration": estimator.iteration,
         **vision_evaluation.summarize(errors),
     }

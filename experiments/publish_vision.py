@@ -27,8 +27,6 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
     """That of the run."""
-    if values.config:
-        raise UserError("--config: networks are taken as they were trained; leave it out")
     if values.workdir is None:
         raise UserError("--workdir is missing: name the work directory of a trained run")
     return vision_runs.work_directory(values.workdir).load_config()
@@ -36,6 +34,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Evaluates and writes."""
+    cli.refuse_overrides(values, config, base_config(values))
     from dactyl_jax.pretrained import pack_vision, vision_store
     from dactyl_jax.vision.checkpoints import restore_estimator
     from experiments import origin, vision_evaluation
@@ -68,6 +67,8 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     last.unlink(missing_ok=True)
     files.write_bytes(folder / "parameters.npz", parameters)
     files.write_json(folder / "config.json", config.to_dict())
+    (folder / schema.CAMERAS).unlink(missing_ok=True)
+    vision_runs.copy_cameras(config, folder)
     files.write_json(last, metrics)
     print(f"{folder}: {len(parameters) / 1e6:.2f} MB of parameters")
 

@@ -45,18 +45,15 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     from experiments import vision_frames, vision_training
 
     frames = config.training.frames
-    drawn_by = {
-        name: config.to_dict()[name]
-        for name in ("seed", "object", "tilt", "cameras", "image_size", "states", "terms", "pose")
-    } | {"frames": frames}
-    index = dataset.new_index(config.image_size, config.object, drawn_by)
+    index = dataset.new_index(config)
     if (folder / "index.json").exists():
-        index = dataset.read_index(folder)
-        if index["config"] != drawn_by:
+        there = dataset.read_index(folder)
+        if there["config"] != index["config"]:
             raise UserError(
                 f"--out: {values.out!r} holds frames of another configuration; choose another "
                 "folder"
             )
+        index = there
     present = {shard["file"]: shard for shard in index["shards"]}
     missing = dataset.missing(folder, index, values.shards)
     if missing:

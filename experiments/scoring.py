@@ -28,15 +28,18 @@ def evaluate(
 ) -> dict[str, Any]:
     """Runs trials and says what they show, as `experiments.evaluate --json` writes it.
 
-    With an `eye` it is cameras that tell the agent the object's pose.
+    With an `eye` it is cameras that tell the agent the object's pose; the result then says how much
+    their network doubted.
     """
     distance = evaluation.goal_distance(distribution, final_distance)
     started = time.monotonic()
     how: dict[str, Any] = {"trials": trials, "seed": seed, "goal_distance": distance}
+    seen = {}
     if eye is None:
         outcome = evaluation.run_trials(env, agent, **how, greedy=greedy)
     else:
-        outcome = evaluation.run_vision_trials(env, agent, eye, **how, greedy=greedy)
+        outcome, doubt = evaluation.run_vision_trials(env, agent, eye, **how, greedy=greedy)
+        seen["doubt"] = evaluation.pose_errors.doubts(doubt)
     return evaluation.summarize(outcome, env.control_dt) | {
         "world": env.config.env.world,
         "randomization": env.config.randomization,
@@ -48,6 +51,7 @@ def evaluate(
         "greedy": greedy,
         "checkpoint_step": checkpoint_step,
         "wall_s": time.monotonic() - started,
+        **seen,
     }
 
 

@@ -14,7 +14,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax.vision import config as schema
-from experiments import cli
+from experiments import cli, vision_runs
 from experiments.workdir import WorkDirectory
 
 _STARTED = time.monotonic()
@@ -43,7 +43,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     from experiments import origin, preparation
 
     name = cli.config_name(values) if values.config else "vision"
-    workdir = WorkDirectory(values.workdir or f"runs/{name}", schema.default, PROGRAM)
+    workdir = vision_runs.work_directory(values.workdir or f"runs/{name}")
     workdir.check(config)
     with workdir.lock():
         resuming = workdir.check(config)

@@ -14,6 +14,7 @@ from dactyl_jax.vision.frames import Truth
 from dactyl_jax.vision.loss import errors
 from dactyl_jax.vision.occlusion import occlusion
 from dactyl_jax.vision.terms import scene
+from dactyl_jax.vision.unmarked import without_marks
 from experiments import vision_frames
 
 _CHUNK = 50  # frames in memory at once
@@ -48,7 +49,13 @@ class Errors:
 
 
 def measure(
-    config: ConfigDict, estimator: Estimator, renderer: str, *, frames: int, seed: int
+    config: ConfigDict,
+    estimator: Estimator,
+    renderer: str,
+    *,
+    frames: int,
+    seed: int,
+    unmarked: bool = False,
 ) -> Errors:
     """Draws held-out frames by a renderer and compares estimates with the truth.
 
@@ -58,8 +65,11 @@ def measure(
         renderer: `warp` or `gl`.
         frames: how many.
         seed: which.
+        unmarked: whether the object has no marks that tell its orientation.
     """
     model = vision_frames.load_model(config)
+    if unmarked:
+        model = without_marks(model)
     source = vision_frames.make_source(config, model, vision_frames.HELD_OUT)
     views = vision_frames.make_views(renderer, model, config.image_size)
     small = vision_frames.make_views("warp", model, _OCCLUSION_SIZE)
@@ -105,6 +115,7 @@ def summarize(errors: Errors) -> dict[str, Any]:
             errors.rotation, errors.position, errors.occlusion
         ),
         "by_doubt": pose_errors.by_doubt(errors.rotation, errors.doubt),
+        "doubt": pose_errors.doubts(errors.doubt),
     }
 
 
@@ -122,7 +133,7 @@ def sentences(result: dict[str, Any]) -> list[str]:
     lines = [line(f"{result['frames']} frames", result)]
     lines += [line(f"without camera {name}", row) for name, row in result["without_camera"].items()]
     lines += [
-        f"{100 * row['from']:.0f} to {100 * row['to']:.0f}% hidden: {row['rotation_deg']:.1f} deg "
+        f"{100 * row['from']:.1f} to {100 * row['to']:.1f}% hidden: {row['rotation_deg']:.1f} deg "
         f"and {row['position_mm']:.1f} mm in the median of {row['frames']} frames"
         for row in result["by_occlusion"]
     ]
@@ -130,7 +141,7 @@ def sentences(result: dict[str, Any]) -> list[str]:
         f"of {row['doubt_deg']:.0f} deg doubt: {row['rotation_deg']:.1f} deg"
         for row in result["by_doubt"]
     ]
-    return lines
+    return [*lines, pose_errors.doubt_sentence(result["doubt"])]
 
 
 def worst_cases(errors: Errors) -> np.ndarray:

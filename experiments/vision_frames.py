@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import hand
+from dactyl_jax.vision import config as schema
 
 TRAINING, HELD_OUT, SHEET = range(3)  # streams of frames
 _HELD_OUT_STATES = 2000
@@ -16,8 +17,7 @@ _BANK = 256  # starts of the episodes whose states are taken
 
 def load_model(config: ConfigDict) -> mujoco.MjModel:
     """The hand and the object as cameras see them."""
-    cameras = hand.read_rig(config.cameras) if config.cameras else hand.RIG
-    return hand.load_model(config.object, tilt=config.tilt, cameras=cameras)
+    return hand.load_model(config.object, tilt=config.tilt, cameras=schema.cameras(config))
 
 
 def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int):
@@ -33,6 +33,15 @@ def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int):
     training = stream == TRAINING
     seed = config.seed if training else config.seed + 1_000_003
     pool = make_pool(config, seed, config.states if training else _HELD_OUT_STATES)
+    return FrameSource(config, model, pool, stream)
+
+
+def make_looks(config: ConfigDict, model: mujoco.MjModel, stream: int):
+    """Frames of a stream of which only looks and variations count; they show one resting state."""
+    from dactyl_jax.vision.frames import FrameSource
+    from dactyl_jax.vision.pool import Pool
+
+    pool = Pool(resting_states(model, 1, 0), np.zeros(1, np.int32))
     return FrameSource(config, model, pool, stream)
 
 

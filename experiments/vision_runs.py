@@ -1,12 +1,13 @@
 """Trained pose networks by name: a run's work directory, or the package's."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax.vision import config as schema
+from experiments import files
 from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
 
@@ -72,8 +73,6 @@ def make_eye(workdir: str | None, renderer: str, *, latency: int, object: str, t
     """
     from dactyl_jax import evaluation, pretrained
     from dactyl_jax.vision.checkpoints import restore_estimator
-    from dactyl_jax.vision.frames import FrameSource
-    from dactyl_jax.vision.pool import Pool
     from experiments import vision_frames
 
     if workdir is None:
@@ -87,13 +86,39 @@ def make_eye(workdir: str | None, renderer: str, *, latency: int, object: str, t
                 f"has {value!r}; train one with --config.{name}={value}"
             )
     model = vision_frames.load_model(config)
-    # Only the looks of its frames are drawn; what they show is the task's.
-    pool = Pool(vision_frames.resting_states(model, 1, 0), np.zeros(1, np.int32))
-    source = FrameSource(config, model, pool, vision_frames.HELD_OUT)
+    source = vision_frames.make_looks(config, model, vision_frames.HELD_OUT)
     views = vision_frames.make_views(renderer, model, config.image_size)
     return evaluation.Eye(estimator, views, source, latency)
 
 
-def work_directory(path: str) -> WorkDirectory:
+class VisionDirectory(WorkDirectory):
+    """Of a run of the vision, with a copy of the calibration that it learns with, if any."""
+
+    def load_config(self) -> ConfigDict:
+        """As any work directory's; `cameras` is the copy."""
+        return schema.saved_at(super().load_config(), self.path)
+
+    def check(self, config: ConfigDict) -> bool:
+        """As any work directory's; calibrations are compared by what they hold."""
+        if self.config_file.is_file():
+            saved = self.load_config()
+            if schema.cameras(config) == schema.cameras(saved):
+                config = config.copy_and_resolve_references()
+                config.cameras = saved.cameras
+        return super().check(config)
+
+    def claim(self, config: ConfigDict, origin: dict[str, Any]) -> None:
+        """As any work directory's."""
+        copy_cameras(config, self.path)
+        super().claim(config, origin)
+
+
+def copy_cameras(config: ConfigDict, folder: Path) -> None:
+    """Puts the calibration that a configuration names, if any, where `schema.saved_at` looks."""
+    if config.cameras:
+        files.write_bytes(folder / schema.CAMERAS, Path(config.cameras).read_bytes())
+
+
+def work_directory(path: str) -> VisionDirectory:
     """Of a run of the vision."""
-    return WorkDirectory(path, schema.default, "experiments.train_vision")
+    return VisionDirectory(path, schema.default, "experiments.train_vision")

@@ -41,11 +41,13 @@ class Work:
 
 
 def prepare(config: ConfigDict) -> Work:
-    """Collects states, compiles, and draws the held-out frames."""
+    """Collects the states that frames are drawn of, and draws the held-out ones."""
     stored = _stored(config) if config.dataset else None
     network = network_lib.make_network(config)
     model = vision_frames.load_model(config)
-    source = vision_frames.make_source(config, model, vision_frames.TRAINING)
+    # Frames that are there already need no states.
+    make = vision_frames.make_looks if stored else vision_frames.make_source
+    source = make(config, model, vision_frames.TRAINING)
     views = vision_frames.make_views("warp", model, config.image_size)
     other = vision_frames.make_source(config, model, vision_frames.HELD_OUT)
     numbers = np.arange(config.run.eval_frames)
@@ -62,16 +64,25 @@ def prepare(config: ConfigDict) -> Work:
 def _stored(config: ConfigDict) -> Callable[[int], tuple[np.ndarray, Truth]]:
     """Frames of a dataset, shard by shard, in an order of its own each time through."""
     dataset = Dataset(config.dataset, skip_damaged=config.skip_damaged)
-    dataset.check(config.image_size, config.object, config.training.frames)
-    if dataset.damaged:
-        print(f"{len(dataset.damaged)} damaged shards are left out: {', '.join(dataset.damaged)}")
+    dataset.check(config)
+    _say_damaged(dataset, 0)
 
     def frames(iteration: int) -> tuple[np.ndarray, Truth]:
         through, place = divmod(iteration, len(dataset))
         order = np.random.default_rng([config.seed, through]).permutation(len(dataset))
-        return dataset.read(int(order[place]))
+        known = len(dataset.damaged)
+        found = dataset.read_first(np.roll(order, -place).tolist())
+        _say_damaged(dataset, known)
+        return found
 
     return frames
+
+
+def _say_damaged(dataset: Dataset, known: int) -> None:
+    """Counts and names the shards that are left out, if there are more than are known."""
+    if len(dataset.damaged) > known:
+        names = ", ".join(dataset.damaged)
+        print(f"{len(dataset.damaged)} damaged shards are left out: {names}", flush=True)
 
 
 def draw(source: FrameSource, views: Any, numbers: np.ndarray) -> tuple[np.ndarray, Truth]:

@@ -1,11 +1,13 @@
 """What errors of estimated poses show: their statistics, alone and against occlusion and doubt."""
 
-import itertools
 from typing import Any
 
 import numpy as np
 
-_OCCLUSIONS = (0.0, 0.2, 0.4, 0.6, 1.0)  # shares between which frames are put together
+from dactyl_jax.vision.estimator import LARGEST_DOUBT
+
+_FIFTHS = 5
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the doubt
 
 
 def statistics(rotation: np.ndarray, position: np.ndarray) -> dict[str, dict[str, float]]:
@@ -31,20 +33,19 @@ def statistics(rotation: np.ndarray, position: np.ndarray) -> dict[str, dict[str
 def by_occlusion(
     rotation: np.ndarray, position: np.ndarray, occlusion: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Median errors of frames by how much of the object is hidden, `[n]` 0 to 1, in rising order.
+    """Median errors of each fifth of the frames by how much of the object is hidden, `[n]` 0 to 1.
 
-    Shares between which there is no frame are left out.
+    In rising order, each with the least and the most that is hidden in it.
     """
     rows = []
-    for low, high in itertools.pairwise(_OCCLUSIONS):
-        inside = (occlusion >= low) & ((occlusion < high) | (high == 1.0))
-        if inside.any():
-            medians = statistics(rotation[inside], position[inside])
+    for part in np.array_split(np.argsort(occlusion, kind="stable"), _FIFTHS):
+        if len(part):
+            medians = statistics(rotation[part], position[part])
             rows.append(
                 {
-                    "from": low,
-                    "to": high,
-                    "frames": int(inside.sum()),
+                    "from": float(occlusion[part].min()),
+                    "to": float(occlusion[part].max()),
+                    "frames": len(part),
                     "rotation_deg": medians["rotation_deg"]["median"],
                     "position_mm": medians["position_mm"]["median"],
                 }
@@ -63,3 +64,29 @@ def by_doubt(rotation: np.ndarray, doubt: np.ndarray) -> list[dict[str, float]]:
         for part in np.array_split(order, 3)
         if len(part)
     ]
+
+
+def doubts(doubt: np.ndarray) -> dict[str, Any]:
+    """How sure a network was of its estimates, `[n]` rad, and of which it was not enough.
+
+    Returns:
+        The share of estimates of more than `LARGEST_DOUBT`, and quantiles in degrees by their
+        names, "50%" the median.
+    """
+    return {
+        "largest_rad": LARGEST_DOUBT,
+        "over_largest": float(np.mean(doubt > LARGEST_DOUBT)),
+        "quantiles_deg": {
+            f"{100 * share:.0f}%": float(np.degrees(np.quantile(doubt, share)))
+            for share in _QUANTILES
+        },
+    }
+
+
+def doubt_sentence(row: dict[str, Any]) -> str:
+    """A line for a result of `doubts`."""
+    return (
+        f"doubt: {row['quantiles_deg']['50%']:.0f} deg in the median, more than "
+        f"{row['largest_rad']:g} rad, which a robot leaves out, of "
+        f"{100 * row['over_largest']:.1f}% of the estimates"
+    )

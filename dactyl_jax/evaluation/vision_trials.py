@@ -13,7 +13,7 @@ from dactyl_jax.envs import EnvState, Reorientation
 from dactyl_jax.evaluation import trials as trials_lib
 from dactyl_jax.evaluation.trials import Trials
 from dactyl_jax.learning import Agent
-from dactyl_jax.vision.estimator import Estimator
+from dactyl_jax.vision.estimator import Estimator, Poses
 from dactyl_jax.vision.frames import FrameSource
 
 
@@ -45,8 +45,10 @@ def run_vision_trials(
     goal_distance: float,
     greedy: bool = False,
     on_progress: Callable[[int], None] | None = None,
-) -> Trials:
+) -> tuple[Trials, np.ndarray]:
     """As `run_trials`: the same starts, goals and draws of the agent.
+
+    The agent is told every estimate, also those that a robot would leave out as doubtful.
 
     Args:
         env: the task.
@@ -57,6 +59,9 @@ def run_vision_trials(
         goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
         greedy: whether the agent takes its most probable actions instead of sampling.
         on_progress: called with the number of trials that have ended, after every control step.
+
+    Returns:
+        The trials, and the doubt of all estimates, `[looks]` rad.
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
     distance = jnp.float32(goal_distance)
@@ -65,20 +70,23 @@ def run_vision_trials(
     looks = jax.device_get(eye.source.draw_looks(first_look + np.arange(trials)))
     carry, first = agent.initial_carry(trials), jnp.ones(trials, bool)
     rows = trials_lib.none_played(trials)
-    poses = _Delayed(eye.latency)
+    delayed = _Delayed(eye.latency)
+    doubts: list[np.ndarray] = []
     step = 0
     while True:
         playing = np.flatnonzero(~np.asarray(rows.ended))
         if on_progress is not None:
             on_progress(trials - len(playing))
         if not len(playing):
-            return jax.tree.map(np.asarray, rows)
+            return jax.tree.map(np.asarray, rows), np.concatenate(doubts)
         if step % trials_lib.CHUNK == 0:
             act_key, chunk_key = jax.random.split(act_key)
             keys = jax.random.split(chunk_key, trials_lib.CHUNK)
-        pose = _look(eye, state, looks, playing, step)
+        poses = _look(eye, state, looks, playing, step)
+        doubts.append(poses.doubt)
         key = keys[step % trials_lib.CHUNK]
-        position, orientation = poses.through(pose, trials, playing)
+        seen = poses.position, poses.orientation
+        position, orientation = delayed.through(seen, trials, playing)
         state, carry, first, rows = _advance(
             env, greedy, agent, state, carry, first, rows, position, orientation, key, distance
         )
@@ -104,10 +112,8 @@ class _Delayed:
         return self._waiting[0]
 
 
-def _look(
-    eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Estimated positions and orientations of the trials that go on."""
+def _look(eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int) -> Poses:
+    """Estimates for the trials that go on."""
     qpos = np.asarray(state.physics.qpos)[playing]
     shown = jax.tree.map(lambda x: x[playing], looks)
     pictures = eye.views.render(qpos, shown)
@@ -115,7 +121,7 @@ def _look(
     rows = np.minimum(np.arange(1 << (len(playing) - 1).bit_length()), len(playing) - 1)
     seen = eye.source.vary(step * len(looks.table) + playing[rows], pictures[rows])
     poses = eye.estimator.estimate_normal(np.asarray(seen))
-    return poses.position[: len(playing)], poses.orientation[: len(playing)]
+    return Poses(*(values[: len(playing)] for values in poses))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -2,6 +2,7 @@
 
 config.json      the whole configuration of the training
 parameters.npz   float32 arrays of the network, by path
+cameras.json     the calibrated cameras of the training, unless it had the simulation's
 metrics.json     the network's design, what it learned from, where it came from and its errors
 """
 
@@ -62,7 +63,7 @@ def load_vision() -> tuple[ConfigDict, Estimator, dict[str, Any]]:
     config = config_lib.complete(
         config, origin=repr(str(FOLDER / "config.json")), expected=schema.default()
     )
-    schema.validate(config)
+    schema.validate(schema.saved_at(config, FOLDER))
     return config, estimator, metrics
 
 

@@ -86,17 +86,17 @@ class GlViews:
         material = self._tables[looks.pattern]
         model.geom_matid[self._table] = material
         model.mat_rgba[material, :3] = looks.table
-        palm = data.body("rh_palm").xpos
+        data.qpos[:] = qpos
+        mujoco.mj_kinematics(model, data)
         shines = (looks.light_colour > 0).any(axis=-1)
         model.light_active[:] = shines
         model.light_dir[:] = looks.light_direction
+        palm = data.body("rh_palm").xpos
         model.light_pos[:] = palm - _LIGHT_DISTANCE * looks.light_direction
         model.light_diffuse[:] = looks.light_colour
         model.light_specular[:] = looks_lib.SPECULAR * looks.light_colour
         model.light_ambient[:] = looks.light_ambient / max(shines.sum(), 1)
         model.light_castshadow[:] = looks.light_shadow
-        data.qpos[:] = qpos
-        mujoco.mj_kinematics(model, data)
         mujoco.mj_camlight(model, data)
         pictures = []
         for camera in self._cameras:

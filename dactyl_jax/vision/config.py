@@ -1,6 +1,7 @@
 """The one configuration of the vision: its fields, their defaults and what they may be."""
 
 import math
+from pathlib import Path
 
 from ml_collections import ConfigDict
 
@@ -8,6 +9,7 @@ from dactyl_jax import config as config_lib
 from dactyl_jax import hand
 from dactyl_jax.vision import appearance, images
 
+CAMERAS = "cameras.json"  # beside a saved configuration: the calibrated cameras that it is of
 TERMS = (*appearance.TERMS, *images.TERMS)
 _CHOICES = {"object": hand.OBJECTS, "network.stem": ("strided", "paper")}
 _POSITIVE = (
@@ -90,6 +92,22 @@ def default() -> ConfigDict:
     )
 
 
+def cameras(config: ConfigDict) -> tuple[hand.Camera, ...]:
+    """Those of `config.cameras`, or the simulation's.
+
+    Raises:
+        ValueError: there is no such file, or it is no calibration.
+    """
+    return hand.read_rig(config.cameras) if config.cameras else hand.RIG
+
+
+def saved_at(config: ConfigDict, folder: Path) -> ConfigDict:
+    """A configuration read from a folder, with the calibration that lies there."""
+    if config.cameras:
+        config.cameras = str(folder / CAMERAS)
+    return config
+
+
 def validate(config: ConfigDict) -> None:
     """Checks every value of a configuration, so that a wrong one fails at once.
 
@@ -130,8 +148,7 @@ def validate(config: ConfigDict) -> None:
     if config.run.checkpoint_s > 30:
         fail("run.checkpoint_s", "at most 30, so that little is lost when a run is killed")
     _validate_terms(values, fail)
-    if config.cameras:
-        hand.read_rig(config.cameras)
+    cameras(config)
 
 
 def _validate_terms(values, fail) -> None:

@@ -15,16 +15,20 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from dactyl_jax.hand import RIG
+from dactyl_jax.vision import appearance
+from dactyl_jax.vision import config as schema
 from dactyl_jax.vision.frames import Truth
 
 _INDEX = "index.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Dataset:
@@ -43,6 +47,7 @@ class Dataset:
 
     def __init__(self, folder: str | os.PathLike[str], *, skip_damaged: bool = False) -> None:
         self._folder = Path(folder)
+        self._skip_damaged = skip_damaged
         self.index = read_index(self._folder)
         self.damaged: list[str] = []
         self._shards: list[dict[str, Any]] = []
@@ -65,26 +70,36 @@ class Dataset:
         """How many shards can be read."""
         return len(self._shards)
 
-    def check(self, image_size: int, object: str, frames: int) -> None:
-        """Refuses a dataset that a run cannot learn from.
+    def check(self, config: ConfigDict) -> None:
+        """Refuses a dataset that a run cannot learn from, or would learn something else from.
 
         Args:
-            image_size: of the network's pictures.
-            object: that it is to know.
-            frames: in an iteration; one shard is taken in each.
+            config: of the run; one shard is taken in each of its iterations.
 
         Raises:
             ValueError: names the field that differs.
         """
-        sizes = {shard["frames"] for shard in self._shards}
-        given = {"image_size": image_size, "object": object, "training.frames": frames}
-        stored = {name: self.index[name] for name in ("image_size", "object")}
-        for field, value in (stored | {"training.frames": max(sizes)}).items():
-            if value != given[field]:
-                raise ValueError(
-                    f"config.{field} is {given[field]!r}, the frames in {str(self._folder)!r} have "
-                    f"{value!r}; set --config.{field}={value}"
-                )
+        stored, asked = self.index["config"], drawn_by(config)
+        for field in asked:
+            if field not in ("seed", "states") and stored[field] != asked[field]:
+                raise ValueError(_refusal(str(self._folder), field, asked[field], stored[field]))
+
+    def read_first(self, numbers: Sequence[int]) -> tuple[np.ndarray, Truth]:
+        """As `read`, of the first of some shards that can be read; adds the others to `damaged`.
+
+        Raises:
+            ValueError: none can be read, or one cannot and may not be left out.
+        """
+        for number in numbers:
+            try:
+                return self.read(number)
+            except ValueError:
+                if not self._skip_damaged:
+                    raise
+                file = self._shards[number]["file"]
+                if file not in self.damaged:
+                    self.damaged.append(file)
+        raise ValueError(f"dataset: {str(self._folder)!r} holds no whole shard any more")
 
     def read(self, number: int) -> tuple[np.ndarray, Truth]:
         """Pictures and truth of a shard, `[n, ...]`.
@@ -122,20 +137,28 @@ def read_index(folder: Path) -> dict[str, Any]:
         raise ValueError(f"dataset: {str(file)!r} is damaged ({error}); restore it") from None
 
 
-def new_index(image_size: int, object: str, config: dict[str, Any]) -> dict[str, Any]:
-    """An index without shards.
+def drawn_by(config: ConfigDict) -> dict[str, Any]:
+    """What of a configuration a dataset's frames follow from, as JSON has it.
 
-    Args:
-        image_size: pixels.
-        object: in the frames.
-        config: that they were drawn by.
+    Terms that act on rendered pictures are not among it: they are drawn anew in training.
     """
+    fields = config.to_dict()
+    terms = {term.name: fields["terms"][term.name] for term in appearance.TERMS}
+    return {
+        **{name: fields[name] for name in ("seed", "object", "tilt", "image_size", "states")},
+        "training.frames": config.training.frames,
+        "cameras": [_plain(dataclasses.asdict(camera)) for camera in schema.cameras(config)],
+        **{f"pose.{name}": value for name, value in fields["pose"].items()},
+        **{f"terms.{name}": law for name, law in terms.items()},
+    }
+
+
+def new_index(config: ConfigDict) -> dict[str, Any]:
+    """An index without shards, of frames that a configuration draws."""
     return {
         "format": _FORMAT,
-        "image_size": image_size,
-        "object": object,
         "cameras": [camera.name for camera in RIG],
-        "config": config,
+        "config": drawn_by(config),
         "shards": [],
     }
 
@@ -173,3 +196,24 @@ def _problem(folder: Path, shard: dict[str, Any]) -> str | None:
         return "missing"
     same = hashlib.sha256(content).hexdigest() == shard["sha256"]
     return None if same else "damaged: it differs from its checksum"
+
+
+def _refusal(folder: str, field: str, asked: Any, stored: Any) -> str:
+    """Why frames are not those of a run."""
+    if field == "cameras":
+        return (
+            f"config.cameras: the frames in {folder!r} were drawn with cameras in other places; "
+            "give their calibration, or render others"
+        )
+    if isinstance(asked, dict):
+        name = next(name for name in asked if asked[name] != stored[name])
+        field, asked, stored = f"{field}.{name}", asked[name], stored[name]
+    return (
+        f"config.{field} is {asked!r}, the frames in {folder!r} have {stored!r}; set "
+        f"--config.{field}={str(stored).lower() if isinstance(stored, bool) else stored}"
+    )
+
+
+def _plain(camera: dict[str, Any]) -> dict[str, Any]:
+    """A camera as JSON has it."""
+    return {name: list(x) if isinstance(x, tuple) else x for name, x in camera.items()}

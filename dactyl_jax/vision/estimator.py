@@ -12,6 +12,8 @@ from dactyl_jax.hand import RIG
 from dactyl_jax.vision import images
 from dactyl_jax.vision.network import Parameters, PoseNetwork, orientation
 
+LARGEST_DOUBT = 1.0  # rad: estimates of more are not to be believed; a robot leaves them out
+
 
 class Poses(NamedTuple):
     """Estimated poses.
@@ -19,8 +21,9 @@ class Poses(NamedTuple):
     Attributes:
         position: `[n, 3]` m, of the object's centre in the frame of `rh_forearm`.
         orientation: `[n, 4]`, of the object there, unit quaternions with w >= 0.
-        doubt: `[n]` rad, the error in orientation to expect: 0 where the pictures leave no other,
-            about 2 where they leave all, as of an object without marks.
+        doubt: `[n]` rad, how far from it the orientations lie that the pictures leave possible: 0
+            where they leave one, about 2 where they leave all, as of an object without marks. It is
+            an alarm, not an error bar: of frames that leave one, errors hardly follow it.
     """
 
     position: np.ndarray
@@ -55,17 +58,9 @@ class Estimator:
             ValueError: they are of another type, number of cameras or size.
         """
         pictures = np.asarray(pictures)
-        size = self.network.image_size
-        if pictures.ndim != 5 or pictures.shape[1] != len(RIG):
-            raise ValueError(
-                f"pictures: their shape is {pictures.shape}; it must be [n, {len(RIG)}, {size}, "
-                f"{size}, 3], of the cameras {', '.join(camera.name for camera in RIG)}"
-            )
-        if pictures.shape[2:] != (size, size, 3) or pictures.dtype != np.uint8:
-            raise ValueError(
-                f"pictures: one is {pictures.shape[2:]} {pictures.dtype}; the network was trained "
-                f"on {(size, size, 3)} uint8"
-            )
+        if pictures.dtype != np.uint8:
+            raise ValueError(f"pictures: they are {pictures.dtype}; they must be uint8")
+        self._check_shape(pictures)
         return self.estimate_normal(np.asarray(images.normalize(pictures)), batch)
 
     def mean_pose(self, pictures: ArrayLike) -> tuple[jax.Array, jax.Array]:
@@ -82,6 +77,7 @@ class Estimator:
 
     def estimate_normal(self, pictures: np.ndarray, batch: int = 64) -> Poses:
         """As `estimate`, of pictures that are normalised already, float32."""
+        self._check_shape(pictures)
         parts = []
         batch = min(batch, len(pictures))
         for start in range(0, len(pictures), batch):
@@ -91,6 +87,15 @@ class Estimator:
             np.concatenate(part)[: len(pictures)] for part in zip(*parts, strict=True)
         )
         return Poses(position, quaternion, doubt)
+
+    def _check_shape(self, pictures: np.ndarray) -> None:
+        size = self.network.image_size
+        if pictures.ndim != 5 or pictures.shape[1:] != (len(RIG), size, size, 3):
+            raise ValueError(
+                f"pictures: their shape is {pictures.shape}; the network was trained on "
+                f"[n, {len(RIG)}, {size}, {size}, 3], of the cameras "
+                f"{', '.join(camera.name for camera in RIG)}"
+            )
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -10,9 +10,8 @@ from dactyl_jax.envs import make_environment
 from dactyl_jax.evaluation import Eye, run_trials, run_vision_trials
 from dactyl_jax.evaluation.vision_trials import _Delayed
 from dactyl_jax.hand import rotations
-from dactyl_jax.learning import RandomAgent
 from dactyl_jax.rendering import Looks
-from dactyl_jax.vision.estimator import Poses
+from dactyl_jax.vision.estimator import LARGEST_DOUBT, Poses
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +20,15 @@ def env():
     config.engine, config.num_envs, config.env.bank_size = "native", 4, 4
     config.ppo.minibatches = config.ppo.chunk = config.ppo.horizon = 1
     config.randomization = "none"
-    config.env.goal_timeout_s = 0.8
+    config.env.goal_timeout_s = 4.0
     return make_environment(config)
 
 
 class Clairvoyant:
-    """Cameras and a network that see the true pose, and remember how often they looked."""
+    """Cameras and a network that see the true pose, or one beside it, and count their looks."""
 
-    def __init__(self, env):
-        self._env = env
+    def __init__(self, env, shift=0.0):
+        self._env, self._shift = env, shift
         self.looked: list[int] = []
 
     def render(self, qpos, looks):
@@ -38,6 +37,7 @@ class Clairvoyant:
         pose = qpos[:, layout.object_qpos]
         to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion))
         position = rotations.rotate(to_forearm, pose[:, :3] - layout.forearm_position)
+        position += self._shift
         return np.concatenate([position, rotations.multiply(to_forearm, pose[:, 3:])], axis=1)
 
     def draw_looks(self, numbers):
@@ -47,7 +47,24 @@ class Clairvoyant:
         return pictures
 
     def estimate_normal(self, pictures):
-        return Poses(pictures[:, :3], pictures[:, 3:], np.zeros(len(pictures)))
+        return Poses(pictures[:, :3], pictures[:, 3:], np.linspace(0.0, 2.0, len(pictures)))
+
+
+@jax.tree_util.register_static
+class Follower:
+    """An agent whose motors go by where it is told that the object is."""
+
+    def __init__(self, env):
+        self._bins = env.num_bins
+        self._gain = np.random.default_rng(0).normal(0, 60, (3, env.num_actuators))
+
+    def initial_carry(self, num_envs):
+        return ()
+
+    def act(self, observation, carry, first, key):
+        offset = observation[:, 15:18] - jnp.array([0.05, 0.0, 0.305])
+        bins = jnp.round(self._bins / 2 + offset @ self._gain)
+        return jnp.clip(bins, 0, self._bins - 1).astype(jnp.int32), carry
 
 
 @pytest.mark.slow
@@ -64,16 +81,23 @@ def test_a_true_pose_is_what_sensors_without_errors_say(env):
 
 @pytest.mark.slow
 def test_trials_start_and_end_as_with_the_state(env):
-    agent = RandomAgent(env.num_actuators, env.num_bins)
+    """An agent that acts on the pose does as with the sensors if cameras see it at once."""
+    agent = Follower(env)
     seer = Clairvoyant(env)
     how = {"trials": 3, "seed": 5, "goal_distance": 0.9}
     by_state = run_trials(env, agent, **how)
-    by_eye = run_vision_trials(env, agent, Eye(seer, seer, seer, 1), **how)
+    by_eye, doubt = run_vision_trials(env, agent, Eye(seer, seer, seer, 0), **how)
     for name in ("steps", "goals", "timed_out", "dropped"):
         np.testing.assert_array_equal(getattr(by_eye, name), getattr(by_state, name))
     # It looks once a step at those that still play.
-    assert sum(seer.looked) == by_eye.steps.sum()
+    assert sum(seer.looked) == len(doubt) == by_eye.steps.sum()
     assert max(seer.looked) == 3
+    assert 0.0 < np.mean(doubt > LARGEST_DOUBT) < 1.0
+    # What it is told decides how trials end: an object seen in another place, or seen late.
+    for shift, latency in ((0.01, 0), (0.0, 3)):
+        other = Clairvoyant(env, shift)
+        misled, _ = run_vision_trials(env, agent, Eye(other, other, other, latency), **how)
+        assert (misled.steps != by_state.steps).any()
 
 
 def test_an_estimate_arrives_when_it_is_due():

@@ -76,6 +76,7 @@ def test_a_run_s_pose_network_leaves_with_its_cameras_and_errors(tmp_path):
     from dactyl_jax import hand
     from dactyl_jax.vision.checkpoints import VisionCheckpoints
     from dactyl_jax.vision.trainer import VisionState
+    from experiments import vision_runs
 
     eyes = make_bundle.eyes()
     lens = {"matrix": np.eye(3).tolist(), "distortion": [0.1] * 5, "size": [640, 480]}
@@ -83,8 +84,8 @@ def test_a_run_s_pose_network_leaves_with_its_cameras_and_errors(tmp_path):
     (tmp_path / "rig.json").write_text(json.dumps(rows))
     eyes.config.cameras = str(tmp_path / "rig.json")
     run = tmp_path / "run"
-    run.mkdir()
-    (run / "config.json").write_text(json.dumps(eyes.config.to_dict()))
+    vision_runs.work_directory(str(run)).claim(eyes.config, {})
+    (tmp_path / "rig.json").unlink()  # the run has its own copy
     metrics = [{"iteration": 1, "rotation_deg": 40.0, "position_mm": 9.0}, {"iteration": 2}]
     (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
     parameters = eyes.estimator.parameters

@@ -1,17 +1,20 @@
 """Policies survive their files, and files that are wrong are named."""
 
+import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
 import pytest
 
 from dactyl_jax import config as config_lib
-from dactyl_jax import pretrained
+from dactyl_jax import hand, pretrained
 from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint
 from dactyl_jax.learning.networks import Network
 from dactyl_jax.learning.normalization import Statistics
-from dactyl_jax.pretrained import store
+from dactyl_jax.pretrained import store, vision_store
+from dactyl_jax.vision import config as vision_config
 
 SHIPPED = [name for name in pretrained.NAMES if (store.ROOT / name).exists()]
 
@@ -116,3 +119,15 @@ def test_the_policies_of_the_package_can_be_used(name):
     assert action.shape == (2, 20)
     assert metrics["origin"]["seed"] == config.seed
     assert (store.ROOT / name / "parameters.npz").stat().st_size <= 8_000_000
+
+
+def test_a_network_of_calibrated_cameras_brings_them_along(tmp_path, monkeypatch):
+    shutil.copytree(vision_store.FOLDER, tmp_path / "vision")
+    monkeypatch.setattr(vision_store, "FOLDER", tmp_path / "vision")
+    file = vision_store.FOLDER / "config.json"
+    elsewhere = json.loads(file.read_text()) | {"cameras": "/nowhere/rig.json"}
+    file.write_text(json.dumps(elsewhere))
+    moved = [dataclasses.replace(camera, field_of_view=33.0) for camera in hand.RIG]
+    hand.write_rig(vision_store.FOLDER / "cameras.json", moved)
+    config, _, _ = pretrained.load_vision()
+    assert list(vision_config.cameras(config)) == moved

@@ -1,19 +1,29 @@
 """The pose network of the package still sees what its metrics say, in frames that it never saw."""
 
+import numpy as np
 import pytest
 
 from dactyl_jax import hand, pretrained, rendering
-from experiments import vision_evaluation
+from dactyl_jax.vision.estimator import LARGEST_DOUBT
+from dactyl_jax.vision.frames import FrameSource
+from dactyl_jax.vision.pool import Pool
+from dactyl_jax.vision.unmarked import without_marks
+from experiments import vision_evaluation, vision_frames, vision_training
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("renderer", ["warp", "gl"])
-def test_the_errors_repeat_on_fresh_frames(renderer):
+def skip_without(renderer: str) -> None:
+    """Skips a test where there is no OpenGL, if it needs it."""
     if renderer == "gl":
         try:
             rendering.GlViews(hand.load_model("block", cameras=hand.RIG), 16).close()
         except ValueError as error:
             pytest.skip(str(error))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["warp", "gl"])
+def test_the_errors_repeat_on_fresh_frames(renderer):
+    skip_without(renderer)
     config, estimator, metrics = pretrained.load_vision()
     errors = vision_evaluation.measure(config, estimator, renderer, frames=200, seed=1)
     found = vision_evaluation.summarize(errors)
@@ -22,3 +32,22 @@ def test_the_errors_repeat_on_fresh_frames(renderer):
         published = {key: value[name]["median"] for key, value in metrics["evaluation"].items()}
         assert median == pytest.approx(published[renderer], rel=0.2)
         assert median < 2 * published["warp"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["warp", "gl"])
+def test_it_doubts_what_it_says_of_a_block_without_marks(renderer):
+    skip_without(renderer)
+    config, estimator, _ = pretrained.load_vision()
+    marked = vision_frames.load_model(config)
+    states = vision_frames.resting_states(marked, 24, 1)
+    numbers = np.arange(len(states))
+    doubtful = []
+    for model in (marked, without_marks(marked)):
+        source = FrameSource(config, model, Pool(states, 0 * numbers), 0)
+        views = vision_frames.make_views(renderer, model, config.image_size, 4)
+        pictures, _ = vision_training.draw(source, views, numbers)
+        doubt = estimator.estimate_normal(np.asarray(source.vary(numbers, pictures))).doubt
+        doubtful.append(np.mean(doubt > LARGEST_DOUBT))
+    assert doubtful[0] < 0.2
+    assert doubtful[1] > 0.9

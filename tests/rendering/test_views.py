@@ -120,6 +120,20 @@ def test_opengl_shows_the_same(model, views, qpos):
     assert np.corrcoef(traced.ravel(), drawn[..., ::-1, :].ravel())[0, 1] < 0.8 * correlation
 
 
+def test_opengl_draws_a_frame_whatever_was_drawn_before(model, qpos):
+    try:
+        gl = GlViews(model, SIZE)
+    except ValueError as error:
+        pytest.skip(str(error))
+    looks = jax.tree.map(lambda x: x[None], nominal(model))
+    bent = qpos.copy()
+    bent[model.jnt_qposadr[model.joint("rh_WRJ1").id]] -= 0.4  # moves the palm
+    before, other, after = (gl.render(each[None], looks) for each in (qpos, bent, qpos))
+    gl.close()
+    assert moved(before, other) > 100
+    np.testing.assert_array_equal(before, after)
+
+
 def test_a_model_without_cameras_is_refused():
     for kind in (Views, GlViews):
         with pytest.raises(ValueError, match=r"cameras=hand\.RIG"):

@@ -1,16 +1,23 @@
 """Calibration on rendered boards: what is found is what they were rendered with."""
 
+import json
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from dactyl_jax.hand import RIG
+from dactyl_jax.hand import RIG, Camera, read_rig
 from dactyl_jax.vision import calibration
+from experiments import calibrate_cameras
 
 cv2 = pytest.importorskip("cv2")
 
 WIDTH, HEIGHT = 640, 480
 MATRIX = np.array([[900.0, 0, 325.0], [0, 905.0, 236.0], [0, 0, 1]])
 PIXELS_PER_METRE = 4000.0
+
+
+DISTORTION = np.array([-0.12, 0.05, 0.001, -0.001, 0.0])  # of a wide lens, as OpenCV has it
 
 
 def picture(turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -38,6 +45,16 @@ def picture(turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return cv2.resize(drawn, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
 
 
+def distorted(seen: np.ndarray) -> np.ndarray:
+    """The same picture through a lens with `DISTORTION`."""
+    pixels = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1)
+    straight = cv2.undistortPoints(
+        pixels.reshape(-1, 1, 2).astype(np.float32), MATRIX, DISTORTION, P=MATRIX
+    )
+    places = straight.reshape(HEIGHT, WIDTH, 2).astype(np.float32)
+    return cv2.remap(seen, places, None, cv2.INTER_LINEAR, borderValue=180)
+
+
 def about(x: float, y: float, z: float) -> np.ndarray:
     return cv2.Rodrigues(np.array([x, y, z], float))[0]
 
@@ -51,15 +68,20 @@ def held(turn: np.ndarray, middle) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def camera() -> calibration.Intrinsics:
+def pictures() -> list[np.ndarray]:
+    """Of the board held in a dozen places."""
     rng = np.random.default_rng(0)
-    pictures = [
+    return [
         held(
             about(*rng.uniform(-0.5, 0.5, 3)),
             [rng.uniform(-0.04, 0.04), rng.uniform(-0.03, 0.03), rng.uniform(0.38, 0.55)],
         )
         for _ in range(12)
     ]
+
+
+@pytest.fixture(scope="module")
+def camera(pictures) -> calibration.Intrinsics:
     return calibration.intrinsics(pictures)
 
 
@@ -69,22 +91,53 @@ def test_intrinsics_are_found(camera):
     assert abs(camera.distortion[0]) < 0.1
 
 
+def board_before(camera: Camera, board: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """What a camera without distortion sees of a board that stands in the forearm's frame."""
+    eye = calibration._matrix(camera.quaternion) @ calibration._FLIP  # OpenCV's axes
+    return picture(eye.T @ board, eye.T @ (corner - np.array(camera.position)))
+
+
+def is_found(found: Camera, wanted: Camera) -> None:
+    assert found.name == wanted.name
+    assert np.linalg.norm(np.array(found.position) - wanted.position) < 0.004
+    cosine = abs(np.dot(found.quaternion, wanted.quaternion))
+    assert np.degrees(2 * np.arccos(min(cosine, 1.0))) < 0.6
+
+
 def test_a_camera_of_the_rig_is_found_where_it_is(camera):
     """The board lies flat before the hand; the camera stands as in the simulation."""
     for wanted in RIG:
-        eye = calibration._matrix(wanted.quaternion) @ calibration._FLIP  # OpenCV's axes
+        eye = calibration._matrix(wanted.quaternion) @ calibration._FLIP
         # The board faces the camera, a little askew, 0.45 m before it.
         board = eye @ about(0.3, -0.2, 0.1)
         corner = np.array(wanted.position) + eye @ [0.0, 0.0, 0.45] - board @ CENTRE
-        turn, shift = eye.T @ board, eye.T @ (corner - np.array(wanted.position))
-        found = calibration.locate(
-            wanted.name, picture(turn, shift), camera, corner, calibration._quaternion(board)
-        )
-        assert found.name == wanted.name
-        offset = np.linalg.norm(np.array(found.position) - wanted.position)
-        assert offset < 0.004
-        cosine = abs(np.dot(found.quaternion, wanted.quaternion))
-        assert np.degrees(2 * np.arccos(min(cosine, 1.0))) < 0.6
+        seen = board_before(wanted, board, corner)
+        quaternion = calibration._quaternion(board)
+        is_found(calibration.locate(wanted.name, seen, camera, corner, quaternion), wanted)
+
+
+def test_the_program_finds_the_rig_through_lenses_that_distort(pictures, tmp_path, capsys):
+    # One place of the board, which all three cameras see: above the palm, facing away from it.
+    board = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+    corner = np.array([0.05, 0.0, 0.305]) - board @ CENTRE
+    for camera in RIG:
+        folder = tmp_path / camera.name
+        folder.mkdir()
+        for number, seen in enumerate(pictures):
+            Image.fromarray(distorted(seen)).save(folder / f"{number}.png")
+        seen = distorted(board_before(camera, board, corner))
+        Image.fromarray(seen).save(folder / "reference.png")
+    flags = [f"--pictures={tmp_path}", f"--out={tmp_path}/rig.json"]
+    for name, numbers in (("position", corner), ("quaternion", calibration._quaternion(board))):
+        flags.append(f"--board_{name}={','.join(map(str, numbers))}")
+    assert calibrate_cameras.main(flags) == 0
+    assert capsys.readouterr().out.count("pixels left over") == 3
+    for found, wanted in zip(read_rig(tmp_path / "rig.json"), RIG, strict=True):
+        is_found(found, wanted)
+    for row in json.loads((tmp_path / "rig.json").read_text()):
+        np.testing.assert_allclose(row["matrix"], MATRIX, atol=8.0)
+        assert row["distortion"][0] == pytest.approx(DISTORTION[0], abs=0.05)
+        assert row["size"] == [WIDTH, HEIGHT]
 
 
 def test_square_pictures_have_the_field_of_view_that_is_told(camera):

@@ -10,7 +10,7 @@ import pytest
 from dactyl_jax.hand import rotations
 from dactyl_jax.vision import config as config_lib
 from dactyl_jax.vision import images
-from dactyl_jax.vision.estimator import Estimator
+from dactyl_jax.vision.estimator import LARGEST_DOUBT, Estimator
 from dactyl_jax.vision.frames import Truth
 from dactyl_jax.vision.loss import errors, loss
 from dactyl_jax.vision.network import Estimate, _spatial_softmax, make_network, orientation
@@ -64,6 +64,18 @@ def test_a_mean_of_rotations_gives_the_middle_and_how_far_they_lie_apart():
         difference = rotations.angle(rotations.multiply(found, rotations.conjugate(middle)))
         assert float(difference) < 2e-3
         assert abs(float(doubt) - angle) < 2e-3
+
+
+def test_two_poses_a_quarter_apart_give_the_one_between_and_a_robot_believes_it():
+    turns = [rotations.from_axis_angle(jnp.eye(3)[2], angle) for angle in (0.0, jnp.pi / 2)]
+    found, doubt = solve(jnp.mean(jnp.stack([rotations.matrix(turn) for turn in turns]), axis=0))
+    assert float(rotations.angle(found)) == pytest.approx(np.pi / 4, abs=1e-3)
+    assert float(doubt) == pytest.approx(np.pi / 4, abs=1e-3)
+    assert float(doubt) < LARGEST_DOUBT
+
+
+def test_the_doubt_that_a_robot_leaves_out_is_the_one_that_is_reported():
+    assert pytest.importorskip("hardware.eyes").LARGEST_DOUBT == LARGEST_DOUBT
 
 
 def test_an_unmarked_block_leaves_all_doubt():
@@ -135,9 +147,10 @@ def test_wrong_pictures_are_named():
     estimator = Estimator(network, network.initial_parameters(jax.random.key(0)), 0, 0)
     with pytest.raises(ValueError, match="cameras fingers, thumb, little"):
         estimator.estimate(np.zeros((1, 2, SIZE, SIZE, 3), np.uint8))
-    with pytest.raises(ValueError, match=r"trained on \(32, 32, 3\) uint8"):
-        estimator.estimate(np.zeros((1, 3, 40, 40, 3), np.uint8))
-    with pytest.raises(ValueError, match="uint8"):
+    for look in (estimator.estimate, estimator.estimate_normal):
+        with pytest.raises(ValueError, match=r"trained on \[n, 3, 32, 32, 3\]"):
+            look(np.zeros((1, 3, 40, 40, 3), np.uint8))
+    with pytest.raises(ValueError, match="must be uint8"):
         estimator.estimate(np.zeros((1, 3, SIZE, SIZE, 3), np.float32))
     with pytest.raises(ValueError, match=r"network\.points is 4"):
         make_network(small_config(**{"network.points": 4}))

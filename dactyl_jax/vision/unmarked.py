@@ -1,0 +1,23 @@
+"""An object whose orientation pictures leave open, to see whether a network says so."""
+
+import copy
+
+import mujoco
+
+from dactyl_jax.hand.objects import VISUAL_GROUP
+
+COLOUR = (0.6, 0.6, 0.6, 1.0)  # of none of the objects' sides
+
+
+def without_marks(model: mujoco.MjModel) -> mujoco.MjModel:
+    """A copy of a model with cameras whose object is of one material, without letters.
+
+    A block then looks the same in its 24 orientations, a sphere in all.
+    """
+    model = copy.copy(model)
+    seen = (model.geom_bodyid == model.body("object").id) & (model.geom_group == VISUAL_GROUP)
+    material = model.geom_matid[seen][0]
+    model.geom_matid[seen] = material
+    model.mat_texid[material] = -1
+    model.mat_rgba[material] = COLOUR
+    return model
