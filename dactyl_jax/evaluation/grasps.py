@@ -53,8 +53,8 @@ _PIVOT_COSINE = np.cos(np.radians(30))
 _SLIDE_SPEED = 0.02  # m/s
 _HELD_S = 0.24  # s from which on a grasp counts as taken
 _PICTURES = 5  # of a film strip
-_SIZE = (480, 360)  # of a rendered picture, pixels; of it the hand is shown, without the goal
-_ROWS, _COLUMNS = slice(20, 350), slice(30, 350)
+_SIZE = (480, 360)  # of a rendered picture, pixels
+_ROWS, _COLUMNS = slice(20, 350), slice(30, 350)  # of it: the hand, and an edge of the goal
 _GAIT_AWAY_S, _GAIT_DISTANCE = 1.0, 0.01  # s, m
 
 

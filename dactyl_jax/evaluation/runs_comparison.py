@@ -11,6 +11,7 @@ from dactyl_jax.evaluation import plotting
 
 # Told apart by most eyes, also where colours are seen otherwise.
 _COLOURS = ("#1f6fb4", "#c8553d", "#3a7d44", "#8a6bb1", "#c99a1e", "#3fa7b5", "#d977a8", "#5a5a5a")
+_LEGEND = 100  # letters, and 8 more an entry, that fit beside each other below the panels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ def draw_runs(runs: Sequence[RunCurve], path: Path, *, title: str, x: str) -> No
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=min(len(order), 4),
+        ncols=max(min(len(order), 4, _LEGEND // (max(map(len, order)) + 8)), 1),
         frameon=False,
         fontsize=9,
     )

@@ -79,8 +79,10 @@ def draw_study(record: Record, path: Path) -> None:
     )
     panels[0].set_ylim(len(variants) - 0.5, -0.5)
     panels[0].set_xlim(left=0)
+    several = any(len(variant["runs"]) > 1 for variant in variants)
     figure.supxlabel(
-        f"Dots: means of {record['trials']} trials a run, with 95% intervals; grey: single runs",
+        f"Dots: means of {record['trials']} trials a run, with 95% intervals"
+        + ("; grey: single runs" if several else ""),
         fontsize=8,
     )
     plotting.save(figure, path)
