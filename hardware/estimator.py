@@ -17,8 +17,8 @@ class Estimate(NamedTuple):
         position: of its centre, `[3]` m in `rh_forearm`.
         matrix: mean of the orientations that the pictures leave possible, `[3, 3]`.
         orientation: the one next to it, `[4]`, a unit quaternion with w >= 0.
-        doubt: the error in orientation to expect, rad: 0 where the pictures leave no other, about 2
-            where they leave all.
+        doubt: how far the orientations that the pictures leave possible lie from `orientation`,
+            rad: 0 where they leave no other, about 2 where they leave all.
     """
 
     position: np.ndarray

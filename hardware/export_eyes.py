@@ -89,8 +89,9 @@ def contract(eyes: Eyes) -> dict[str, Any]:
         # Poses there; they look along their -z, with y upwards in the picture. Vertical field of
         # view of the square picture, degrees. The lens, of cameras that were calibrated: OpenCV's.
         "cameras": _cameras(eyes.config),
-        "doubt": "rad, the error in orientation to expect: 0 of what is sure, 2.09 of what is "
-        "unknown; its cosine is (largest eigenvalue of Davenport's matrix - 1) / 2",
+        "doubt": "rad, how far the orientations that the pictures leave possible lie from their "
+        "mean: 0 where one is, 2.09 where all are; its cosine is (largest eigenvalue of "
+        "Davenport's matrix - 1) / 2",
         "config": eyes.config.to_dict(),
         "training": eyes.training,
     }

@@ -1,3 +1,4 @@
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,17 @@ from hardware.session import Bench
 from tests.hardware.fake_hand import FakeHand
 
 ROOT = Path(__file__).parents[2]
-ELSEWHERE = ("__init__", "export", "export_eyes", "simulated_hand", "simulated_cameras")
+OF_THE_TRAINING = {
+    "export",
+    "export_eyes",
+    "identification",
+    "simulated_cameras",
+    "simulated_hand",
+}
 ON_THE_HOST = sorted(
     file.stem
     for file in ROOT.glob("hardware/*.py")
-    if file.stem not in (*ELSEWHERE, "identification", "ros")
+    if file.stem not in {*OF_THE_TRAINING, "__init__", "ros"}
 )
 
 
@@ -26,6 +33,19 @@ def test_nothing_for_the_robot_host_imports_the_training(tmp_path):
         "assert not found & {'jax', 'jaxlib', 'flax', 'mujoco', 'dactyl_jax', 'experiments'}, found"
     )
     subprocess.run([sys.executable, "-c", imports + check], cwd=str(ROOT), check=True, timeout=600)
+
+
+def test_only_programs_of_the_training_machine_import_the_training():
+    """Of all modules, also of `ros`, which cannot be imported everywhere."""
+    importing = set()
+    for file in ROOT.glob("hardware/*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            if {name.split(".")[0] for name in names} & {"jax", "dactyl_jax", "experiments"}:
+                importing.add(file.stem)
+    assert importing == OF_THE_TRAINING
 
 
 @pytest.mark.parametrize("program", [verify, run_trials, replay])
