@@ -1,7 +1,7 @@
 """What leaves the lab: a policy as a folder of plain files, and the programs that run it on a hand.
 
 On the robot host this needs Python 3.8, numpy and onnxruntime, rospy to reach a hand over ROS 1,
-and mcap to write logs. `export` with `export_eyes`, `simulated_hand` with `simulated_cameras`, and
-`identification` belong to the training machine; they alone import `dactyl_jax`, and nothing else
-here imports them unless it is asked for a simulation or a fit.
+and mcap to write logs. The simulated hand, its cameras and the fit of a calibration need MuJoCo as
+well. All of it stands on the bundle: `export`, which makes bundles where one trains, alone imports
+`dactyl_jax`.
 """

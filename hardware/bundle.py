@@ -6,9 +6,11 @@
                   kinematics, task, and where the policy came from
     policy.onnx   the network, its normalisation inside, its memory as inputs and outputs
     hand.xml      the hand and the object as one MuJoCo model
+    numbers.npz   what `models` needs beside XML: all digits, the surrogate world, pictures
     golden.npz    episodes of the training code, to compare with (`hardware.verify`)
     pose.onnx     of a bundle with eyes: the network that tells the object's pose from pictures
     pictures.npz  of the same: pictures, and what the training code makes of them
+    scene.xml     of the same: the hand and the object as its cameras see them
     SHA256SUMS    a checksum of every file, as `sha256sum --check` reads it, and one of itself
 
 Checksums detect damage. They do not say who made a bundle: whoever can change a file can change
@@ -32,9 +34,9 @@ from hardware.kinematics import Chain
 from hardware.program import UserError
 
 FORMAT = "dactyl_jax policy bundle"
-VERSION = 1
-FILES = ("bundle.json", "policy.onnx", "hand.xml", "golden.npz")
-EYES = ("pose.onnx", "pictures.npz")  # both or none
+VERSION = 2
+FILES = ("bundle.json", "policy.onnx", "hand.xml", "numbers.npz", "golden.npz")
+EYES = ("pose.onnx", "pictures.npz", "scene.xml")  # all or none
 CHECKSUMS = "SHA256SUMS"
 _OWN = "# of the lines above: "
 
@@ -49,6 +51,7 @@ class Bundle:
         network: policy.onnx.
         hand: hand.xml.
         pose_network: pose.onnx; empty where there is none.
+        scene: scene.xml; empty where there is none.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Bundle:
     network: bytes
     hand: str
     pose_network: bytes
+    scene: str
+    _numbers: bytes
     _golden: bytes
     _pictures: bytes
 
@@ -96,9 +101,26 @@ class Bundle:
         return np.array(rows, float)
 
     @property
+    def backlash(self) -> np.ndarray:
+        """Rates at which actuators are thought to take up their play, `[20, 2]` 1/(rad s)."""
+        return np.array([actuator["backlash"] for actuator in self.contract["actuators"]])
+
+    @property
+    def fingertips(self) -> list[str]:
+        """Names of the five fingertips, in the order of all arrays of fingertips."""
+        parts = self.contract["observation"]["parts"]
+        return next(part["of"] for part in parts if part["name"] == "fingertips")
+
+    @property
     def chain(self) -> Chain:
         """The hand's kinematic table."""
         return Chain(**{name: np.array(v) for name, v in self.contract["kinematics"].items()})
+
+    def numbers(self, model: str) -> dict[str, np.ndarray]:
+        """What numbers.npz has of a model: `training`, `surrogate` or, with eyes, `scene`."""
+        arrays = _arrays(self._numbers)
+        mark = f"{model}/"
+        return {name[len(mark) :]: a for name, a in arrays.items() if name.startswith(mark)}
 
     def golden(self) -> dict[str, np.ndarray]:
         """The arrays of golden.npz, see `hardware.verify`."""
@@ -157,6 +179,8 @@ def load(folder: str) -> Bundle:
         network=files["policy.onnx"],
         hand=files["hand.xml"].decode("utf-8"),
         pose_network=files.get("pose.onnx", b""),
+        scene=files.get("scene.xml", b"").decode("utf-8"),
+        _numbers=files["numbers.npz"],
         _golden=files["golden.npz"],
         _pictures=files.get("pictures.npz", b""),
     )
@@ -169,7 +193,9 @@ def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
         for name, array in arrays.items():
             entry = io.BytesIO()
             np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
-            archive.writestr(f"{name}.npy", entry.getvalue())
+            # Of no date: what is the same makes the same bytes.
+            member = zipfile.ZipInfo(f"{name}.npy")
+            archive.writestr(member, entry.getvalue(), zipfile.ZIP_DEFLATED)
     return stream.getvalue()
 
 

@@ -2,7 +2,7 @@
 
 With --robot every actuator of --digits goes to its limits and swings to and fro, under the guard,
 and --log keeps what came of it: on a robot host, about 25 s an actuator. With --out the log's hand
-is fitted, where one trains: damping, friction loss, gains, limits and backlash, and, if a tracker
+is fitted, where MuJoCo is: damping, friction loss, gains, limits and backlash, and, if a tracker
 saw markers on the fingertips, offsets of the joints' sensors. Nothing may be in the hand.
 """
 
@@ -14,9 +14,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hardware import bundle, excitation, program, tracker
+from hardware import bundle, excitation, model_patch, program, tracker
 from hardware.bundle import Bundle
 from hardware.log import Log
+from hardware.model_patch import Patch
 from hardware.program import UserError
 from hardware.robot import Robot
 from hardware.session import Session
@@ -69,9 +70,9 @@ def _robot(contents: Bundle, flags: argparse.Namespace) -> Robot:
     if flags.robot == "ros":
         ros = program.ros_module()
         return ros.RosRobot(contents, pose_topic=None, fingertips_topic=flags.fingertips_topic)
-    simulated_hand = program.training_module("simulated_hand", "--robot=simulated")
-    config = simulated_hand.trial_config(contents, "training", seed=0, timeout_s=80.0)
-    simulated = simulated_hand.make(config, flags.model_patch)
+    simulated_hand = program.simulation_module("simulated_hand", "--robot=simulated")
+    patch = model_patch.load(flags.model_patch) if flags.model_patch else model_patch.Patch()
+    simulated = simulated_hand.SimulatedHand(contents, patch=patch)
     simulated.take_object_away()
     return simulated_hand.InProcess(simulated)
 
@@ -84,26 +85,22 @@ def fit(contents: Bundle, log: str, out: Path) -> None:
         log: the file.
         out: the file to be.
     """
-    identification = program.training_module("identification", "--out")
-    simulated_hand = program.training_module("simulated_hand", "--out")
-    patches = identification.patches
+    identification = program.simulation_module("identification", "--out")
     recording = identification.read(log, contents)
     offsets = identification.fit_offsets(recording, contents)
-    config = simulated_hand.trial_config(contents, "training", seed=0, timeout_s=80.0)
-    config.env.model_patch = ""
-    fitted = identification.Fit(simulated_hand.SimulatedHand(config), recording, offsets)
+    fitted = identification.Fit(contents, recording, offsets)
     for window in identification.SWEEPS:
         fitted.sweep(window)
         worst = max(errors[-1] for errors in fitted.errors.values())
         print(f"fitted {window:g} s at a time: off by {1000 * worst:.1f} mrad", flush=True)
     patch = fitted.patch()
     about = {"bundle": contents.name, "log": Path(log).name, "errors_rad": fitted.errors}
-    out.write_text(patches.pack(patch, about), encoding="utf-8")
+    out.write_text(model_patch.pack(patch, about), encoding="utf-8")
     print(_table(patch, fitted.errors))
     print(f"{out}: train with --config.env.model_patch={out}")
 
 
-def _table(patch, errors: dict[str, list[float]]) -> str:
+def _table(patch: Patch, errors: dict[str, list[float]]) -> str:
     """What was found, actuator by actuator and joint by joint."""
     lines = ["| actuator | off, mrad, before, after | gain | play down, up, 1/(rad s) |"]
     lines.append("| --- | --- | --- | --- |")

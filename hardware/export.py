@@ -3,6 +3,7 @@
 With a pose network the policy needs no motion tracker but three cameras.
 """
 
+import dataclasses
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,19 +20,22 @@ import mujoco
 import numpy as np
 from ml_collections import ConfigDict
 
-from dactyl_jax import config as config_lib
-from dactyl_jax import envs, hand, pretrained
-from dactyl_jax.envs import actions, drop, goals, readings, worlds
+from dactyl_jax import hand, pretrained
+from dactyl_jax.envs import drop, goals, worlds
 from dactyl_jax.hand import kinematics
 from dactyl_jax.hand.model import make_spec
-from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint, categorical
-from experiments import origin, runs
+from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint
+from dactyl_jax.randomization import actuation
+from dactyl_jax.vision import config as vision_config
+from dactyl_jax.vision.checkpoints import restore_estimator
+from dactyl_jax.vision.estimator import Estimator
+from experiments import golden, origin, runs, vision_runs
 from experiments.workdir import WorkDirectory
-from hardware import bundle, export_eyes, observation, program, safety, verify
-from hardware.export_eyes import Eyes
+from hardware import bundle, models, observation, program, safety, verify
 from hardware.program import UserError
 
 OPSET = 17  # that of onnxruntime 1.13; Python 3.8's last, 1.19, knows up to 21
+POSE_OPSET = 18  # normalising needs it
 
 _PARTS: dict[str, dict[str, Any]] = {
     "fingertips": {"size": 15, "unit": "m", "frame": "rh_forearm", "of": list(hand.FINGERTIPS)},
@@ -44,6 +48,21 @@ _PARTS: dict[str, dict[str, Any]] = {
     "facing": {"size": 9, "unit": "1, by rows", "frame": "rh_forearm"},
 }
 _LAYOUTS = {"paper": observation.NAMES[:3], "proprioceptive": observation.NAMES}
+_LENS = ("matrix", "distortion", "size")
+
+
+class Eyes(NamedTuple):
+    """A trained pose network.
+
+    Attributes:
+        config: of its training.
+        estimator: itself.
+        training: where it came from, and its errors on held-out frames, as strict JSON has it.
+    """
+
+    config: ConfigDict
+    estimator: Estimator
+    training: dict[str, Any]
 
 
 def export(run: str, out: Path, eyes: Eyes | None = None) -> dict[str, float]:
@@ -73,7 +92,7 @@ def export(run: str, out: Path, eyes: Eyes | None = None) -> dict[str, float]:
     if out.exists():
         raise UserError(f"--out: {str(out)!r} is there already; choose a new folder")
     if eyes is not None:
-        export_eyes.check(eyes, config.env)
+        check(eyes, config.env)
     files = contents(config, checkpoint, _training(run), eyes)
     with tempfile.TemporaryDirectory(dir=_existing(out)) as folder:
         finished = Path(folder) / out.name
@@ -92,6 +111,7 @@ def contents(
     *,
     episodes: int = 4,
     steps: int = 50,
+    frames: int = 4,
 ) -> dict[str, bytes]:
     """The files of a policy's bundle.
 
@@ -100,22 +120,36 @@ def contents(
         checkpoint: the policy.
         training: where it came from, as strict JSON has it.
         eyes: a pose network to go with it.
-        episodes, steps: size of the golden part.
+        episodes, steps, frames: size of the golden part.
     """
-    golden = golden_episodes(config, checkpoint.agent, episodes, steps)
-    vision = {} if eyes is None else {"vision": export_eyes.contract(eyes)}
-    return {
-        "bundle.json": _json(contract(config, checkpoint) | {"training": training} | vision),
+    described = contract(config, checkpoint) | {"training": training}
+    xml = hand_xml(config)
+    numbers = {"training": models.difference(_world(config, "training"), xml)}
+    numbers["surrogate"] = models.difference(_world(config, "surrogate"), xml)
+    files = {
         "policy.onnx": network(checkpoint.agent),
-        "hand.xml": hand_xml(config),
-        "golden.npz": bundle.pack_arrays(golden),
-        **({} if eyes is None else export_eyes.contents(eyes)),
+        "hand.xml": xml.encode(),
+        "golden.npz": bundle.pack_arrays(
+            golden.episodes(config, checkpoint.agent, episodes, steps)
+        ),
     }
+    if eyes is not None:
+        described["vision"] = vision_contract(eyes)
+        scene, numbers["scene"] = scene_xml(eyes.config)
+        files["scene.xml"] = scene.encode()
+        files["pose.onnx"] = pose_network(eyes.estimator)
+        files["pictures.npz"] = bundle.pack_arrays(
+            golden.pictures(eyes.config, eyes.estimator, frames)
+        )
+    files["numbers.npz"] = bundle.pack_arrays(
+        {f"{model}/{name}": a for model, arrays in numbers.items() for name, a in arrays.items()}
+    )
+    return files | {"bundle.json": _json(described)}
 
 
 def contract(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]:
     """What the robot host has to know of a policy and its hand, but for where it came from."""
-    model = worlds.build(_plain(config))[1]
+    model = _world(config, "training")
     layout, env = hand.layout(model), config.env
     chain = kinematics.chain(model)
     network = checkpoint.agent.network
@@ -138,7 +172,7 @@ def contract(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]
             "smoothing": env.smoothing,
         },
         "joints": [_joint(model, name) for name in hand.JOINTS],
-        "actuators": _actuators(layout, env),
+        "actuators": _actuators(model, layout, env),
         "frames": {
             "policy": "rh_forearm of hand.xml",
             "forearm_in_world": {
@@ -191,7 +225,57 @@ def network(agent: PolicyAgent) -> bytes:
     return graph.SerializeToString()
 
 
-def hand_xml(config: ConfigDict) -> bytes:
+def vision_contract(eyes: Eyes) -> dict[str, Any]:
+    """What the robot host has to know of the cameras and the network."""
+    return {
+        "image_size": eyes.estimator.network.image_size,
+        "pictures": "uint8, [1, camera, row, column, red green blue], undistorted and cropped",
+        "frame": "rh_forearm",
+        # Poses there; they look along their -z, with y upwards in the picture. Vertical field of
+        # view of the square picture, degrees. The lens, of cameras that were calibrated: OpenCV's.
+        "cameras": _cameras(eyes.config),
+        "doubt": "rad, how far the orientations that the pictures leave possible lie from their "
+        "mean: 0 where one is, 2.09 where all are; its cosine is (largest eigenvalue of "
+        "Davenport's matrix - 1) / 2",
+        "config": eyes.config.to_dict(),
+        "training": eyes.training,
+    }
+
+
+def _cameras(config: ConfigDict) -> list[dict[str, Any]]:
+    """The cameras of the training, with their lenses where its file has them."""
+    if not config.cameras:
+        return [dataclasses.asdict(camera) for camera in hand.RIG]
+    try:
+        rows = [dataclasses.asdict(camera) for camera in hand.read_rig(config.cameras)]
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    given = json.loads(Path(config.cameras).read_text(encoding="utf-8"))
+    return [
+        {**row, **{name: more[name] for name in _LENS if name in more}}
+        for row, more in zip(rows, given, strict=True)
+    ]
+
+
+def pose_network(estimator: Estimator) -> bytes:
+    """The pose network as an ONNX graph: pictures as cameras give them to a pose.
+
+    Input `pictures [1, camera, size, size, 3]` uint8; outputs `position [1, 3]` m and `matrix
+    [1, 3, 3]`, the mean of the orientations that are possible.
+    """
+    size = estimator.network.image_size
+    graph: Any = jax2onnx.to_onnx(
+        estimator.mean_pose,
+        [jax.ShapeDtypeStruct((1, len(hand.RIG), size, size, 3), jnp.uint8)],
+        model_name="pose",
+        opset=POSE_OPSET,
+        input_names=["pictures"],
+        output_names=["position", "matrix"],
+    )
+    return graph.SerializeToString()
+
+
+def hand_xml(config: ConfigDict) -> str:
     """The training's hand and object as MJCF, which keeps six digits of its numbers."""
     spec = make_spec(
         config.env.object,
@@ -203,76 +287,77 @@ def hand_xml(config: ConfigDict) -> bytes:
     )
     spec.option.timestep = config.env.sim_dt
     spec.compile()
-    return spec.to_xml().encode()
+    return spec.to_xml()
 
 
-def golden_episodes(
-    config: ConfigDict, agent: PolicyAgent, episodes: int, steps: int
-) -> dict[str, np.ndarray]:
-    """The policy at work in the training code, without errors of sensors or motors.
+def scene_xml(config: ConfigDict) -> tuple[str, dict[str, np.ndarray]]:
+    """What the cameras of a pose network see, as MJCF, and what `models.build` needs beside it."""
+    spec = make_spec(
+        config.object,
+        tilt=config.tilt,
+        finger_collisions=False,
+        locked_wrist=False,
+        goal=False,
+        patch="",
+        cameras=vision_config.cameras(config),
+    )
+    # A quarter of the work of OpenGL in software, and hardly to be seen.
+    quality = spec.visual.quality
+    quality.numslices, quality.numstacks, quality.shadowsize = 16, 8, 1024
+    model = spec.compile()
+    for texture in spec.textures:  # XML has no room for pictures
+        texture.data, texture.builtin = b"", mujoco.mjtBuiltin.mjBUILTIN_FLAT
+    spec.compile()
+    xml = spec.to_xml()
+    return xml, models.difference(model, xml)
 
-    An episode that ends is followed by another in its row.
 
-    Returns:
-        What `verify.verify` takes, `[episode, step, ...]`.
+def load_eyes(workdir: str | None) -> Eyes:
+    """The network of a run's newest checkpoint, or, None, the package's.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
     """
-    config = _plain(config)
-    config.env.bank_size = episodes
-    env = envs.make_environment(config)
-    layout, chain = hand.layout(env.engine.model), kinematics.chain(env.engine.model)
-    distance = jnp.float32(goals.NEAREST + 0.4)
-    memory = ("hidden", "cell") if agent.network.memory else ()
-
-    def step(loop, key):
-        state, carry, first = loop
-        keys = jax.random.split(key, episodes)
-        read = readings.read(layout, chain, state.physics)
-        logits, after = agent.logits(state.observation.policy, carry, first)
-        action = categorical.sample(keys, logits)
-        row = {
-            "joint_angles": read.joint_angles,
-            "joint_velocities": read.joint_velocities,
-            "previous": read.targets,
-            "position": read.position,
-            "orientation": read.orientation,
-            "goal": state.goal,
-            "observation": state.observation.policy,
-            "first": first,
-            "logits": logits,
-            "uniform": jax.vmap(lambda key: jax.random.uniform(key, (agent.num_actuators,)))(keys),
-            "greedy": categorical.mode(logits),
-            "sampled": action,
-            "targets": actions.targets(
-                layout,
-                config.env.action,
-                config.env.smoothing,
-                action,
-                read.joint_angles,
-                read.targets,
-            ),
-            **dict(zip(memory, carry, strict=True)),
-        }
-        state, outcome = env.step(state, action, distance)
-        return (state, after, outcome.done), row
-
-    @jax.jit
-    def act(key):
-        start_key, act_key = jax.random.split(key)
-        state = env.reset(start_key, episodes, distance)
-        loop = state, agent.initial_carry(episodes), jnp.ones(episodes, bool)
-        return jax.lax.scan(step, loop, jax.random.split(act_key, steps))[1]
-
-    rows = jax.device_get(act(jax.random.key(0)))
-    return {name: np.moveaxis(np.asarray(values), 0, 1) for name, values in rows.items()}
+    try:
+        if workdir is None:
+            config, estimator, metrics = pretrained.load_vision()
+            return Eyes(config, estimator, {"run": "pretrained", **metrics})
+        run = vision_runs.work_directory(workdir)
+        config, estimator = run.load_config(), restore_estimator(workdir)
+    except ValueError as error:
+        problem = str(error)
+        if problem.startswith("--workdir:"):  # as it is called where networks are trained
+            problem = f"--vision_{problem[2:]}"
+        raise UserError(problem) from None
+    looked = [row for row in run.read_metrics() if "rotation_deg" in row]
+    training = {
+        "run": workdir,
+        "origin": origin.read(run),
+        "iteration": estimator.iteration,
+        "frames_learned": estimator.frames,
+        "errors": {k: looked[-1][k] for k in ("rotation_deg", "position_mm")} if looked else None,
+    }
+    return Eyes(config, estimator, training)
 
 
-def _plain(config: ConfigDict) -> ConfigDict:
-    """The configuration's task on a CPU, in the training's world, with nothing randomised."""
-    plain = config.copy_and_resolve_references()
-    plain.engine, plain.randomization, plain.env.world = "native", "none", "training"
-    plain.adr.enabled = False
-    plain.terms = config_lib.default().terms
-    return plain
+def check(eyes: Eyes, env: ConfigDict) -> None:
+    """Refuses a network that was trained for another hand or object than the policy.
+
+    Raises:
+        UserError: names the field.
+    """
+    for name in ("object", "tilt"):
+        if eyes.config[name] != env[name]:
+            raise UserError(
+                f"the pose network was trained with {name}={eyes.config[name]!r}, the policy with "
+                f"{env[name]!r}; train one with --config.{name}={env[name]}"
+            )
+
+
+def _world(config: ConfigDict, world: str) -> mujoco.MjModel:
+    config = golden.plain(config)
+    config.env.world = world
+    return worlds.build(config)[1]
 
 
 def _joint(model: mujoco.MjModel, name: str) -> dict[str, Any]:
@@ -280,9 +365,10 @@ def _joint(model: mujoco.MjModel, name: str) -> dict[str, Any]:
     return {"name": name, "low": float(low), "high": float(high)}
 
 
-def _actuators(layout: hand.Layout, env: ConfigDict) -> list[dict[str, Any]]:
+def _actuators(model: mujoco.MjModel, layout: hand.Layout, env: ConfigDict) -> list[dict[str, Any]]:
     """The actuators; their fastest rate is what the action map can ask for, and no more."""
     result = []
+    backlash = np.exp(actuation.log_rates(model))
     for row, name in enumerate(hand.ACTUATORS):
         low, high = map(float, layout.ctrl_range[row])
         result.append(
@@ -293,6 +379,7 @@ def _actuators(layout: hand.Layout, env: ConfigDict) -> list[dict[str, Any]]:
                 "high": high,
                 "max_rate": env.smoothing * (high - low) / (safety.LEAST_PERIOD * env.control_dt),
                 "start": float(layout.start_targets[row]),
+                "backlash": backlash[row].tolist(),  # 1/(rad s), down and up
             }
         )
     return result
@@ -347,7 +434,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError("--pretrained_name goes with --pretrained; add it")
         name = flags.pretrained_name or pretrained.NAMES[0]
         wanted = flags.vision or flags.vision_workdir
-        eyes = export_eyes.load(flags.vision_workdir) if wanted else None
+        eyes = load_eyes(flags.vision_workdir) if wanted else None
         off = export(flags.workdir or f"pretrained:{name}", Path(flags.out), eyes)
         print(f"{flags.out}: a policy of {off['steps']:g} golden steps")
         print(verify.report(off))

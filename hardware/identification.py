@@ -9,18 +9,19 @@ The optimiser is MuJoCo's own, `mujoco.minimize`. The toolbox on top of it, `muj
 simulates controls that are known beforehand; here they depend on the joints, because of play.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable
 
+import mujoco
 import numpy as np
 from mujoco import minimize
 
-from dactyl_jax import hand
-from dactyl_jax.hand import patch as patches
-from dactyl_jax.randomization import actuation
-from hardware import log
+from hardware import log, model_patch
 from hardware.bundle import Bundle
 from hardware.kinematics import fingertips
+from hardware.model_patch import Patch
 from hardware.program import UserError
 from hardware.simulated_hand import PERIOD, SimulatedHand
 from hardware.tracker import POLICY_FRAME
@@ -167,7 +168,7 @@ class Fit:
     """A simulated hand that comes to move as a recorded one did.
 
     Args:
-        simulated: the hand to begin with, nothing in it.
+        bundle: whose hand it is to begin with.
         recording: of the other.
         offsets: of the other's sensors, `[24]` rad.
 
@@ -176,11 +177,13 @@ class Fit:
             each, `[rad]`; each motion simulated open loop from its beginning.
     """
 
-    def __init__(self, simulated: SimulatedHand, recording: Recording, offsets: np.ndarray):
-        self._hand, self._motions = simulated, recording.motions
-        simulated.offsets = offsets
-        simulated.backlash = np.exp(actuation.log_rates(simulated.model))
-        self._numbers = {m.actuator: _Numbers(simulated, m.actuator) for m in self._motions}
+    def __init__(self, bundle: Bundle, recording: Recording, offsets: np.ndarray):
+        self._hand, self._motions = SimulatedHand(bundle), recording.motions
+        self._joints = bundle.joints
+        self._hand.offsets, self._hand.backlash = offsets, bundle.backlash
+        self._numbers = {
+            m.actuator: _Numbers(bundle, self._hand.model, m.actuator) for m in self._motions
+        }
         self._values = {
             m.actuator: self._numbers[m.actuator].start(m.angles - offsets) for m in self._motions
         }
@@ -208,7 +211,7 @@ class Fit:
         for motion in self._motions:
             self.errors[motion.actuator].append(_rms(self._deviation(motion)))
 
-    def patch(self) -> patches.Patch:
+    def patch(self) -> Patch:
         """What was found: of sensors' offsets, those of the wrist and of digits that moved.
 
         In a digit at rest one joint's offset is as good as another's, but for the noise.
@@ -216,15 +219,15 @@ class Fit:
         found = [self._numbers[name].patch(values) for name, values in self._values.items()]
         joints = {name: dict(row) for patch in found for name, row in patch.joints.items()}
         moved = {"WR", *(name[len("rh_A_") :][:2] for name in self._values)}
-        for name, offset in zip(hand.JOINTS, self._hand.offsets, strict=True):
+        for name, offset in zip(self._joints, self._hand.offsets):
             if offset and name[len("rh_") :][:2] in moved:
                 joints.setdefault(name, {})["offset"] = float(offset)
         actuators = {name: row for patch in found for name, row in patch.actuators.items()}
-        return patches.Patch(joints, actuators)
+        return Patch(joints, actuators)
 
-    def _put(self, numbers: "_Numbers", values: np.ndarray) -> None:
+    def _put(self, numbers: _Numbers, values: np.ndarray) -> None:
         """Gives the simulated hand an actuator's numbers."""
-        patches.apply(numbers.patch(values), self._hand.model)
+        model_patch.apply(numbers.patch(values), self._hand.model)
         self._hand.backlash[numbers.row] = np.exp(values[-2:])
 
     def _deviation(self, motion: Motion, window: float = float("inf")) -> np.ndarray:
@@ -259,11 +262,10 @@ class _Numbers:
         low, high: bounds, `[number]`.
     """
 
-    def __init__(self, simulated: SimulatedHand, actuator: str):
-        model = simulated.model
-        self.row = hand.ACTUATORS.index(actuator)
-        self.columns = np.flatnonzero(simulated.layout.coupling[self.row])
-        joints = [model.joint(hand.JOINTS[column]) for column in self.columns]
+    def __init__(self, bundle: Bundle, model: mujoco.MjModel, actuator: str):
+        self.row = bundle.actuators.index(actuator)
+        self.columns = np.flatnonzero(bundle.coupling[self.row])
+        joints = [model.joint(bundle.joints[column]) for column in self.columns]
         self._joints = {
             j.name: (j.damping[0], j.frictionloss[0] or _LOSS, *j.range) for j in joints
         }
@@ -275,7 +277,7 @@ class _Numbers:
         self.deviation = np.where(self.high == _LOG_REACH, _LOG_PRIOR, _SHIFT_PRIOR)
         self.deviation[-2:] = _LOG_PRIOR
         self.prior = np.zeros(len(self.high))
-        self.prior[-2:] = np.log(simulated.backlash[self.row])
+        self.prior[-2:] = np.log(bundle.backlash[self.row])
         self.low[-2:], self.high[-2:] = _RATE_BOUNDS
 
     def start(self, angles: np.ndarray) -> np.ndarray:
@@ -289,12 +291,10 @@ class _Numbers:
             values[4 * index + 2 : 4 * index + 4] = np.subtract(felt, nominal[2:])
         return np.clip(values, self.low, self.high)
 
-    def patch(self, values: np.ndarray) -> patches.Patch:
+    def patch(self, values: np.ndarray) -> Patch:
         """What the numbers say."""
         joints = {}
-        for (name, nominal), row in zip(
-            self._joints.items(), values[:-3].reshape(-1, 4), strict=True
-        ):
+        for (name, nominal), row in zip(self._joints.items(), values[:-3].reshape(-1, 4)):
             damping, loss = nominal[:2] * np.exp(row[:2])
             low, high = nominal[2:] + row[2:]
             joints[name] = {
@@ -305,7 +305,7 @@ class _Numbers:
             }
         gain, down, up = np.exp(values[-3:]) * [self._gain, 1.0, 1.0]
         actuator = {"gain": float(gain), "backlash_down": float(down), "backlash_up": float(up)}
-        return patches.Patch(joints, {self._actuator: actuator})
+        return Patch(joints, {self._actuator: actuator})
 
 
 def _least_squares(

@@ -86,22 +86,20 @@ def ros_module() -> Any:
         ) from None
 
 
-def training_module(name: str, flag: str) -> Any:
-    """A module of this room that imports the training.
+def simulation_module(name: str, flag: str) -> Any:
+    """A module of this room that needs MuJoCo.
 
     Args:
         name: the module's.
         flag: that asks for it, for messages.
 
     Raises:
-        UserError: one does not train here.
+        UserError: there is none here.
     """
     try:
         return importlib.import_module(f"hardware.{name}")
     except ImportError as error:
-        raise UserError(
-            f"{flag} runs where one trains ({error}); this is another machine"
-        ) from None
+        raise UserError(f"{flag} needs MuJoCo ({error}); run it where one trains") from None
 
 
 def whole_number(low: int) -> Callable[[str], int]:

@@ -22,9 +22,10 @@ from hardware.program import UserError
 from hardware.robot import Robot
 from hardware.session import Bench, Lab, Session
 
-_GOAL_DISTANCES = {"near": goals.NEAR, "uniform": np.pi}
-_OF_VISION = ("camera_topics", "rig", "largest_doubt", "renderer", "look")
-_PICTURE_DELAY = 1  # control steps until a simulated picture arrives, as in experiments.evaluate
+_OF_VISION = ("camera_topics", "rig", "largest_doubt")
+# Control steps from a simulated picture to the next, and until it arrives, as pictures do in
+# experiments.evaluate.
+_PICTURE_PERIOD, _PICTURE_DELAY = 0.5, 1.0
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -35,7 +36,8 @@ def run(flags: argparse.Namespace) -> None:
     rig = _cameras(contents, flags) if flags.pose == "vision" else None
     verify.verify(contents)
     mount = tracker.load_mount(flags.tracker_mount) if flags.tracker_mount else tracker.AT_FOREARM
-    robot, lab = (_ros if flags.robot == "ros" else _simulated)(contents, flags)
+    robot = (_ros if flags.robot == "ros" else _simulated)(contents, flags)
+    lab = _bench(contents, flags)
     log = Log(path, {"bundle": contents.name, "flags": json.dumps(vars(flags))}) if path else None
     session = Session(
         contents,
@@ -79,9 +81,6 @@ def _check_flags(flags: argparse.Namespace) -> None:
     for name in ("tracker_mount", "camera_topics", "rig"):
         if getattr(flags, name) is not None and simulated:
             raise UserError(f"--{name} goes with --robot=ros; leave it out")
-    for name in ("renderer", "look"):
-        if getattr(flags, name) is not None and not simulated:
-            raise UserError(f"--{name} goes with --robot=simulated; leave it out")
     if flags.tracker_mount is not None and vision and flags.fingertips == "joints":
         raise UserError("--tracker_mount goes with a tracker, and none is used; leave it out")
     if vision and not simulated and flags.camera_topics is None:
@@ -100,42 +99,35 @@ def _cameras(contents: Bundle, flags: argparse.Namespace) -> list[Camera]:
     return cameras.read_rig(flags.rig, known) if flags.rig else known
 
 
-def _ros(contents: Bundle, flags: argparse.Namespace) -> tuple[Robot, Lab]:
+def _ros(contents: Bundle, flags: argparse.Namespace) -> Robot:
     ros = program.ros_module()
+    tips = flags.fingertips_topic if flags.fingertips == "markers" else None
+    if flags.pose == "tracker":
+        return ros.RosRobot(contents, flags.pose_topic, tips)
+    names = (camera["name"] for camera in contents.contract["vision"]["cameras"])
+    return ros.RosRobot(contents, None, tips, dict(zip(flags.camera_topics, names)))
+
+
+def _simulated(contents: Bundle, flags: argparse.Namespace) -> Robot:
+    simulated_hand = program.simulation_module("simulated_hand", "--robot=simulated")
+    simulated = simulated_hand.SimulatedHand(contents, flags.world, seed=flags.seed)
+    watching = None
+    if flags.pose == "vision":
+        simulated_cameras = program.simulation_module("simulated_cameras", "--robot=simulated")
+        studio = simulated_cameras.Studio(contents)
+        times = contents.control_dt * np.array([_PICTURE_PERIOD, _PICTURE_DELAY])
+        watching = simulated_cameras.Delayed(simulated, studio, *times)
+    assistant = simulated_hand.Assistant(simulated, contents)
+    return simulated_hand.InProcess(simulated, assistant=assistant, cameras=watching)
+
+
+def _bench(contents: Bundle, flags: argparse.Namespace) -> Lab:
     nearest = contents.contract["task"]["nearest_goal"]
 
     def goal_source(trial):
         return goals.draw(flags.goals, nearest, flags.seed, trial)
 
-    tips = flags.fingertips_topic if flags.fingertips == "markers" else None
-    lab = Bench(goal_source, _chooser(flags))
-    if flags.pose == "tracker":
-        return ros.RosRobot(contents, flags.pose_topic, tips), lab
-    names = (camera["name"] for camera in contents.contract["vision"]["cameras"])
-    return ros.RosRobot(contents, None, tips, dict(zip(flags.camera_topics, names))), lab
-
-
-def _simulated(contents: Bundle, flags: argparse.Namespace) -> tuple[Robot, Lab]:
-    simulated_hand = program.training_module("simulated_hand", "--robot=simulated")
-    config = simulated_hand.trial_config(contents, flags.world, flags.seed, flags.goal_timeout_s)
-    simulated = simulated_hand.make(config, model_patch=None)
-    watching = None
-    if flags.pose == "vision":
-        simulated_cameras = program.training_module("simulated_cameras", "--robot=simulated")
-        studio = simulated_cameras.Studio(contents, flags.renderer or "warp", flags.look)
-        period = contents.control_dt
-        watching = simulated_cameras.Delayed(simulated, studio, period, _PICTURE_DELAY * period)
-    robot = simulated_hand.InProcess(simulated, cameras=watching)
-    lab = simulated_hand.TrainingTrials(
-        config,
-        simulated,
-        robot,
-        seed=flags.seed,
-        trials=flags.trials,
-        goal_distance=_GOAL_DISTANCES[flags.goals],
-        choose=_chooser(flags),
-    )
-    return robot, lab
+    return Bench(goal_source, _chooser(flags))
 
 
 def _chooser(flags: argparse.Namespace) -> Callable[[int], Callable[[np.ndarray], np.ndarray]]:
@@ -191,18 +183,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--largest_doubt",
         type=program.positive_number,
         help=f"with --pose=vision: of poses that are believed, rad ({eyes.LARGEST_DOUBT:g})",
-    )
-    parser.add_argument(
-        "--renderer",
-        choices=("warp", "gl"),
-        help="with --pose=vision and --robot=simulated: what draws the pictures, the ray tracer of "
-        "the training (which is the default) or MuJoCo's OpenGL",
-    )
-    parser.add_argument(
-        "--look",
-        type=program.whole_number(0),
-        help="with --pose=vision and --robot=simulated: number of the training's frame whose "
-        "colours, lights and errors of cameras the pictures have; without it the plain scene",
     )
     parser.add_argument(
         "--pose_topic", default="/object_pose", help="the motion tracker's, with --robot=ros"

@@ -127,11 +127,6 @@ class Session:
         if sys.stdin.isatty():
             threading.Thread(target=wait, name="stop key", daemon=True).start()
 
-    def look(self) -> None:
-        """Looks at the pictures that came, for who cannot wait until a thread does."""
-        if self._eyes is not None:
-            self._eyes.look()
-
     def mark_excitation(self, actuator: str) -> None:
         """Logs that an actuator begins its motion of a calibration, or, empty, that it is over."""
         self._write("/excitation", actuator=actuator)

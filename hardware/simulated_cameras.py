@@ -1,5 +1,8 @@
-"""Three cameras that look at a simulated hand; runs where one trains."""
+"""Three cameras that look at a simulated hand: MuJoCo's OpenGL, which no network was trained on."""
 
+from __future__ import annotations
+
+import importlib
 import queue
 import threading
 import time
@@ -7,18 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import jax
+import mujoco
 import numpy as np
-from ml_collections import ConfigDict
 
-from dactyl_jax import config as config_lib
-from dactyl_jax import hand
-from dactyl_jax.rendering import nominal
-from dactyl_jax.vision import config as schema
-from dactyl_jax.vision.frames import FrameSource
-from dactyl_jax.vision.pool import Pool
-from experiments import vision_frames
-from hardware import cameras, eyes
+from hardware import cameras, eyes, models
 from hardware.bundle import Bundle
 from hardware.messages import Image
 from hardware.program import UserError
@@ -27,49 +22,33 @@ if TYPE_CHECKING:
     from hardware.simulated_hand import SimulatedHand
 
 _REPORTED = 30.0  # s of the wall clock between two lines about the rate
+_MOST_GEOMS = 1000
 
 
 class Studio:
-    """Draws what the cameras of a bundle see.
+    """Draws what the cameras of a bundle see, on one thread.
 
     Args:
         bundle: with a pose network.
-        renderer: `warp` or `gl`.
-        look: number of the frame of training whose looks the scene has for good: its colours,
-            lights and errors of the cameras; None for the plain scene.
 
     Raises:
-        UserError: the bundle has no pose network or one of another version, or there is no OpenGL.
+        UserError: the bundle has no pose network, or there is no OpenGL.
     """
 
-    def __init__(self, bundle: Bundle, renderer: str, look: int | None):
-        known = eyes.known_cameras(bundle)
-        vision = bundle.contract["vision"]
-        try:
-            config = config_lib.complete(
-                ConfigDict(vision["config"]),
-                origin=f"the pose network of the bundle {bundle.name!r}",
-                expected=schema.default(),
-            )
-        except ValueError as error:
-            raise UserError(f"{error}; or export it anew") from None
-        rig = [
-            hand.Camera(c.name, tuple(c.position), tuple(c.quaternion), c.field_of_view)
-            for c in known
-        ]
-        model = hand.load_model(config.object, tilt=config.tilt, cameras=rig)
-        self._names = [camera.name for camera in known]
-        if look is None:
-            self._looks: Any = jax.tree.map(lambda value: value[None], nominal(model))
-        else:
-            pool = Pool(vision_frames.resting_states(model, 1, 0), np.zeros(1, np.int32))
-            source = FrameSource(config, model, pool, vision_frames.HELD_OUT)
-            self._looks = source.draw_looks(np.array([look]))
-        try:
-            self._views = vision_frames.make_views(renderer, model, vision["image_size"], batch=1)
-        except ValueError as error:
-            raise UserError(str(error)) from None
-        self.shoot(model.qpos0, 0.0)  # compiles
+    def __init__(self, bundle: Bundle):
+        self._names = [camera.name for camera in eyes.known_cameras(bundle)]
+        size = bundle.contract["vision"]["image_size"]
+        self._model = models.build(bundle.scene, bundle.numbers("scene"))
+        self._model.vis.global_.offwidth = self._model.vis.global_.offheight = size
+        self._data = mujoco.MjData(self._model)
+        self._gl = _context(size)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._rectangle = mujoco.MjrRect(0, 0, size, size)
+        self._scene = mujoco.MjvScene(self._model, maxgeom=_MOST_GEOMS)
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
     def shoot(self, qpos: np.ndarray, stamp: float) -> list[Image]:
         """Pictures of all cameras.
@@ -78,11 +57,48 @@ class Studio:
             qpos: joint angles and the object's pose in the world, `[31]`.
             stamp: of the pictures, s.
         """
-        pictures = self._views.render(qpos[None], self._looks)[0]
-        return [
-            cameras.image(stamp, name, picture)
-            for name, picture in zip(self._names, pictures, strict=True)
-        ]
+        self._gl.make_current()
+        self._data.qpos[:] = qpos
+        mujoco.mj_kinematics(self._model, self._data)
+        mujoco.mj_camlight(self._model, self._data)
+        return [cameras.image(stamp, name, self._picture(name)) for name in self._names]
+
+    def _picture(self, name: str) -> np.ndarray:
+        """What a camera sees, `[size, size, 3]` uint8."""
+        self._camera.fixedcamid = self._model.camera(name).id
+        mujoco.mjv_updateScene(
+            self._model,
+            self._data,
+            mujoco.MjvOption(),
+            None,
+            self._camera,
+            mujoco.mjtCatBit.mjCAT_ALL,
+            self._scene,
+        )
+        mujoco.mjr_render(self._rectangle, self._scene, self._context)
+        size = self._rectangle.width
+        picture = np.zeros((size, size, 3), np.uint8)
+        mujoco.mjr_readPixels(picture, None, self._rectangle, self._context)
+        return picture[::-1]
+
+
+def _context(size: int) -> Any:
+    """An OpenGL context without a window.
+
+    Raises:
+        UserError: there is none to be had.
+    """
+    failures = []
+    for library in ("egl", "osmesa"):
+        try:
+            return importlib.import_module(f"mujoco.{library}").GLContext(size, size)
+        # A missing library, a missing driver and another platform's setting raise as they please.
+        except Exception as error:
+            failures.append(f"{library}: {type(error).__name__}")
+    raise UserError(
+        f"there is no OpenGL here ({', '.join(failures)}); install libegl1, libopengl0 and "
+        "libgl1-mesa-dri"
+    )
 
 
 class Delayed:
@@ -92,29 +108,22 @@ class Delayed:
         simulated: the hand.
         studio: draws them.
         period: s between pictures.
-        delay: s from a picture to its delivery, of all but the first ones of a trial.
+        delay: s from a picture to its delivery.
     """
 
-    def __init__(self, simulated: "SimulatedHand", studio: Studio, period: float, delay: float):
+    def __init__(self, simulated: SimulatedHand, studio: Studio, period: float, delay: float):
         self._hand, self._studio = simulated, studio
         self._period, self._delay = period, delay
-        self.restart()
-
-    def restart(self) -> None:
-        """A trial begins: the next picture is due now, and there at once."""
-        self._due = self._hand.time
+        self._due = simulated.time + period
         self._on_their_way: deque[tuple[float, list[Image]]] = deque()
-        self._first = True
 
     def pass_on(self) -> Iterator[Image]:
         """Takes pictures if it is time, and delivers those that have been on their way enough."""
         now = self._hand.time + 1e-9
         if self._due <= now:
-            arrive = self._due + (0.0 if self._first else self._delay)
             images = self._studio.shoot(self._hand.qpos(), self._hand.time)
-            self._on_their_way.append((arrive, images))
+            self._on_their_way.append((self._due + self._delay, images))
             self._due += self._period
-            self._first = False
         while self._on_their_way and self._on_their_way[0][0] <= now:
             yield from self._on_their_way.popleft()[1]
 
@@ -157,7 +166,7 @@ class Film:
         if failure is not None:
             raise failure
 
-    def expose(self, simulated: "SimulatedHand", offset: float) -> None:
+    def expose(self, simulated: SimulatedHand, offset: float) -> None:
         """Takes pictures if it is time and the thread has nothing to do; to be called often.
 
         Args:

@@ -1,10 +1,12 @@
 """A simulated hand that takes the place of the real one: in process, or behind the same ROS topics.
 
-Runs where one trains. As a program it speaks the maker's topics and those of a motion tracker, and
+Runs where MuJoCo is. As a program it speaks the maker's topics and those of a motion tracker, and
 of three cameras if asked to, over ROS 1, in real time or at `--realtime_factor` of it, and puts the
 object back when it fell. In process its time passes only while the controller waits, and the same
 calls give the same bits.
 """
+
+from __future__ import annotations
 
 import collections
 import heapq
@@ -13,23 +15,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import mujoco
 import numpy as np
-from ml_collections import ConfigDict
 
-from dactyl_jax import config as config_lib
-from dactyl_jax import envs, hand
-from dactyl_jax.envs import goals, worlds
-from dactyl_jax.hand import patch as patches
 from hardware import bundle as bundles
-from hardware import eyes, program, rotations
+from hardware import eyes, model_patch, models, program, rotations
 from hardware.bundle import Bundle
 from hardware.messages import Fingertips, JointState, Pose
+from hardware.model_patch import Patch
 from hardware.program import UserError
 from hardware.robot import Listeners
-from hardware.session import Session, Setup
 from hardware.tracker import POLICY_FRAME
 from hardware.trial import Palm
 
@@ -64,6 +59,7 @@ class Errors(NamedTuple):
 
 
 FAULTLESS = Errors()
+UNCHANGED = Patch()
 
 
 class Play:
@@ -94,42 +90,61 @@ class SimulatedHand:
     """One hand with an object, in MuJoCo.
 
     Args:
-        config: of the policy's training; `env.world` says which hand it is, and `env.model_patch`
-            what is different about that of the training, its sensors' offsets and play included.
+        bundle: of the policy whose hand and object it is.
+        world: `training`, or `surrogate`, a hand that no training saw.
+        patch: what is different about that hand, its sensors' offsets and play included.
         seed: of sensor errors and of how the object is put back.
         errors: of the sensors.
 
     Attributes:
         model: MuJoCo's.
-        layout: where its parts are.
         backlash: rates of its play, `[20, 2]`, see `Play`; a change acts from the next start on.
         offsets: what each joint's sensor reads beyond its angle, `[24]` rad.
         time: s.
+
+    Raises:
+        UserError: the bundle's model is of another MuJoCo, or the hand has no part of the patch's.
     """
 
-    def __init__(self, config: ConfigDict, seed: int = 0, errors: Errors = FAULTLESS):
-        self.model = worlds.build(config)[1]
+    def __init__(
+        self,
+        bundle: Bundle,
+        world: str = "training",
+        patch: Patch = UNCHANGED,
+        seed: int = 0,
+        errors: Errors = FAULTLESS,
+    ):
+        self.model = models.build(bundle.hand, bundle.numbers(world))
+        model_patch.apply(patch, self.model)
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-        self.layout = hand.layout(self.model)
         self._data = mujoco.MjData(self.model)
         self._substeps = round(PERIOD / self.model.opt.timestep)
         self._rng = np.random.default_rng(seed)
         self._errors = errors
-        self._tips = [self.model.site(name).id for name in hand.FINGERTIPS]
-        self._period = config.env.control_dt
-        self.backlash = patches.backlash_rates(self.model)
-        path = config.env.model_patch if config.env.world == "training" else ""
-        given = patches.load(path) if path else patches.Patch()
-        self.offsets = np.array([given.joints.get(n, {}).get("offset", 0.0) for n in hand.JOINTS])
+        self._period = bundle.control_dt
+        self._joints, self._coupling = tuple(bundle.joints), bundle.coupling
+        frames = bundle.contract["frames"]
+        self._forearm = np.array(frames["forearm_in_world"]["position"])
+        self._from_world = rotations.conjugate(np.array(frames["forearm_in_world"]["quaternion"]))
+        self._palm = np.array(frames["palm_in_world"])
+        joints = [self.model.joint(name) for name in self._joints]
+        self._joint_qpos = np.concatenate([joint.qposadr for joint in joints])
+        self._joint_qvel = np.concatenate([joint.dofadr for joint in joints])
+        free = self.model.joint(int(np.argmax(self.model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)))
+        self._object_qpos = free.qposadr[0] + np.arange(7)
+        self._object_qvel = free.dofadr[0] + np.arange(6)
+        self._tips = [self.model.site(name).id for name in bundle.fingertips]
+        self.backlash = patch.backlash(bundle.actuators)
+        self.offsets = patch.offsets(bundle.joints)
         self.time = 0.0
         self._ticks = 0
-        self.start(self.layout.start_targets)
+        self.start(bundle.start_targets)
         self.put_object_back()
 
     def command(self, targets: np.ndarray) -> None:
         """New targets, `[20]` rad, in terms of what the sensors read."""
-        targets = targets - self.layout.coupling @ self.offsets
-        self._data.ctrl[:] = self._play.pass_on(targets, self.layout.coupling @ self.angles())
+        targets = targets - self._coupling @ self.offsets
+        self._data.ctrl[:] = self._play.pass_on(targets, self._coupling @ self.angles())
 
     def tick(self) -> None:
         """Lets 8 ms pass."""
@@ -159,22 +174,22 @@ class SimulatedHand:
         """
         mujoco.mj_resetData(self.model, self._data)
         if angles is None:
-            angles = targets @ (self.layout.coupling / self.layout.coupling.sum(1, keepdims=True))
-        self._data.qpos[self.layout.joint_qpos] = angles
+            angles = targets @ (self._coupling / self._coupling.sum(1, keepdims=True))
+        self._data.qpos[self._joint_qpos] = angles
         for field, values in (state or {}).items():
             getattr(self._data, field)[:] = values
-        self._data.ctrl[:] = targets - self.layout.coupling @ self.offsets
+        self._data.ctrl[:] = targets - self._coupling @ self.offsets
         self._play = Play(self.backlash, self._period)
         self._pass()
 
     def put(self, angles: np.ndarray, velocities: np.ndarray) -> None:
         """Gives the joints angles `[24]` rad and velocities `[24]` rad/s, in mid-motion."""
-        self._data.qpos[self.layout.joint_qpos] = angles
-        self._data.qvel[self.layout.joint_qvel] = velocities
+        self._data.qpos[self._joint_qpos] = angles
+        self._data.qvel[self._joint_qvel] = velocities
 
     def angles(self) -> np.ndarray:
         """Where the joints truly are, `[24]` rad."""
-        return self._data.qpos[self.layout.joint_qpos]
+        return self._data.qpos[self._joint_qpos]
 
     def qpos(self) -> np.ndarray:
         """All coordinates of the model, `[31]`: joint angles and the object's pose in the world."""
@@ -185,8 +200,8 @@ class SimulatedHand:
         position = self.angles() + self.offsets
         if self._errors.joint_noise:
             position += self._rng.normal(0, self._errors.joint_noise, len(position))
-        velocity = self._data.qvel[self.layout.joint_qvel].copy()
-        return JointState(self.time, hand.JOINTS, position, velocity)
+        velocity = self._data.qvel[self._joint_qvel].copy()
+        return JointState(self.time, self._joints, position, velocity)
 
     def pose(self) -> Pose | None:
         """What the tracker sees of the object now, in `rh_forearm`; None if it sees nothing."""
@@ -214,33 +229,31 @@ class SimulatedHand:
 
     def object_pose(self) -> tuple[np.ndarray, np.ndarray]:
         """Where the object truly is: `[3]` m and `[4]` in `rh_forearm`."""
-        values = self._data.qpos[self.layout.object_qpos]
-        to_forearm = rotations.conjugate(self.layout.forearm_quaternion)
-        return self._to_forearm(values[:3]), rotations.multiply(to_forearm, values[3:])
+        values = self._data.qpos[self._object_qpos]
+        return self._to_forearm(values[:3]), rotations.multiply(self._from_world, values[3:])
 
     def _to_forearm(self, points: np.ndarray) -> np.ndarray:
         """Points `[..., 3]` m of the world, in `rh_forearm`."""
-        to_forearm = rotations.conjugate(self.layout.forearm_quaternion)
-        return rotations.rotate(to_forearm, points - self.layout.forearm_position)
+        return rotations.rotate(self._from_world, points - self._forearm)
 
     def at_rest(self) -> bool:
         """Whether the joints hardly move."""
-        return bool(np.abs(self._data.qvel[self.layout.joint_qvel]).max() < _AT_REST)
+        return bool(np.abs(self._data.qvel[self._joint_qvel]).max() < _AT_REST)
 
     def put_object_back(self) -> None:
         """Lets go of the object above the palm, turned at random."""
         quaternion = self._rng.normal(size=4)
-        self._data.qpos[self.layout.object_qpos] = np.concatenate(
+        self._data.qpos[self._object_qpos] = np.concatenate(
             [
-                self.layout.palm_position + np.array([0.0, 0.0, _HEIGHT]),
+                self._palm + np.array([0.0, 0.0, _HEIGHT]),
                 quaternion / np.linalg.norm(quaternion),
             ]
         )
-        self._data.qvel[self.layout.object_qvel] = 0.0
+        self._data.qvel[self._object_qvel] = 0.0
 
     def take_object_away(self) -> None:
         """Leaves the hand alone."""
-        self._data.qpos[self.layout.object_qpos[2]] -= _FAR_AWAY
+        self._data.qpos[self._object_qpos[2]] -= _FAR_AWAY
 
     def _pass(self) -> None:
         self._ticks += 1
@@ -313,7 +326,7 @@ class InProcess:
         simulated: SimulatedHand,
         delay_s: float = 0.0,
         assistant: Assistant | None = None,
-        cameras: "Delayed | None" = None,
+        cameras: Delayed | None = None,
     ):
         self._hand, self._wire, self._assistant = simulated, Wire(simulated, delay_s), assistant
         self._cameras = cameras
@@ -366,108 +379,6 @@ class InProcess:
             for image in self._cameras.pass_on():
                 self._listeners.image(image)
 
-    def begin(self) -> None:
-        """Reports what a trial starts from, the first pictures without delay."""
-        if self._cameras is not None:
-            self._cameras.restart()
-        self.report()
-
-
-class TrainingTrials:
-    """A lab whose trials are those of `experiments.evaluate` with the same seed.
-
-    Starts and goals come from the training code's own random numbers; a greedy policy then does
-    the same, action for action. One that samples draws other numbers.
-
-    Args:
-        config: of the trials, as `experiments.evaluate` has it.
-        simulated: the hand.
-        robot: through which it reports.
-        seed: of the trials.
-        trials: how many.
-        goal_distance: largest angle of a goal, rad; from pi on goals are uniform.
-        choose: of a trial, bins `[20]` of logits `[bin, 20]`.
-    """
-
-    def __init__(
-        self,
-        config: ConfigDict,
-        simulated: SimulatedHand,
-        robot: InProcess,
-        *,
-        seed: int,
-        trials: int,
-        goal_distance: float,
-        choose: Callable[[int], Callable[[np.ndarray], np.ndarray]],
-    ):
-        self._hand, self._robot, self._choose = simulated, robot, choose
-        env = envs.make_environment(config)
-        distance = jnp.float32(goal_distance)
-        key = jax.random.split(jax.random.key(seed))[0]
-        state = jax.jit(lambda key: env.reset(key, trials, distance))(key)
-        self._starts = jax.device_get(state.physics)
-        self._goal_keys = state.goal_key
-
-        @jax.jit
-        def goal(key, number, orientation):
-            keys = jax.random.fold_in(key, number)[None]
-            return goals.draw(keys, orientation[None].astype(jnp.float32), distance)[0]
-
-        self._goal = goal
-
-    def set_up(self, session: Session, trial: int) -> Setup | None:
-        """See `session.Lab`."""
-        start = self._starts
-        fields = ("qpos", "qvel", "qacc_warmstart")
-        state = {name: getattr(start, name)[trial] for name in fields}
-        self._hand.start(start.ctrl[trial], state=state)
-        session.tracker.forget()
-        self._robot.begin()
-        session.look()
-        if not session.guard.begin(needs=session.needs, targets=start.ctrl[trial]):
-            return None
-        key = self._goal_keys[trial]
-        return Setup(
-            goal=lambda number, seen: np.asarray(self._goal(key, number, seen), float),
-            choose=self._choose(trial),
-        )
-
-
-def trial_config(bundle: Bundle, world: str, seed: int, timeout_s: float) -> ConfigDict:
-    """The configuration of trials in a simulation, as `experiments.evaluate` has it, on a CPU.
-
-    Raises:
-        UserError: the bundle's configuration is not one of this version.
-    """
-    from experiments import cli
-
-    fields = ConfigDict(bundle.contract["config"])
-    try:
-        complete = config_lib.complete(fields, origin=f"the bundle {bundle.name!r}")
-    except ValueError as error:
-        raise UserError(f"{error}; or export it anew") from None
-    config = cli.for_trials(complete, seed)
-    config.engine, config.env.world, config.env.goal_timeout_s = "native", world, timeout_s
-    config.randomization, config.terms = "none", config_lib.default().terms
-    config.adr.enabled = False
-    return config
-
-
-def make(
-    config: ConfigDict, model_patch: str | None, seed: int = 0, errors: Errors = FAULTLESS
-) -> SimulatedHand:
-    """A simulated hand that differs from that of a configuration by a model patch, unless None.
-
-    Raises:
-        UserError: the patch is none.
-    """
-    if model_patch:
-        config.env.model_patch = model_patch
-    try:
-        return SimulatedHand(config, seed, errors)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `program.run`."""
@@ -494,22 +405,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=program.whole_number(0), default=0, help="of all errors")
     parser.add_argument(
         "--cameras",
-        choices=("none", "warp", "gl"),
-        default="none",
-        help="what draws /cameras/fingers, /cameras/thumb and /cameras/little: the ray tracer of "
-        "the training, or MuJoCo's OpenGL; needs a bundle with a pose network",
+        action="store_true",
+        help="publishes /cameras/fingers, /cameras/thumb and /cameras/little, drawn by OpenGL; "
+        "needs a bundle with a pose network",
     )
     parser.add_argument(
         "--camera_rate",
         type=program.positive_number,
         default=12.5,
-        help="with --cameras: pictures a second, as far as this machine goes",
-    )
-    parser.add_argument(
-        "--look",
-        type=program.whole_number(0),
-        help="with --cameras: number of the training's frame whose colours, lights and errors of "
-        "cameras the pictures have; without it the plain scene",
+        help="with --cameras: pictures of each a second, as far as this machine goes",
     )
     kinds = {"delay_s": "s that readings take", "dropout": "share of what is seen that is lost"}
     kinds["joint_noise"] = "standard deviation of joint angles, rad"
@@ -523,28 +427,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     def serve(flags):
         if flags.model_patch and flags.world != "training":
             raise UserError("--model_patch goes with --world=training; leave one of them out")
-        if flags.cameras == "none" and flags.look is not None:
-            raise UserError("--look goes with --cameras=warp or gl; leave it out")
         contents = bundles.load(flags.bundle)
-        if flags.cameras != "none":
+        if flags.cameras:
             eyes.known_cameras(contents)
+        patch = model_patch.load(flags.model_patch) if flags.model_patch else UNCHANGED
         ros = program.ros_module()
         errors = Errors(**{name: getattr(flags, name) for name in Errors._fields})
-        config = trial_config(contents, flags.world, flags.seed, timeout_s=80.0)
-        simulated = make(config, flags.model_patch, flags.seed, errors)
+        simulated = SimulatedHand(contents, flags.world, patch, flags.seed, errors)
         assistant = None if flags.without_object else Assistant(simulated, contents)
         if flags.without_object:
             simulated.take_object_away()
         wire = Wire(simulated, errors.delay_s)
         make_film = None
-        if flags.cameras != "none":
+        if flags.cameras:
             from hardware.simulated_cameras import Film, Studio
 
             def make_film(publish):
-                def make_studio():
-                    return Studio(contents, flags.cameras, flags.look)
-
-                return Film(make_studio, 1 / flags.camera_rate, publish)
+                return Film(lambda: Studio(contents), 1 / flags.camera_rate, publish)
 
         ros.serve(simulated, assistant, contents, wire, flags.realtime_factor, make_film)
 

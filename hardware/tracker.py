@@ -102,7 +102,8 @@ class Tracker:
         self._expected, self._on_event = expected, on_event
         self._lock = threading.Lock()
         self._pose: Pose | None = None
-        self.forget()
+        self._tips = np.full((5, 3), np.nan)
+        self._tip_stamps = np.full(5, -np.inf)
         self._refused = {"object pose": "", "fingertips": ""}
 
     def on_pose(self, pose: Pose, now: float) -> None:
@@ -133,13 +134,6 @@ class Tracker:
                 self._tips[seen] = tips.positions[seen]
                 self._tip_stamps[seen] = tips.stamp
             self._report("fingertips", reason)
-
-    def forget(self) -> None:
-        """Forgets what was seen: object and hand are elsewhere from here on."""
-        with self._lock:
-            self._pose = None
-            self._tips = np.full((5, 3), np.nan)
-            self._tip_stamps = np.full(5, -np.inf)
 
     def pose(self) -> Pose | None:
         """The last good pose; None before the first."""

@@ -88,36 +88,8 @@ def _refuse_unless(sound: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def pack(patch: Patch, about: Mapping[str, Any]) -> str:
-    """The text of a patch's file.
-
-    Args:
-        patch: the numbers.
-        about: what else a reader should know; programs leave it alone.
-    """
-    content = {"format": FORMAT, "version": VERSION, **dataclasses.asdict(patch), "about": about}
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def apply(patch: Patch, parts: mujoco.MjSpec | mujoco.MjModel) -> None:
-    """Replaces the numbers of joints and actuators, of a model or of what it is compiled from."""
-    for name, numbers in patch.joints.items():
-        joint = parts.joint(name)
-        if "damping" in numbers:
-            joint.damping[0] = numbers["damping"]
-        if "frictionloss" in numbers:
-            joint.frictionloss = numbers["frictionloss"]
-        joint.range[0] = numbers.get("low", joint.range[0])
-        joint.range[1] = numbers.get("high", joint.range[1])
-    for name, numbers in patch.actuators.items():
-        actuator = parts.actuator(name)
-        if "gain" in numbers:
-            actuator.gainprm[0] = numbers["gain"]
-            actuator.biasprm[1] = -numbers["gain"]
-
-
 def apply_to_spec(patch: Patch, spec: mujoco.MjSpec) -> None:
-    """`apply`, before a model is compiled; the model will know its backlash, see `backlash_rates`.
+    """Replaces numbers of a model before it is compiled; it will know its `backlash_rates`.
 
     What controllers may ask for stays: a joint that stops early is still commanded over the range
     that the hand's software has.
@@ -134,7 +106,19 @@ def apply_to_spec(patch: Patch, spec: mujoco.MjSpec) -> None:
         if actuator.inheritrange:
             actuator.ctrlrange = spec.joint(actuator.target).range
             actuator.inheritrange = 0
-    apply(patch, spec)
+    for name, numbers in patch.joints.items():
+        joint = spec.joint(name)
+        if "damping" in numbers:
+            joint.damping[0] = numbers["damping"]
+        if "frictionloss" in numbers:
+            joint.frictionloss = numbers["frictionloss"]
+        joint.range[0] = numbers.get("low", joint.range[0])
+        joint.range[1] = numbers.get("high", joint.range[1])
+    for name, numbers in patch.actuators.items():
+        actuator = spec.actuator(name)
+        if "gain" in numbers:
+            actuator.gainprm[0] = numbers["gain"]
+            actuator.biasprm[1] = -numbers["gain"]
     rates = [
         [patch.actuators.get(actuator.name, {}).get(field, 0.0) for field in _BACKLASH_FIELDS]
         for actuator in spec.actuators

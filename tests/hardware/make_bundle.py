@@ -18,7 +18,7 @@ from dactyl_jax.vision import config as vision_config
 from dactyl_jax.vision.estimator import Estimator
 from dactyl_jax.vision.network import make_network
 from hardware import bundle, export
-from hardware.export_eyes import Eyes
+from hardware.export import Eyes
 
 _SIZES = {"paper": 22, "proprioceptive": 108, "state": 122}
 

@@ -4,19 +4,17 @@ import numpy as np
 import pytest
 
 pytest.importorskip("mujoco")
-pytest.importorskip("dactyl_jax.config")
 pytest.importorskip("mcap")
 
-from dactyl_jax import hand
-from dactyl_jax.hand import patch
-from hardware import calibrate, identification, simulated_hand
+from hardware import calibrate, identification, model_patch, simulated_hand
 from hardware.identification import Recording
 from hardware.kinematics import fingertips
+from hardware.model_patch import Patch
 
 BUNDLE = "--bundle=tests/hardware/bundle"
 
 # Off the shipped model's by factors of 0.6 to 1.6, and of 0.1 to 0.6 for play.
-PLANTED = patch.Patch(
+PLANTED = Patch(
     joints={
         "rh_FFJ4": {"damping": 0.08, "frictionloss": 0.016, "low": -0.3, "high": 0.3},
         "rh_FFJ3": {"damping": 0.03, "frictionloss": 0.006, "low": -0.2, "high": 1.45},
@@ -33,23 +31,23 @@ OFFSETS = {"rh_FFJ4": 0.01, "rh_FFJ3": -0.04, "rh_FFJ2": 0.02, "rh_FFJ1": -0.03,
 
 
 @pytest.mark.slow
-def test_planted_numbers_are_found_within_a_tenth(tmp_path, capsys):
+def test_planted_numbers_are_found_within_a_tenth(contents, tmp_path, capsys):
     joints = {name: dict(row) for name, row in PLANTED.joints.items()}
     for name, offset in OFFSETS.items():
         joints.setdefault(name, {})["offset"] = offset
     planted, log, out = tmp_path / "planted.json", tmp_path / "log.mcap", tmp_path / "found.json"
-    planted.write_text(patch.pack(patch.Patch(joints, PLANTED.actuators), {}))
+    planted.write_text(model_patch.pack(Patch(joints, PLANTED.actuators), {}))
     flags = ["--robot=simulated", f"--model_patch={planted}", "--digits=FF"]
     assert calibrate.main([BUNDLE, f"--log={log}", f"--out={out}", *flags]) == 0
     print(capsys.readouterr().out)
-    found = patch.load(str(out))
+    found = model_patch.load(str(out))
     for group in ("joints", "actuators"):
         for name, numbers in getattr(PLANTED, group).items():
             for field, value in numbers.items():
                 ours = getattr(found, group)[name][field]
                 tolerance = {"abs": 0.01} if field in ("low", "high") else {"rel": 0.1}
                 assert ours == pytest.approx(value, **tolerance), (name, field)
-    for name in hand.JOINTS:
+    for name in contents.joints:
         offset = found.joints.get(name, {}).get("offset", 0.0)
         assert offset == pytest.approx(OFFSETS.get(name, 0.0), abs=0.001), name
     assert {name[:5] for name in found.joints} == {"rh_WR", "rh_FF"}  # nothing of those at rest
@@ -69,6 +67,7 @@ def test_offsets_follow_from_noisy_fingertips_some_unseen(contents):
 
 
 def test_play_is_that_of_the_training():
+    pytest.importorskip("dactyl_jax.config")
     import jax.numpy as jnp
 
     from dactyl_jax.randomization import actuation

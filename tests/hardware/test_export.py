@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("jax2onnx")
 
-from hardware import bundle, export, export_eyes, graphs, rotations, verify
+from dactyl_jax.envs import worlds
+from hardware import bundle, export, graphs, models, rotations, verify
 from hardware.program import UserError
 from tests.hardware import make_bundle
 
@@ -31,10 +32,33 @@ def test_a_bundle_verifies(tmp_path):
 def test_the_committed_bundle_is_what_is_made_today(contents):
     """All but golden numbers, which take minutes to make, and the network, which is theirs."""
     config, checkpoint = make_bundle.policy()
-    vision = export_eyes.contract(make_bundle.eyes())
+    vision = export.vision_contract(make_bundle.eyes())
     made = export.contract(config, checkpoint) | {"training": {"run": "random"}, "vision": vision}
     assert json.loads(json.dumps(made)) == contents.contract
-    assert export.hand_xml(config).decode() == contents.hand
+    assert export.hand_xml(config) == contents.hand
+    scene, numbers = export.scene_xml(make_bundle.eyes().config)
+    assert scene == contents.scene and numbers["tex_data"].any()
+    for name, values in numbers.items():
+        np.testing.assert_array_equal(contents.numbers("scene")[name], values)
+
+
+@pytest.mark.parametrize("world", ["training", "surrogate"])
+def test_a_bundle_s_models_are_those_of_the_worlds_to_the_last_digit(contents, world):
+    config = make_bundle.policy(world=world)[0]
+    built = models.build(contents.hand, contents.numbers(world))
+    exact = worlds.build(config)[1]
+    assert contents.numbers(world) and models.difference(exact, contents.hand)
+    for field in ("body_pos", "body_quat", "body_inertia", "dof_invweight0", "actuator_biasprm"):
+        np.testing.assert_array_equal(getattr(built, field), getattr(exact, field), field)
+    assert built.opt.timestep == exact.opt.timestep
+    again = models.difference(built, contents.hand)
+    assert again.keys() == models.difference(exact, contents.hand).keys()
+
+
+def test_a_model_of_another_mujoco_is_refused_in_words(contents):
+    for numbers in ({"body_mass": np.zeros(3)}, {"no_such_field": np.zeros(3)}):
+        with pytest.raises(UserError, match=r"of another MuJoCo than this .*; export it with this"):
+            models.build(contents.hand, numbers)
 
 
 def test_a_policy_that_sees_what_no_sensor_gives_is_refused(tmp_path, capsys, monkeypatch):
@@ -94,13 +118,13 @@ def test_a_run_s_pose_network_leaves_with_its_cameras_and_errors(tmp_path):
     checkpoints.save(state, eyes.estimator.network, 512)
     checkpoints.close()
 
-    loaded = export_eyes.load(str(run))
-    vision = export_eyes.contract(loaded)
+    loaded = export.load_eyes(str(run))
+    vision = export.vision_contract(loaded)
     assert vision["training"]["errors"] == {"rotation_deg": 40.0, "position_mm": 9.0}
     assert vision["training"]["frames_learned"] == 512 and vision["image_size"] == 32
     assert json.loads(json.dumps(vision["cameras"])) == json.loads(json.dumps(rows))
     pictures = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32, 3), dtype=np.uint8)
-    outputs = graphs.session(export_eyes.network(loaded.estimator)).run(
+    outputs = graphs.session(export.pose_network(loaded.estimator)).run(
         None, {"pictures": pictures}
     )
     poses = loaded.estimator.estimate(pictures)
@@ -118,13 +142,13 @@ def test_a_package_without_a_pose_network_says_how_to_make_one(monkeypatch, tmp_
 
     monkeypatch.setattr(vision_store, "FOLDER", tmp_path)
     with pytest.raises(UserError, match=r"no pretrained pose network .*publish_vision --workdir="):
-        export_eyes.load(None)
+        export.load_eyes(None)
 
 
 def test_a_pose_network_of_another_object_is_refused():
     eyes, config = make_bundle.eyes(), make_bundle.policy(object="prism")[0]
     with pytest.raises(UserError, match=r"object='block', the policy with 'prism'; .*object=prism"):
-        export_eyes.check(eyes, config.env)
+        export.check(eyes, config.env)
 
 
 def test_onnx_needs_no_newer_runtime_than_python_38_has(contents):
@@ -138,7 +162,7 @@ def test_onnx_needs_no_newer_runtime_than_python_38_has(contents):
 
     for content, opset in (
         (contents.network, export.OPSET),
-        (contents.pose_network, export_eyes.OPSET),
+        (contents.pose_network, export.POSE_OPSET),
     ):
         graph = onnx.load_from_string(content)
         assert [entry.version for entry in graph.opset_import] == [opset]

@@ -6,12 +6,15 @@ import pytest
 pytest.importorskip("jax2onnx")
 
 import jax
+import jax.numpy as jnp
 from jax.experimental import io_callback
 
 from dactyl_jax import envs, evaluation, pretrained
+from dactyl_jax.envs import goals
 from dactyl_jax.learning import PolicyAgent
+from experiments import cli, golden
 from hardware import actions, bundle, simulated_hand, tracker
-from hardware.session import Session
+from hardware.session import Session, Setup
 from tests.hardware.test_session import check_that_a_control_step_is_quick
 
 pytestmark = pytest.mark.slow
@@ -37,25 +40,54 @@ class Recorder:
 jax.tree_util.register_static(Recorder)
 
 
+class TrainingTrials:
+    """A lab whose trials are those of `experiments.evaluate` with the same seed.
+
+    Starts and goals come from the training code's own random numbers; a greedy policy then does
+    the same, action for action.
+    """
+
+    def __init__(self, config, simulated, robot, trials, goal_distance, choose):
+        self._hand, self._robot, self._choose = simulated, robot, choose
+        env = envs.make_environment(config)
+        distance = jnp.float32(goal_distance)
+        key = jax.random.split(jax.random.key(SEED))[0]
+        state = jax.jit(lambda key: env.reset(key, trials, distance))(key)
+        self._starts = jax.device_get(state.physics)
+        self._goal_keys = state.goal_key
+
+        @jax.jit
+        def goal(key, number, orientation):
+            keys = jax.random.fold_in(key, number)[None]
+            return goals.draw(keys, orientation[None].astype(jnp.float32), distance)[0]
+
+        self._goal = goal
+
+    def set_up(self, session, trial):
+        start = self._starts
+        fields = ("qpos", "qvel", "qacc_warmstart")
+        state = {name: getattr(start, name)[trial] for name in fields}
+        self._hand.start(start.ctrl[trial], state=state)
+        self._robot.report()
+        assert session.guard.begin(needs=session.needs, targets=start.ctrl[trial])
+        key = self._goal_keys[trial]
+        return Setup(
+            goal=lambda number, seen: np.asarray(self._goal(key, number, seen), float),
+            choose=self._choose,
+        )
+
+
 def deployed_actions(contents, config, trials, goal_distance, timeout_s):
     """What the deployed program does in trials on the simulated hand, and their results."""
-    simulated = simulated_hand.SimulatedHand(config)
+    simulated = simulated_hand.SimulatedHand(contents)
     robot = simulated_hand.InProcess(simulated)
-    lab = simulated_hand.TrainingTrials(
-        config,
-        simulated,
-        robot,
-        seed=SEED,
-        trials=trials,
-        goal_distance=goal_distance,
-        choose=lambda trial: choose,
-    )
     taken: list[list[np.ndarray]] = []
 
     def choose(logits):
         taken[-1].append(actions.most_probable(logits))
         return taken[-1][-1]
 
+    lab = TrainingTrials(config, simulated, robot, trials, goal_distance, choose)
     session = Session(contents, robot, tracker.AT_FOREARM, None, say=lambda line: None)
     results = []
     for trial in range(trials):
@@ -71,7 +103,8 @@ def test_its_control_steps_are_quick(trained):
 def test_actions_are_those_of_the_training(trained):
     """Through goals, the cap of goals, time-outs and a drop."""
     contents = bundle.load(str(trained))
-    config = simulated_hand.trial_config(contents, "training", SEED, TIMEOUT)
+    config = golden.plain(cli.for_trials(pretrained.load("unrandomised")[0], SEED))
+    config.env.goal_timeout_s = TIMEOUT
     config.env.bank_size, config.env.max_goals = 32, MAX_GOALS
     contents.contract["task"]["max_goals"] = MAX_GOALS
     recorder = Recorder(pretrained.policy("unrandomised").agent)

@@ -335,7 +335,7 @@ def test_a_policy_that_knows_nothing_sees_over_the_wire(ros, folder, tmp_path):
 
     missing = ros.trials(folder, "--pose=vision", CAMERAS)
     assert missing.returncode == 2 and "position controller" in missing.stderr
-    hand = ros.hand(folder, "--cameras=warp", "--look=2", f"--realtime_factor={FACTOR}")
+    hand = ros.hand(folder, "--cameras", f"--realtime_factor={FACTOR}")
     elsewhere = CAMERAS.replace("thumb", "finger")
     missing = ros.trials(folder, "--pose=vision", elsewhere)
     assert missing.returncode == 2 and "nothing came on /cameras/finger for 5 s" in missing.stderr
@@ -366,18 +366,14 @@ def test_a_pretrained_policy_reaches_near_goals_over_the_wire(ros, trained, tmp_
 def test_a_calibration_over_the_wire(ros, folder, tmp_path):
     """The hand moves as the model does that the fit begins with, but for the wire's own delays."""
     pytest.importorskip("mcap")
-    from dactyl_jax import hand
-    from dactyl_jax.hand import patch
-    from dactyl_jax.randomization import actuation
-    from hardware import identification, simulated_hand
+    from hardware import identification, model_patch
 
     contents, planted, log = bundle.load(str(folder)), tmp_path / "hand.json", tmp_path / "h.mcap"
-    rates = np.exp(actuation.log_rates(hand.load_model()))
     actuators = {
         name: {"backlash_down": down, "backlash_up": up}
-        for name, (down, up) in zip(hand.ACTUATORS, rates.tolist(), strict=True)
+        for name, (down, up) in zip(contents.actuators, contents.backlash.tolist(), strict=True)
     }
-    planted.write_text(patch.pack(patch.Patch(actuators=actuators), {}))
+    planted.write_text(model_patch.pack(model_patch.Patch(actuators=actuators), {}))
     ros.hand(folder, "--without_object", f"--model_patch={planted}", f"--realtime_factor={FACTOR}")
     flags = ("--digits=WR", "--fingertips_topic=/fingertips", f"--log={log}")
     done = ros.program("calibrate", folder, *flags)
@@ -386,7 +382,6 @@ def test_a_calibration_over_the_wire(ros, folder, tmp_path):
     recording = identification.read(str(log), contents)
     assert [motion.actuator for motion in recording.motions] == ["rh_A_WRJ2", "rh_A_WRJ1"]
     np.testing.assert_allclose(identification.fit_offsets(recording, contents), 0, atol=0.002)
-    config = simulated_hand.trial_config(contents, "training", seed=0, timeout_s=80.0)
-    fit = identification.Fit(simulated_hand.make(config, None), recording, np.zeros(24))
+    fit = identification.Fit(contents, recording, np.zeros(24))
     print(fit.errors)
     assert max(fit.errors["rh_A_WRJ2"] + fit.errors["rh_A_WRJ1"]) < 0.01

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -7,19 +9,14 @@ pytest.importorskip("dactyl_jax.config")
 import mujoco
 
 from dactyl_jax import hand
-from dactyl_jax.hand import patch
-from hardware import actions, goals, kinematics, observation, simulated_hand
-from hardware.messages import Pose
+from dactyl_jax.hand.patch import backlash_rates
+from hardware import actions, goals, kinematics, model_patch, observation, simulated_hand
+from hardware.model_patch import Patch
 from hardware.program import UserError
 from hardware.robot import Listeners
 from hardware.session import Bench, Session
 from hardware.simulated_hand import Assistant, Errors, InProcess, SimulatedHand
 from hardware.tracker import AT_FOREARM, POLICY_FRAME
-
-
-@pytest.fixture
-def config(contents):
-    return simulated_hand.trial_config(contents, "training", seed=0, timeout_s=8.0)
 
 
 def _messages(robot, seconds):
@@ -57,8 +54,8 @@ def test_the_contract_agrees_with_the_hand(contents):
     assert named == list(observation.NAMES)
 
 
-def test_readings_come_at_the_makers_rate_and_are_true(config):
-    simulated = SimulatedHand(config)
+def test_readings_come_at_the_makers_rate_and_are_true(contents):
+    simulated = SimulatedHand(contents)
     joints, poses = _messages(InProcess(simulated), 0.4)
     stamps = np.array([message.stamp for message in joints])
     np.testing.assert_allclose(np.diff(stamps), 1 / 125)
@@ -69,7 +66,7 @@ def test_readings_come_at_the_makers_rate_and_are_true(config):
     assert poses[-1].frame == POLICY_FRAME
 
 
-def test_readings_have_the_errors_that_are_asked_for(config):
+def test_readings_have_the_errors_that_are_asked_for(contents):
     asked = Errors(
         delay_s=0.048,
         joint_noise=0.02,
@@ -78,9 +75,9 @@ def test_readings_have_the_errors_that_are_asked_for(config):
         fingertip_noise=0.002,
         dropout=0.25,
     )
-    clean = SimulatedHand(config)
+    clean = SimulatedHand(contents)
     joints, poses = _messages(InProcess(clean), 6.4)
-    simulated = SimulatedHand(config, errors=asked)
+    simulated = SimulatedHand(contents, errors=asked)
     robot = InProcess(simulated, asked.delay_s)
     noisy_joints, noisy_poses = _messages(robot, 6.4)
     assert simulated.time - noisy_joints[-1].stamp == pytest.approx(0.048)
@@ -95,8 +92,8 @@ def test_readings_have_the_errors_that_are_asked_for(config):
     assert np.sqrt(np.mean(np.square(angles))) == pytest.approx(0.1, rel=0.15)
 
 
-def test_fingertips_are_seen_where_they_are(contents, config):
-    clean, noisy = SimulatedHand(config), SimulatedHand(config, errors=Errors(dropout=0.25))
+def test_fingertips_are_seen_where_they_are(contents):
+    clean, noisy = SimulatedHand(contents), SimulatedHand(contents, errors=Errors(dropout=0.25))
     noisy_tips = []
     for simulated in (clean, noisy):
         for _ in range(40):
@@ -108,55 +105,71 @@ def test_fingertips_are_seen_where_they_are(contents, config):
     assert np.isfinite(noisy_tips[:40]).all()
     assert np.isnan(noisy_tips[40:]).mean() == pytest.approx(0.25, abs=0.1)
     errors = Errors(fingertip_noise=0.002)
-    rough = SimulatedHand(config, errors=errors)
+    rough = SimulatedHand(contents, errors=errors)
     off = [rough.fingertips().positions - rough.fingertips().positions for _ in range(100)]
     assert np.std(off) == pytest.approx(0.002 * np.sqrt(2), rel=0.1)
 
 
-@pytest.mark.slow
-def test_a_trial_begins_with_nothing_of_the_last_ones(contents, config):
-    """A tracker that sees nothing of it yet may have seen the object just now, elsewhere."""
-    simulated = SimulatedHand(config, errors=Errors(dropout=1.0))
-    robot, said = InProcess(simulated), []
-    session = Session(contents, robot, AT_FOREARM, None, say=said.append)
-    lab = simulated_hand.TrainingTrials(
-        config,
-        simulated,
-        robot,
-        seed=0,
-        trials=1,
-        goal_distance=0.9,
-        choose=lambda trial: actions.most_probable,
-    )
-    place, orientation = simulated.object_pose()
-    session.tracker.on_pose(Pose(robot.now(), POLICY_FRAME, place, orientation), robot.now())
-    assert lab.set_up(session, 0) is None
-    assert session.guard.fault == "object pose: never seen"
-
-
-def test_sensors_with_offsets_are_obeyed(config, tmp_path):
+def test_sensors_with_offsets_are_obeyed(contents):
     """The hand goes to where its sensors read what it was told, off by their offsets."""
-    path = tmp_path / "hand.json"
-    path.write_text(patch.pack(patch.Patch(joints={"rh_FFJ3": {"offset": 0.1}}), {}))
-    plain, off = SimulatedHand(config), simulated_hand.make(config, str(path))
+    patch = Patch(joints={"rh_FFJ3": {"offset": 0.1}})
+    plain, off = SimulatedHand(contents), SimulatedHand(contents, patch=patch)
     for simulated in (plain, off):
         simulated.take_object_away()
-        simulated.command(simulated.layout.start_targets)
+        simulated.command(contents.start_targets)
         for _ in range(250):
             simulated.tick()
-    row = hand.JOINTS.index("rh_FFJ3")
+    row = contents.joints.index("rh_FFJ3")
     read = [simulated.joint_state().position[row] for simulated in (plain, off)]
     assert read[1] == pytest.approx(read[0], abs=0.005)
     assert off.angles()[row] == pytest.approx(read[1] - 0.1)
 
 
-def test_the_surrogate_world_is_another_hand(contents, tmp_path):
-    """With nothing in it of what was calibrated."""
+def test_a_patch_makes_the_hand_that_training_makes_of_it(tmp_path):
+    """Both of what `calibrate` writes, but for where the one reads XML."""
+    patch = Patch(
+        joints={"rh_FFJ3": {"damping": 0.08, "low": -0.2}, "rh_THJ1": {"frictionloss": 0.02}},
+        actuators={"rh_A_FFJ0": {"gain": 0.7, "backlash_down": 20.0, "backlash_up": 9.0}},
+    )
     path = tmp_path / "hand.json"
-    path.write_text(patch.pack(patch.Patch(joints={"rh_FFJ3": {"offset": 0.1}}), {}))
-    config = simulated_hand.trial_config(contents, "surrogate", seed=0, timeout_s=8.0)
-    other = simulated_hand.make(config, str(path))
-    assert not other.offsets.any()
+    path.write_text(model_patch.pack(patch, {"log": "a.mcap"}))
+    assert model_patch.load(str(path)) == patch
+    ours = hand.load_model()
+    model_patch.apply(patch, ours)
+    theirs = hand.load_model(patch=str(path))
+    for name in ("dof_damping", "dof_frictionloss", "jnt_range", "actuator_ctrlrange"):
+        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-12)
+    for name in ("actuator_gainprm", "actuator_biasprm"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    assert (
+        ours.joint("rh_FFJ3").damping[0] == 0.08 and ours.joint("rh_THJ1").frictionloss[0] == 0.02
+    )
+    np.testing.assert_array_equal(patch.backlash(list(hand.ACTUATORS)), backlash_rates(theirs))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"version": 2}, "it must be 'dactyl_jax model patch', version 1"),
+        ({"joints": {"rh_FFJ3": {"stiffness": 1.0}}}, "rh_FFJ3.stiffness is unknown; there are"),
+        ({"joints": {"rh_FFJ3": {"damping": -1.0}}}, "rh_FFJ3.damping cannot be -1.0"),
+        ({"actuators": {"rh_A_FFJ0": {"gain": 0.0}}}, "rh_A_FFJ0.gain cannot be 0.0"),
+        ({"joints": {"rh_FFJ3": {"low": "0"}}}, "is no model patch"),
+        ({"joints": {"rh_FFJ3": {"low": float("nan")}}}, "rh_FFJ3.low cannot be nan"),
+        ({"joints": ["rh_FFJ3"]}, "is no model patch"),
+        ({"joints": {"rh_FFJ9": {"damping": 1.0}}}, "the hand has no 'rh_FFJ9'"),
+    ],
+)
+def test_a_wrong_patch_is_refused_in_words(contents, change, message, tmp_path):
+    path = tmp_path / "hand.json"
+    content = {"format": model_patch.FORMAT, "version": model_patch.VERSION, **change}
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=message):
+        SimulatedHand(contents, patch=model_patch.load(str(path)))
+
+
+def test_the_surrogate_world_is_another_hand(contents):
+    other = SimulatedHand(contents, "surrogate")
     assert other.model.opt.timestep == 0.002 and other.model.opt.cone != 0
     joints, _ = _messages(InProcess(other), 0.08)
     np.testing.assert_allclose(np.diff([message.stamp for message in joints]), 1 / 125)
@@ -169,16 +182,10 @@ def test_the_programs_mistakes_are_answered_in_one_line(folder, capsys):
     assert "--model_patch goes with --world=training" in error and len(error.splitlines()) == 1
 
 
-def test_a_bundle_of_a_configuration_of_long_ago_is_refused(contents):
-    del contents.contract["config"]["env"]["tilt"]
-    with pytest.raises(UserError, match=r"'bundle': the field env.tilt is missing.*export it anew"):
-        simulated_hand.trial_config(contents, "training", seed=0, timeout_s=8.0)
-
-
-def test_trials_on_a_bench_with_somebody_who_puts_the_object_back(contents, config):
+def test_trials_on_a_bench_with_somebody_who_puts_the_object_back(contents):
     """The random policy throws the object away; the next trial begins when it lies there again."""
     contents.contract["task"]["max_goals"] = 1
-    simulated = SimulatedHand(config)
+    simulated = SimulatedHand(contents)
     robot = InProcess(simulated, assistant=Assistant(simulated, contents))
     said = []
     session = Session(contents, robot, AT_FOREARM, None, say=said.append)

@@ -19,10 +19,6 @@ def test_the_last_pose_stands_while_none_comes():
     seen.on_pose(POSE, 1.0)
     np.testing.assert_array_equal(seen.pose().position, POSE.position)
     assert seen.pose_age(3.5) == 2.5
-    seen.forget()
-    assert seen.pose() is None
-    seen.on_pose(POSE, 1.5)  # not older than what is forgotten
-    assert seen.pose_age(3.5) == 2.5
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""The training code at work, kept: what a robot host's own computations are compared with."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from dactyl_jax import config as config_lib
+from dactyl_jax import envs, hand
+from dactyl_jax.envs import actions, goals, readings
+from dactyl_jax.hand import kinematics
+from dactyl_jax.learning import PolicyAgent, categorical
+from dactyl_jax.vision.estimator import Estimator
+from experiments import vision_frames
+
+
+def plain(config: ConfigDict) -> ConfigDict:
+    """The configuration's task on a CPU, in the training's world, with nothing randomised."""
+    plain = config.copy_and_resolve_references()
+    plain.engine, plain.randomization, plain.env.world = "native", "none", "training"
+    plain.adr.enabled = False
+    plain.terms = config_lib.default().terms
+    return plain
+
+
+def episodes(
+    config: ConfigDict, agent: PolicyAgent, count: int, steps: int
+) -> dict[str, np.ndarray]:
+    """The policy at work in the training code, without errors of sensors or motors.
+
+    An episode that ends is followed by another in its row.
+
+    Returns:
+        Arrays `[episode, step, ...]` by name: what was read, and what became of it.
+    """
+    config = plain(config)
+    config.env.bank_size = count
+    env = envs.make_environment(config)
+    layout, chain = hand.layout(env.engine.model), kinematics.chain(env.engine.model)
+    distance = jnp.float32(goals.NEAREST + 0.4)
+    memory = ("hidden", "cell") if agent.network.memory else ()
+
+    def step(loop, key):
+        state, carry, first = loop
+        keys = jax.random.split(key, count)
+        read = readings.read(layout, chain, state.physics)
+        logits, after = agent.logits(state.observation.policy, carry, first)
+        action = categorical.sample(keys, logits)
+        row = {
+            "joint_angles": read.joint_angles,
+            "joint_velocities": read.joint_velocities,
+            "previous": read.targets,
+            "position": read.position,
+            "orientation": read.orientation,
+            "goal": state.goal,
+            "observation": state.observation.policy,
+            "first": first,
+            "logits": logits,
+            "uniform": jax.vmap(lambda key: jax.random.uniform(key, (agent.num_actuators,)))(keys),
+            "greedy": categorical.mode(logits),
+            "sampled": action,
+            "targets": actions.targets(
+                layout,
+                config.env.action,
+                config.env.smoothing,
+                action,
+                read.joint_angles,
+                read.targets,
+            ),
+            **dict(zip(memory, carry, strict=True)),
+        }
+        state, outcome = env.step(state, action, distance)
+        return (state, after, outcome.done), row
+
+    @jax.jit
+    def act(key):
+        start_key, act_key = jax.random.split(key)
+        state = env.reset(start_key, count, distance)
+        loop = state, agent.initial_carry(count), jnp.ones(count, bool)
+        return jax.lax.scan(step, loop, jax.random.split(act_key, steps))[1]
+
+    rows = jax.device_get(act(jax.random.key(0)))
+    return {name: np.moveaxis(np.asarray(values), 0, 1) for name, values in rows.items()}
+
+
+def pictures(config: ConfigDict, estimator: Estimator, count: int) -> dict[str, np.ndarray]:
+    """Rendered pictures with what the training code makes of them, `[frame, ...]` by name."""
+    model = vision_frames.load_model(config)
+    qpos = vision_frames.resting_states(model, count, seed=0)
+    source = vision_frames.make_looks(config, model, vision_frames.HELD_OUT)
+    looks = source.draw_looks(np.arange(count))
+    size = estimator.network.image_size
+    drawn = vision_frames.make_views("warp", model, size, batch=1).render(qpos, looks)
+    poses = estimator.estimate(drawn)
+    _, matrix = jax.jit(estimator.mean_pose)(drawn)
+    return {"pictures": drawn, "matrix": np.asarray(matrix), **poses._asdict()}
