@@ -247,7 +247,9 @@ def wait_for(condition, process, seconds=120):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_stops_cleanly_with_a_checkpoint(tiny, tmp_path, number):
     process = start(tiny, tmp_path / "run", "--max_iterations=1000000")
     wait_for(lambda: len(iterations(tmp_path / "run")) > 2, process)
