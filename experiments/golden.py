@@ -16,11 +16,11 @@ from experiments import vision_frames
 
 def plain(config: ConfigDict) -> ConfigDict:
     """The configuration's task on a CPU, in the training's world, with nothing randomised."""
-    plain = config.copy_and_resolve_references()
-    plain.engine, plain.randomization, plain.env.world = "native", "none", "training"
-    plain.adr.enabled = False
-    plain.terms = config_lib.default().terms
-    return plain
+    task = config.copy_and_resolve_references()
+    task.engine, task.randomization, task.env.world = "native", "none", "training"
+    task.adr.enabled = False
+    task.terms = config_lib.default().terms
+    return task
 
 
 def episodes(
@@ -30,8 +30,15 @@ def episodes(
 
     An episode that ends is followed by another in its row.
 
+    Args:
+        config: of the policy's training.
+        agent: the policy.
+        count: of episodes.
+        steps: of each, in control steps.
+
     Returns:
-        Arrays `[episode, step, ...]` by name: what was read, and what became of it.
+        Arrays `[episode, step, ...]` by name: what was read, and what became of it; angles and
+        targets in rad, positions in m.
     """
     config = plain(config)
     config.env.bank_size = count
@@ -84,7 +91,17 @@ def episodes(
 
 
 def pictures(config: ConfigDict, estimator: Estimator, count: int) -> dict[str, np.ndarray]:
-    """Rendered pictures with what the training code makes of them, `[frame, ...]` by name."""
+    """Rendered pictures, and what the training code makes of them.
+
+    Args:
+        config: of the network's training.
+        estimator: the network.
+        count: of frames.
+
+    Returns:
+        Arrays by name: `pictures [frame, camera, size, size, 3]` uint8, `matrix [frame, 3, 3]`, and
+        the fields of the estimator's poses, `[frame, ...]`.
+    """
     model = vision_frames.load_model(config)
     qpos = vision_frames.resting_states(model, count, seed=0)
     source = vision_frames.make_looks(config, model, vision_frames.HELD_OUT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,11 +37,11 @@ class Patch:
     actuators: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
     def offsets(self, joints: list[str]) -> np.ndarray:
-        """What each joint's sensor reads beyond its angle, rad."""
+        """What each joint's sensor reads beyond its angle, `[n]` rad."""
         return np.array([self.joints.get(name, {}).get("offset", 0.0) for name in joints])
 
     def backlash(self, actuators: list[str]) -> np.ndarray:
-        """Rates at which actuators take up their play, down and up, `[n, 2]`; 0 without play."""
+        """Rates at which actuators take up their play, `[n, 2]` 1/(rad s); 0 without play."""
         rows = [self.actuators.get(name, {}) for name in actuators]
         return np.array([[r.get("backlash_down", 0.0), r.get("backlash_up", 0.0)] for r in rows])
 
@@ -61,8 +62,10 @@ def load(path: str) -> Patch:
                 for field, value in numbers.items():
                     if field not in least:
                         raise ValueError(f"{name}.{field} is unknown; there are {', '.join(least)}")
-                    if not least[field] <= value < float("inf"):
+                    if not least[field] <= value < math.inf:
                         raise ValueError(f"{name}.{field} cannot be {value!r}")
+                if numbers.get("low", -math.inf) >= numbers.get("high", math.inf):
+                    raise ValueError(f"{name}.low is not below its high")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path!r} is no model patch ({type(error).__name__}: {error}); calibrate anew"
