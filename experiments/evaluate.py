@@ -47,9 +47,10 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     cli.define_renderer_flag(values)
     flags.DEFINE_integer(
-        "vision_latency",
-        1,
-        "with --pose=vision: control steps from a picture to the action that follows from it",
+        "pose_latency",
+        None,
+        "control steps by which the object's pose reaches the policy late; by default 0 with "
+        "--pose=state, 1 with --pose=vision",
         lower_bound=0,
         upper_bound=10,
         flag_values=values,
@@ -89,7 +90,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
         return suite.base_config(values.seed)
     if values.pose == "state":
-        for name in ("vision_workdir", "renderer", "vision_latency"):
+        for name in ("vision_workdir", "renderer"):
             if values[name].present:
                 raise UserError(f"--{name} goes with --pose=vision; add it or leave --{name} out")
     if values.greedy and values.agent == "random":
@@ -106,8 +107,8 @@ def _check_suite(values: flags.FlagValues) -> None:
             if values[name].present:
                 raise UserError(f"--{name} goes with --suite=paper; add it or leave --{name} out")
         return
-    decided = ("workdir", "pretrained", "pretrained_name", "agent", "greedy", "goals", "pose")
-    for name in (*decided, "goal_timeout_s", "json", "dump_nan", "config"):
+    acting = ("workdir", "pretrained", "pretrained_name", "agent", "greedy", "pose", "pose_latency")
+    for name in (*acting, "goals", "goal_timeout_s", "json", "dump_nan", "config"):
         if values[name].present:
             raise UserError(f"--{name} does not go with --suite, which decides on it; leave it out")
     for name, example in (("policies", "block=DIR,prism=DIR"), ("out", "DIR")):
@@ -142,10 +143,12 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         eye = vision_runs.make_eye(
             values.vision_workdir,
             values.renderer,
-            latency=values.vision_latency,
             object=config.env.object,
             tilt=config.env.tilt,
         )
+    latency = values.pose_latency
+    if latency is None:
+        latency = 0 if eye is None else 1
     result = scoring.evaluate(
         env,
         preparation.make_agent(values.agent, checkpoint, env),
@@ -154,6 +157,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         distribution=values.goals,
         final_distance=checkpoint.goal_distance if checkpoint else 0.0,
         checkpoint_step=checkpoint.steps if acting and checkpoint else None,
+        latency=latency,
         greedy=values.greedy,
         eye=eye,
     )
@@ -161,7 +165,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         scoring.add_intervals(result)
     result = {"agent": values.agent, "pose": values.pose, **result}
     if eye is not None:
-        result |= {"renderer": values.renderer, "vision_latency": values.vision_latency}
+        result["renderer"] = values.renderer
     _print(result, evaluation.histogram(result["goals"]["per_trial"]))
     if target is not None:
         files.write_json(target, result | origin.here())

@@ -96,7 +96,7 @@ def take_over(workdir: Path, docs: Path) -> None:
 
 
 def _eyes(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The record of trials by sight: by the sensors first.
+    """The record of trials by sight: by the sensors first, what comes at once before what is late.
 
     Raises:
         UserError: they are not all of the same trials, source and machine.
@@ -107,7 +107,8 @@ def _eyes(results: list[dict[str, Any]]) -> dict[str, Any]:
     for field in same:
         if len(values := {result[field] for result in results}) > 1:
             raise UserError(f"--add: the results differ in {field}: {sorted(map(str, values))}")
-    results = sorted(results, key=lambda result: (result["pose"], result.get("renderer", "")))
+    order = ("pose", "renderer", "pose_latency")
+    results = sorted(results, key=lambda result: [result.get(field, "") for field in order])
     first = results[0]
     made = {name: first[name] for name in ("commit", "date", "machine")}
     return {"study": "eyes", "title": "Eyes in the loop", **made, "results": results}

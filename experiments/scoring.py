@@ -23,22 +23,24 @@ def evaluate(
     distribution: str,
     final_distance: float,
     checkpoint_step: int | None,
+    latency: int = 0,
     greedy: bool = False,
     eye: evaluation.Eye | None = None,
 ) -> dict[str, Any]:
     """Runs trials and says what they show, as `experiments.evaluate --json` writes it.
 
-    With an `eye` it is cameras that tell the agent the object's pose; the result then says how much
-    their network doubted.
+    The object's pose reaches the agent `latency` control steps late. With an `eye` it is cameras
+    that tell it; the result then says how much their network doubted.
     """
     distance = evaluation.goal_distance(distribution, final_distance)
     started = time.monotonic()
     how: dict[str, Any] = {"trials": trials, "seed": seed, "goal_distance": distance}
+    how |= {"latency": latency, "greedy": greedy}
     seen = {}
     if eye is None:
-        outcome = evaluation.run_trials(env, agent, **how, greedy=greedy)
+        outcome = evaluation.run_trials(env, agent, **how)
     else:
-        outcome, doubt = evaluation.run_vision_trials(env, agent, eye, **how, greedy=greedy)
+        outcome, doubt = evaluation.run_vision_trials(env, agent, eye, **how)
         seen["doubt"] = evaluation.pose_errors.doubts(doubt)
     return evaluation.summarize(outcome, env.control_dt) | {
         "world": env.config.env.world,
@@ -49,6 +51,7 @@ def evaluate(
         "engine": env.engine.name,
         "seed": seed,
         "greedy": greedy,
+        "pose_latency": latency,
         "checkpoint_step": checkpoint_step,
         "wall_s": time.monotonic() - started,
         **seen,

@@ -59,13 +59,12 @@ def load_estimator(values: flags.FlagValues) -> "Estimator":
     return restore_estimator(values.workdir)
 
 
-def make_eye(workdir: str | None, renderer: str, *, latency: int, object: str, tilt: float):
+def make_eye(workdir: str | None, renderer: str, *, object: str, tilt: float):
     """What tells a policy the pose of the object by cameras.
 
     Args:
         workdir: of the network's run; None for the package's.
         renderer: `warp` or `gl`.
-        latency: control steps from a picture to the action.
         object, tilt: of the task; the network must have been trained with the same.
 
     Raises:
@@ -88,7 +87,7 @@ def make_eye(workdir: str | None, renderer: str, *, latency: int, object: str, t
     model = vision_frames.load_model(config)
     source = vision_frames.make_looks(config, model, vision_frames.HELD_OUT)
     views = vision_frames.make_views(renderer, model, config.image_size)
-    return evaluation.Eye(estimator, views, source, latency)
+    return evaluation.Eye(estimator, views, source)
 
 
 class VisionDirectory(WorkDirectory):

@@ -108,6 +108,12 @@ def fingertips(policy: jax.Array) -> jax.Array:
     return policy[:, :15].reshape(-1, 5, 3)
 
 
+def object_pose(policy: jax.Array, goal: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The object's position `[E, 3]` m and orientation `[E, 4]` in a policy's input for a goal."""
+    relative = policy[:, 18:22]
+    return policy[:, 15:18], rotations.multiply(rotations.conjugate(relative), goal)
+
+
 def facing(orientation: jax.Array) -> jax.Array:
     """How a cube of this orientation stands, whichever face is which, `[E, 9]`.
 

@@ -268,8 +268,8 @@ class Reorientation:
         kind = self.config.env.policy_observation
         if kind == "state":
             raise ValueError(
-                "config.env.policy_observation is 'state', which no camera can tell; evaluate a "
-                "policy that sees readings"
+                "config.env.policy_observation is 'state', which nothing on a robot can tell, nor "
+                "tell late; evaluate a policy that sees readings"
             )
         seen = observation.policy_observation(
             kind,
@@ -282,6 +282,11 @@ class Reorientation:
         return dataclasses.replace(
             state, observation=dataclasses.replace(state.observation, policy=seen)
         )
+
+    def seen_pose(self, state: EnvState) -> tuple[jax.Array, jax.Array]:
+        """The object's pose as the policy sees it: position `[E, 3]` m, orientation `[E, 4]`, in
+        the `rh_forearm` frame. Not of a policy that sees the true state."""
+        return observation.object_pose(state.observation.policy, state.goal)
 
     def goal_in_world(self, state: EnvState) -> jax.Array:
         """The goals' orientations in the world frame, `[E, 4]`, to draw them."""

@@ -41,7 +41,7 @@ def eyes_markdown(record: Mapping[str, Any]) -> str:
         goals = result["goals"]
         low, high = goals["mean_interval"]
         cells = (
-            _LABELS[way],
+            way,
             f"{goals['mean']:.1f} ± {goals['std']:.1f} ({goals['median']:g})",
             f"[{low:.1f}, {high:.1f}]",
             f"{result['drops']}, {result['timeouts']}, {result['caps']}",
@@ -54,12 +54,14 @@ def eyes_markdown(record: Mapping[str, Any]) -> str:
         low, high = difference_interval(*samples, paired=True)
         mean = ours["goals"]["mean"] - theirs["goals"]["mean"]
         gain = f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-        lines.append(tables.line([f"{_LABELS[way]}, less {_LABELS[other]}", gain]))
+        lines.append(tables.line([f"{way}, less {other}", gain]))
     commit = (record["commit"] or "unknown")[:7]
     made = f"Made on {record['date']} at commit `{commit}` on {record['machine']}."
     return "\n".join([*lines, "", made])
 
 
 def _way(result: Mapping[str, Any]) -> str:
-    """What told the pose: a key of `_LABELS`."""
-    return result["renderer"] if result["pose"] == "vision" else "state"
+    """What told the pose, and how late."""
+    label = _LABELS[result["renderer"] if result["pose"] == "vision" else "state"]
+    steps = result["pose_latency"]
+    return f"{label}, {steps} step{'s' * (steps > 1)} late" if steps else label

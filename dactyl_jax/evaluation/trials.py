@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dactyl_jax.envs import EnvState, Outcome, Reorientation
+from dactyl_jax.evaluation import latency as latency_lib
 from dactyl_jax.learning import Agent
 
 CHUNK = 25  # control steps between two looks at whether all trials have ended
@@ -48,6 +49,7 @@ def run_trials(
     trials: int,
     seed: int,
     goal_distance: float,
+    latency: int = 0,
     greedy: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> Trials:
@@ -59,11 +61,15 @@ def run_trials(
         trials: how many.
         seed: of starts, goals and the agent's draws.
         goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        latency: control steps by which the object's pose reaches the agent late.
         greedy: whether the agent takes its most probable actions instead of sampling.
         on_progress: called with the number of trials that have ended, every few control steps.
 
     Returns:
         Trials of numpy arrays; each has ended.
+
+    Raises:
+        ValueError: the pose shall be late, but the policy sees the true state.
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
     distance = jnp.float32(goal_distance)
@@ -71,13 +77,15 @@ def run_trials(
     rows = none_played(trials)
     carry = agent.initial_carry(trials)
     first = jnp.ones(trials, bool)
+    waiting = latency_lib.none_waiting(trials, latency)
     numbers = np.arange(trials)  # of the trials that are played now
     results = jax.tree.map(np.array, rows)
     chunks = 0
     while True:
         act_key, key = jax.random.split(act_key)
-        state, carry, first, rows = _advance(
-            env, greedy, agent, state, carry, first, rows, jnp.asarray(numbers), key, distance
+        loop = state, carry, first, waiting, rows
+        state, carry, first, waiting, rows = _advance(
+            env, greedy, agent, loop, jnp.asarray(numbers), key, distance
         )
         for result, now in zip(jax.tree.leaves(results), jax.tree.leaves(rows), strict=True):
             result[numbers] = now
@@ -90,7 +98,8 @@ def run_trials(
         if chunks >= _CHUNKS_BETWEEN_HALVINGS and _halving_pays(results.ended[numbers], half):
             kept = np.argsort(results.ended[numbers], kind="stable")[:half]
             state = env.take(state, kept)
-            carry, first, rows, numbers = _rows((carry, first, rows, numbers), kept)
+            going_on = carry, first, waiting, rows, numbers
+            carry, first, waiting, rows, numbers = _rows(going_on, kept)
             chunks = 0
 
 
@@ -119,19 +128,19 @@ def none_played(trials: int) -> Trials:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _advance(env, greedy, agent, state, carry, first, rows, numbers, key, goal_distance):
+def _advance(env, greedy, agent, loop, numbers, key, goal_distance):
     """Control steps of one chunk; `env` is compiled in, so that further calls reuse the code."""
 
     def step(loop, key):
-        state, carry, first, rows = loop
+        state, carry, first, waiting, rows = loop
+        told, waiting = latency_lib.delay(env, state, waiting, first)
         # An agent's draws belong to the trial, whichever others are still played.
         keys = None if greedy else jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
-        action, carry = agent.act(state.observation.policy, carry, first, keys)
+        action, carry = agent.act(told.observation.policy, carry, first, keys)
         state, outcome = env.step(state, action, goal_distance)
-        return (state, carry, outcome.done, count(rows, outcome)), None
+        return (state, carry, outcome.done, waiting, count(rows, outcome)), None
 
-    loop, _ = jax.lax.scan(step, (state, carry, first, rows), jax.random.split(key, CHUNK))
-    return loop
+    return jax.lax.scan(step, loop, jax.random.split(key, CHUNK))[0]
 
 
 def count(rows: Trials, outcome: Outcome) -> Trials:

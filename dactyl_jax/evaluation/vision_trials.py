@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dactyl_jax.envs import EnvState, Reorientation
+from dactyl_jax.evaluation import latency as latency_lib
 from dactyl_jax.evaluation import trials as trials_lib
 from dactyl_jax.evaluation.trials import Trials
 from dactyl_jax.learning import Agent
@@ -26,13 +27,11 @@ class Eye:
         views: draws what the cameras see, `rendering.Views` or `GlViews`.
         source: how frames look: trial n has the looks of frame n for as long as it lasts, and noise
             of its own in every picture.
-        latency: control steps from a picture to the step that acts on it.
     """
 
     estimator: Estimator
     views: Any
     source: FrameSource
-    latency: int
 
 
 def run_vision_trials(
@@ -43,6 +42,7 @@ def run_vision_trials(
     trials: int,
     seed: int,
     goal_distance: float,
+    latency: int,
     greedy: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> tuple[Trials, np.ndarray]:
@@ -57,6 +57,7 @@ def run_vision_trials(
         trials: how many.
         seed: of starts, goals, looks and the agent's draws.
         goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        latency: control steps from a picture to the step that acts on it.
         greedy: whether the agent takes its most probable actions instead of sampling.
         on_progress: called with the number of trials that have ended, after every control step.
 
@@ -70,7 +71,7 @@ def run_vision_trials(
     looks = jax.device_get(eye.source.draw_looks(first_look + np.arange(trials)))
     carry, first = agent.initial_carry(trials), jnp.ones(trials, bool)
     rows = trials_lib.none_played(trials)
-    delayed = _Delayed(eye.latency)
+    waiting = latency_lib.none_waiting(trials, latency)
     doubts: list[np.ndarray] = []
     step = 0
     while True:
@@ -85,31 +86,11 @@ def run_vision_trials(
         poses = _look(eye, state, looks, playing, step)
         doubts.append(poses.doubt)
         key = keys[step % trials_lib.CHUNK]
-        seen = poses.position, poses.orientation
-        position, orientation = delayed.through(seen, trials, playing)
-        state, carry, first, rows = _advance(
-            env, greedy, agent, state, carry, first, rows, position, orientation, key, distance
+        loop = state, carry, first, waiting, rows
+        state, carry, first, waiting, rows = _advance(
+            env, greedy, agent, loop, *_of_all(poses, trials, playing), key, distance
         )
         step += 1
-
-
-class _Delayed:
-    """Estimates that arrive some steps after their pictures; the first one is there at once."""
-
-    def __init__(self, steps: int):
-        self._steps = steps
-        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def through(
-        self, pose: tuple[np.ndarray, np.ndarray], trials: int, playing: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        position = np.zeros((trials, 3), np.float32)
-        orientation = np.tile(np.array([1.0, 0, 0, 0], np.float32), (trials, 1))
-        position[playing], orientation[playing] = pose
-        self._waiting.append((position, orientation))
-        if len(self._waiting) > self._steps + 1:
-            self._waiting.pop(0)
-        return self._waiting[0]
 
 
 def _look(eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int) -> Poses:
@@ -124,13 +105,21 @@ def _look(eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int)
     return Poses(*(values[: len(playing)] for values in poses))
 
 
+def _of_all(poses: Poses, trials: int, playing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and orientations with a row for every trial; of those that ended any pose."""
+    position = np.zeros((trials, 3), np.float32)
+    orientation = np.tile(np.array([1.0, 0, 0, 0], np.float32), (trials, 1))
+    position[playing], orientation[playing] = poses.position, poses.orientation
+    return position, orientation
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _advance(
-    env, greedy, agent, state, carry, first, rows, position, orientation, key, goal_distance
-):
-    told = env.with_pose(state, position, orientation)
+def _advance(env, greedy, agent, loop, position, orientation, key, goal_distance):
+    state, carry, first, waiting, rows = loop
+    seen = env.with_pose(state, position, orientation)
+    told, waiting = latency_lib.delay(env, seen, waiting, first)
     numbers = jnp.arange(position.shape[0])
     keys = None if greedy else jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
     action, carry = agent.act(told.observation.policy, carry, first, keys)
     state, outcome = env.step(state, action, goal_distance)
-    return state, carry, outcome.done, trials_lib.count(rows, outcome)
+    return state, carry, outcome.done, waiting, trials_lib.count(rows, outcome)

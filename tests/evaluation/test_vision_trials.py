@@ -8,7 +8,7 @@ import pytest
 from dactyl_jax import config as config_lib
 from dactyl_jax.envs import make_environment
 from dactyl_jax.evaluation import Eye, run_trials, run_vision_trials
-from dactyl_jax.evaluation.vision_trials import _Delayed
+from dactyl_jax.evaluation.latency import delay, none_waiting
 from dactyl_jax.hand import rotations
 from dactyl_jax.rendering import Looks
 from dactyl_jax.vision.estimator import LARGEST_DOUBT, Poses
@@ -67,6 +67,10 @@ class Follower:
         return jnp.clip(bins, 0, self._bins - 1).astype(jnp.int32), carry
 
 
+def _eye(seer):
+    return Eye(seer, seer, seer)
+
+
 @pytest.mark.slow
 def test_a_true_pose_is_what_sensors_without_errors_say(env):
     state = env.reset(jax.random.key(0), 3, 0.9)
@@ -81,30 +85,37 @@ def test_a_true_pose_is_what_sensors_without_errors_say(env):
 
 @pytest.mark.slow
 def test_trials_start_and_end_as_with_the_state(env):
-    """An agent that acts on the pose does as with the sensors if cameras see it at once."""
+    """An agent that acts on the pose does as with the sensors if cameras see it as soon."""
     agent = Follower(env)
     seer = Clairvoyant(env)
     how = {"trials": 3, "seed": 5, "goal_distance": 0.9}
-    by_state = run_trials(env, agent, **how)
-    by_eye, doubt = run_vision_trials(env, agent, Eye(seer, seer, seer, 0), **how)
-    for name in ("steps", "goals", "timed_out", "dropped"):
-        np.testing.assert_array_equal(getattr(by_eye, name), getattr(by_state, name))
+    by_state, late = (run_trials(env, agent, **how, latency=steps) for steps in (0, 3))
+    for latency, expected in ((3, late), (0, by_state)):
+        seer.looked.clear()
+        by_eye, doubt = run_vision_trials(env, agent, _eye(seer), **how, latency=latency)
+        for name in ("steps", "goals", "timed_out", "dropped"):
+            np.testing.assert_array_equal(getattr(by_eye, name), getattr(expected, name))
     # It looks once a step at those that still play.
     assert sum(seer.looked) == len(doubt) == by_eye.steps.sum()
     assert max(seer.looked) == 3
     assert 0.0 < np.mean(doubt > LARGEST_DOUBT) < 1.0
     # What it is told decides how trials end: an object seen in another place, or seen late.
-    for shift, latency in ((0.01, 0), (0.0, 3)):
-        other = Clairvoyant(env, shift)
-        misled, _ = run_vision_trials(env, agent, Eye(other, other, other, latency), **how)
-        assert (misled.steps != by_state.steps).any()
+    misled, _ = run_vision_trials(env, agent, _eye(Clairvoyant(env, 0.01)), **how, latency=0)
+    assert (misled.steps != by_state.steps).any()
+    assert (late.steps != by_state.steps).any()
 
 
-def test_an_estimate_arrives_when_it_is_due():
-    delayed = _Delayed(2)
-    playing = np.arange(2)
-    told = []
-    for step in range(5):
-        pose = np.full((2, 3), step), np.tile([1.0, 0, 0, 0], (2, 1))
-        told.append(delayed.through(pose, 2, playing)[0][0, 0])
-    assert told == [0, 0, 0, 1, 2]
+def test_a_pose_arrives_when_it_is_due(env):
+    """Of both environments; in the second an episode begins with the fourth step."""
+    state = env.reset(jax.random.key(1), 2, 0.9)
+    turns = np.linspace(0.1, 0.5, 5)
+    waiting, told = none_waiting(2, 2), []
+    for step, turn in enumerate(turns):
+        half = np.tile([np.cos(turn / 2), 0.0, 0.0, np.sin(turn / 2)], (2, 1))
+        now = env.with_pose(state, np.full((2, 3), step, np.float32), half.astype(np.float32))
+        seen, waiting = delay(env, now, waiting, jnp.array([step == 0, step in (0, 3)]))
+        position, orientation = env.seen_pose(seen)
+        told.append((position[:, 0], rotations.angle(orientation)))
+    due = np.array([[0, 0], [0, 0], [0, 0], [1, 3], [2, 3]])
+    np.testing.assert_array_equal([position for position, _ in told], due)
+    np.testing.assert_allclose([angle for _, angle in told], turns[due], atol=1e-5)

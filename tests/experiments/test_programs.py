@@ -65,6 +65,27 @@ def test_greedy_trials_say_so_and_chance_has_none(trained, tmp_path, capsys):
     assert "--greedy" in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
+def test_trials_by_sight_and_late_ones_say_so(trained, tmp_path, capsys):
+    flags = [f"--workdir={trained}", "--trials=2", "--goals=near", "--goal_timeout_s=0.8"]
+    for told, latency in (
+        (["--pose=state"], 0),
+        (["--pose=state", "--pose_latency=2"], 2),
+        (["--pose=vision"], 1),
+        (["--pose=vision", "--pose_latency=0", "--renderer=warp"], 0),
+    ):
+        target = tmp_path / "result.json"
+        assert evaluate.main([*flags, *told, f"--json={target}"]) == 0
+        result = json.loads(target.read_text())
+        assert result["pose_latency"] == latency
+        by_sight = "vision" in told[0]
+        assert result.get("renderer") == ("warp" if by_sight else None)
+        assert ("doubt" in result) == by_sight
+        assert ("doubt" in capsys.readouterr().out) == by_sight
+    assert evaluate.main([*flags, "--renderer=gl"]) == 2
+    assert "--renderer goes with --pose=vision" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("program", [evaluate, record])
 def test_missing_and_broken_work_directories_are_named(program, trained, tmp_path, capsys):
     out = [f"--out={tmp_path}/v.mp4"] if program is record else []

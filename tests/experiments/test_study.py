@@ -174,18 +174,20 @@ def test_trials_by_sight_are_one_record(tmp_path, capsys):
         file.parent.mkdir()
     page.write_text("<!-- eyes -->\n<!-- /eyes -->\n", encoding="utf-8")
     for result in record["results"]:
-        way = result.get("renderer", "state")
+        way = f"{result.get('renderer', 'state')}{result['pose_latency']}"
         (folder / f"{way}.json").write_text(json.dumps(result), encoding="utf-8")
     add = [f"--docs={page.parent}", f"--add={folder}"]
     assert report.main(add) == 0
     assert json.loads((page.parent / "results" / "eyes.json").read_text()) == record
     (printed,) = re.findall(r"OpenGL.*, less the simulator's sensors \| (\S+) \[", page.read_text())
     means = {
-        result.get("renderer", "state"): result["goals"]["mean"] for result in record["results"]
+        (result["pose"], result.get("renderer"), result["pose_latency"]): result["goals"]["mean"]
+        for result in record["results"]
     }
-    assert float(printed) == pytest.approx(means["gl"] - means["state"], abs=0.051)
+    difference = means["vision", "gl", 1] - means["state", None, 0]
+    assert float(printed) == pytest.approx(difference, abs=0.051)
 
-    (folder / "gl.json").write_text(json.dumps(record["results"][1] | {"seed": 6}))
+    (folder / "other.json").write_text(json.dumps(record["results"][1] | {"seed": 6}))
     capsys.readouterr()
     assert report.main(add) == 2
     assert "the results differ in seed: ['5', '6']" in capsys.readouterr().err
