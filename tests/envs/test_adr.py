@@ -102,6 +102,7 @@ def test_strength_scales_what_is_drawn(env):
     assert np.all(np.abs(friction / nominal - 1) <= 0.3 * strength + 1e-6)
 
 
+@pytest.mark.slow
 def test_only_episodes_at_the_banks_limit_count(env):
     state = env.reset(jax.random.key(0), 32, jnp.float32(0.9))
     palm = state.physics.qpos.at[:, -5].add(-0.3)  # the object below the palm: all drop

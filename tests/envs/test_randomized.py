@@ -71,6 +71,7 @@ def test_starts_of_drawn_models_do_not_penetrate():
     assert deepest < 0.001  # m
 
 
+@pytest.mark.slow
 def test_starts_of_drawn_models_do_not_kick():
     """Object speeds after one control step of the middle action are those of the plain model."""
     speeds = []

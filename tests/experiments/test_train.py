@@ -55,6 +55,7 @@ def test_a_run_leaves_its_configuration_checkpoint_and_metrics(trained):
     assert "'--config.network.dense=(8,)'" in origin["command"]  # ready for a shell
 
 
+@pytest.mark.slow
 def test_a_run_in_parts_equals_a_run_in_one(trained, tiny, tmp_path, no_report, capsys):
     for limit in (1, 2):
         assert train.main([*tiny, f"--workdir={tmp_path}/run", f"--max_iterations={limit}"]) == 0
