@@ -65,7 +65,7 @@ def content(record: dict[str, Any]) -> str:
     if "variants" in record:
         tables, endings = evaluation.study_sections(record), [*evaluation.study_pictures(record)]
     elif "results" in record:
-        return evaluation.eyes_markdown(record)
+        return evaluation.told_markdown(record)
     else:
         tables, endings = evaluation.grasps.markdown(record), [""]
     name, title = record["study"], record["title"]
@@ -85,7 +85,8 @@ def take_over(workdir: Path, docs: Path) -> None:
     if not records:
         raise UserError(f"--add: {str(workdir)!r} holds no record of a study; run one there first")
     if all("pose" in record for record in records.values()):
-        records = {"eyes": _eyes([*records.values()])}
+        name = workdir.resolve().name
+        records = {name: _told(name, [*records.values()])}
     for name, record in records.items():
         # Lists of numbers on one line: records are kept with the source.
         text = json.dumps(record, allow_nan=False, separators=(",", ":"))
@@ -95,8 +96,9 @@ def take_over(workdir: Path, docs: Path) -> None:
             files.write_bytes(docs / "figures" / picture.name, picture.read_bytes())
 
 
-def _eyes(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The record of trials by sight: by the sensors first, what comes at once before what is late.
+def _told(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record of trials that were told the pose in several ways: by the sensors first, what
+    comes at once before what is late.
 
     Raises:
         UserError: they are not all of the same trials, source and machine.
@@ -111,7 +113,7 @@ def _eyes(results: list[dict[str, Any]]) -> dict[str, Any]:
     results = sorted(results, key=lambda result: [result.get(field, "") for field in order])
     first = results[0]
     made = {name: first[name] for name in ("commit", "date", "machine")}
-    return {"study": "eyes", "title": "Eyes in the loop", **made, "results": results}
+    return {"study": name, **made, "results": results}
 
 
 def fill(text: str, name: str, content: str) -> str:

@@ -2,7 +2,6 @@
 
 from dactyl_jax.evaluation import grasps, pose_errors
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
-from dactyl_jax.evaluation.eyes_table import eyes_markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
 from dactyl_jax.evaluation.memory_probe import probe, record_episodes
@@ -27,6 +26,7 @@ from dactyl_jax.evaluation.statistics import (
 )
 from dactyl_jax.evaluation.study import study_markdown, study_pictures, study_sections
 from dactyl_jax.evaluation.throughput_plot import draw_throughput
+from dactyl_jax.evaluation.told_table import told_markdown
 from dactyl_jax.evaluation.trials import Trials, run_trials
 from dactyl_jax.evaluation.vision_curve import draw_vision_curve
 from dactyl_jax.evaluation.vision_trials import Eye, run_vision_trials
@@ -48,7 +48,6 @@ __all__ = [
     "draw_runs",
     "draw_throughput",
     "draw_vision_curve",
-    "eyes_markdown",
     "goal_distance",
     "grasps",
     "histogram",
@@ -67,5 +66,6 @@ __all__ = [
     "study_pictures",
     "study_sections",
     "summarize",
+    "told_markdown",
     "write_recording",
 ]

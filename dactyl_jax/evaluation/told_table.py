@@ -1,4 +1,4 @@
-"""Trials by sight beside the same trials by the simulator's sensors."""
+"""The same trials beside each other, told the object's pose in several ways."""
 
 import itertools
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ _LABELS = {
 }
 
 
-def eyes_markdown(record: Mapping[str, Any]) -> str:
-    """The tables of a record of trials by sight, and where it was made.
+def told_markdown(record: Mapping[str, Any]) -> str:
+    """The tables of a record of such trials, and where it was made.
 
     Args:
         record: as `experiments.report` makes it of several results of `experiments.evaluate`.
