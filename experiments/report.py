@@ -112,7 +112,7 @@ def _told(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     order = ("pose", "renderer", "pose_latency")
     results = sorted(results, key=lambda result: [result.get(field, "") for field in order])
     first = results[0]
-    made = {name: first[name] for name in ("commit", "date", "machine")}
+    made = {field: first[field] for field in ("commit", "date", "machine")}
     return {"study": name, **made, "results": results}
 
 

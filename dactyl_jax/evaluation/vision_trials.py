@@ -106,7 +106,7 @@ def _look(eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int)
 
 
 def _of_all(poses: Poses, trials: int, playing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and orientations with a row for every trial; of those that ended any pose."""
+    """Positions `[trials, 3]` m and orientations `[trials, 4]`; of trials that ended any pose."""
     position = np.zeros((trials, 3), np.float32)
     orientation = np.tile(np.array([1.0, 0, 0, 0], np.float32), (trials, 1))
     position[playing], orientation[playing] = poses.position, poses.orientation
