@@ -15,6 +15,8 @@ _CHOICES = {
     "env.world": ("training", "surrogate"),
     "env.object": ("block", "prism", "sphere"),
     "env.action": ("relative", "absolute"),
+    "env.smoothed": ("action", "target"),
+    "env.goals": ("uniform", "aligned"),
     "env.policy_observation": ("paper", "proprioceptive", "state"),
     "env.value_observation": ("paper", "privileged"),
     "network.activation": ("relu", "elu", "tanh"),
@@ -29,7 +31,7 @@ _POSITIVE = (
     *("imitation.iterations", "imitation.learning_rate"),
     *("run.checkpoint_s", "run.eval_trials", "adr.step", "adr.maximum", "adr.episodes"),
 )
-_UNIT = ("env.smoothing", "ppo.discount", "ppo.gae_lambda", "adr.boundary_share")
+_UNIT = ("ppo.discount", "ppo.gae_lambda", "adr.boundary_share")
 # Fields that older work directories do not have; their defaults say what was so before.
 _YOUNGER = ("env.model_patch",)
 
@@ -71,8 +73,13 @@ def default() -> ConfigDict:
                 "finger_collisions": True,
                 "control_dt": 0.08,
                 "sim_dt": 0.008,
-                # Share of a new target that enters the actuators' targets in one control step.
-                "smoothing": 0.3,
+                # What the exponential average is of, unit actions (robogym) or targets (the first
+                # version of this project), and which share of it is kept per 80 ms.
+                "smoothed": "action",
+                "smoothing_kept": 0.3,
+                # What goals are once the curriculum is through: any orientation, or the upright
+                # poses of a block on the palm at any angle (robogym).
+                "goals": "uniform",
                 "goal_threshold": 0.4,
                 "goal_timeout_s": 8.0,
                 "max_goals": 50,
@@ -175,6 +182,8 @@ def validate(config: ConfigDict) -> None:
     for field in _UNIT:
         if not 0 < value(field) <= 1:
             fail(field, "greater than 0 and at most 1")
+    if not 0 <= config.env.smoothing_kept < 1:
+        fail("env.smoothing_kept", "0 or more and less than 1")
     ratio = config.env.control_dt / config.env.sim_dt
     if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
         fail("env.control_dt", f"a whole multiple of config.env.sim_dt ({config.env.sim_dt})")
@@ -252,7 +261,7 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
     """
     result = default() if expected is None else expected
     known = dict(leaves(result))
-    given = dict(leaves(config))
+    given = _in_todays_words(dict(leaves(config)))
     for field in given:
         if field not in known:
             raise ValueError(f"{origin}: {unknown_field(field, known)}")
@@ -277,6 +286,31 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
         except TypeError:
             raise ValueError(f"{origin}: {field} is {value!r}, which is of another type") from None
     return result
+
+
+def _in_todays_words(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a saved configuration, those of the project's first version translated.
+
+    It smoothed targets, gave noise in shares of an actuator's whole range, and took the delay of
+    observations into its presets.
+    """
+    if "env.smoothing" not in given:
+        return given
+    noise, delay = "terms.action_noise.", "terms.observation_delay.enabled"
+    result = {field: value for field, value in given.items() if field != "env.smoothing"}
+    result["env.smoothed"] = "target"
+    # It kept a share of each control step, whatever that lasted.
+    result["env.smoothing_kept"] = (1 - given["env.smoothing"]) ** (0.08 / given["env.control_dt"])
+    for field in ("additive_episode", "additive_step"):
+        result[noise + field] = 2 * given[noise + field]
+    result[noise + "multiplicative_episode"] = 0.0
+    if given[delay] is None:
+        result[delay] = given["randomization"] in ("all", "no_physics", "no_sensing")
+    return {
+        "env.goals": "uniform",
+        "terms.joint_limits.width_share": 0.0,
+        **result,
+    }
 
 
 def leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:

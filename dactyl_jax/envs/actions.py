@@ -1,4 +1,11 @@
-"""From discrete actions to actuator targets."""
+"""The controller: from discrete actions to the targets of the actuators.
+
+Bins become *unit actions* in -1..1, which are smoothed by an exponential moving average. A target
+is the actuator's angle plus a share of half its range, the share being the average (OpenAI 2018,
+section 4.2 and C.1; robogym settles what is averaged and what is kept).
+"""
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -7,38 +14,81 @@ from dactyl_jax import hand
 
 NUM_BINS = 11  # of each action coordinate (OpenAI 2018, section 4.2)
 MIDDLE_BIN = 5
+KEPT_PERIOD = 0.08  # s, over which `config.env.smoothing_kept` is kept
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Average:
+    """An exponential moving average of unit actions since the episode's start, corrected for bias.
+
+    Attributes:
+        value: `[E, 20]`; 0 before the first action.
+        weight: of all actions so far, `[E]`; 0 before the first one, 1 in the long run.
+    """
+
+    value: jax.Array
+    weight: jax.Array
+
+
+def unit_action(action: jax.Array) -> jax.Array:
+    """Bins `[E, 20]` as unit actions, `[E, 20]` in -1..1."""
+    return (action.astype(jnp.float32) - MIDDLE_BIN) / MIDDLE_BIN
+
+
+def kept_share(kept: float, control_dt: float) -> float:
+    """What the average keeps in one control step of `control_dt` s: `kept` per 80 ms."""
+    return kept ** (control_dt / KEPT_PERIOD)
+
+
+def no_average(num_envs: int) -> Average:
+    """The average at an episode's start."""
+    return Average(jnp.zeros((num_envs, len(hand.ACTUATORS))), jnp.zeros(num_envs))
+
+
+def average(kept: float, before: Average, action: jax.Array) -> Average:
+    """The average after one more action.
+
+    Divided by the weights that its actions have so far, the average of equal actions is that
+    action from the first step on.
+
+    Args:
+        kept: share of the sum that stays in one control step, in [0, 1).
+        before: the average so far.
+        action: unit actions, `[E, 20]`.
+    """
+    weight = kept * before.weight + (1 - kept)
+    gain = (1 - kept) / weight
+    return Average(before.value + gain[:, None] * (action - before.value), weight)
 
 
 def targets(
-    layout: hand.Layout,
-    mode: str,
-    smoothing: float,
-    action: jax.Array,
-    joint_angles: jax.Array,
-    previous: jax.Array,
+    layout: hand.Layout, mode: str, action: jax.Array, joint_angles: jax.Array
 ) -> jax.Array:
-    """Targets of the position actuators for the coming control step.
-
-    Bin k means a share (k - 5) / 5 of half the actuator's range: added to the actuator's angle now
-    (`relative`; a coupled pair's angle is the sum of its two joints) or to the middle of its range
-    (`absolute`). The result is clipped to the range and enters by an exponential moving average.
+    """Targets of the position actuators, clipped to their ranges.
 
     Args:
         layout: the hand's tables.
-        mode: `relative` or `absolute`.
-        smoothing: share of the new target in the average, in (0, 1].
-        action: bins `[E, 20]`, int.
+        mode: `relative` (about the actuator's angle; a coupled pair's is the sum of its joints') or
+            `absolute` (about the middle of its range).
+        action: shares of half the actuator's range, `[E, 20]`.
         joint_angles: `[E, 24]` rad.
-        previous: the targets of the last step, `[E, 20]` rad.
 
     Returns:
         `[E, 20]` rad.
     """
     low, high = jnp.asarray(layout.ctrl_range, jnp.float32).T
-    share = (action.astype(jnp.float32) - MIDDLE_BIN) / MIDDLE_BIN
     centre = actuator_angles(layout, joint_angles) if mode == "relative" else 0.5 * (low + high)
-    target = jnp.clip(centre + share * 0.5 * (high - low), low, high)
-    return previous + smoothing * (target - previous)
+    return jnp.clip(centre + action * 0.5 * (high - low), low, high)
+
+
+def smoothed_targets(kept: float, target: jax.Array, before: jax.Array) -> jax.Array:
+    """Targets that keep a share of those before, all `[E, 20]` rad.
+
+    So smoothed the first version of this project, whose policies keep to it
+    (`config.env.smoothed`).
+    """
+    return before + (1 - kept) * (target - before)
 
 
 def actuator_angles(layout: hand.Layout, joint_angles: jax.Array) -> jax.Array:

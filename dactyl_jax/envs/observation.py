@@ -1,117 +1,59 @@
-"""Observations: what the policy sees, with errors, and what the value function sees, without."""
+"""Observations: what the policy sees, with errors, and what the value function sees, without.
+
+An observation is a list of parts. Each says its name, its size, its unit and how it is read, and
+all else (sizes, places, the contract of an exported policy) follows from the list.
+"""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
 from dactyl_jax.envs.readings import Readings
 from dactyl_jax.hand import rotations
 
 
+class Seen(NamedTuple):
+    """What observations are made of; positions and orientations in the `rh_forearm` frame.
+
+    Attributes:
+        fingertips: `[E, 5, 3]` m, position of the object `[E, 3]` m and its orientation `[E, 4]`,
+            as sensed or as they are.
+        goal: `[E, 4]`.
+        readings: the true ones.
+    """
+
+    fingertips: jax.Array
+    position: jax.Array
+    orientation: jax.Array
+    goal: jax.Array
+    readings: Readings
+
+
 class Part(NamedTuple):
-    """Numbers that stand side by side in an observation, and their unit."""
+    """Numbers that stand side by side in an observation.
+
+    Attributes:
+        name: by which code knows them.
+        label: by which people do.
+        size: how many there are.
+        unit: theirs.
+        read: `[E, size]` of what is seen.
+    """
 
     name: str
+    label: str
     size: int
     unit: str
-
-
-_FINGERTIPS = Part("fingertips FF, MF, RF, LF, TH: x, y, z", 15, "m")
-_POSITION = Part("object's position x, y, z", 3, "m")
-_RELATIVE = Part("rotation left to the goal w, x, y, z", 4, "1")
-_ANGLES = Part("joint angles", 24, "rad")
-_RATES = Part("joint velocities", 24, "rad/s")
-_TARGETS = Part("actuators' last targets", 20, "rad")
-_ENCODINGS = (
-    Part("rotation left to the goal as a matrix, row by row", 9, "1"),
-    Part("how a cube stands, whichever face is which", 9, "1"),
-)
-_PAPER = (_FINGERTIPS, _POSITION, _RELATIVE)
-POLICY_PARTS = {
-    "paper": _PAPER,
-    "proprioceptive": (*_PAPER, _ANGLES, _RATES, _TARGETS, *_ENCODINGS),
-}
-VALUE_PARTS = (
-    *_PAPER,
-    Part("object's orientation w, x, y, z", 4, "1"),
-    Part("goal w, x, y, z", 4, "1"),
-    _ANGLES,
-    _RATES,
-    Part("object's velocity x, y, z", 3, "m/s"),
-    Part("object's angular velocity x, y, z", 3, "rad/s"),
-    _TARGETS,
-    *_ENCODINGS,
-)
-
-
-def size(parts: Iterable[Part]) -> int:
-    """Numbers in an observation of these parts."""
-    return sum(part.size for part in parts)
-
-
-POLICY_SIZES = {kind: size(parts) for kind, parts in POLICY_PARTS.items()}
-VALUE_SIZE = size(VALUE_PARTS)
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Observation:
-    """Raw observations: `policy` and `value` `[E, ...]`, float32."""
-
-    policy: jax.Array
-    value: jax.Array
+    read: Callable[[Seen], jax.Array]
 
 
 def relative_goal(goal: jax.Array, orientation: jax.Array) -> jax.Array:
     """The rotation that is left to do, `goal * conj(orientation)`, `[E, 4]` with w >= 0."""
     return rotations.canonical(rotations.multiply(goal, rotations.conjugate(orientation)))
-
-
-def policy_observation(
-    kind: str,
-    fingertips: jax.Array,
-    position: jax.Array,
-    orientation: jax.Array,
-    goal: jax.Array,
-    readings: Readings,
-) -> jax.Array:
-    """The policy's input (OpenAI 2018, Table 2).
-
-    Args:
-        kind: `paper` (22 numbers: fingertips 15, object position 3, relative goal 4) or
-            `proprioceptive` (108), which adds what the real hand also reports, joint angles 24,
-            their rates 24 and the last targets 20, and encodings: the relative goal's matrix 9,
-            `facing` 9.
-        fingertips: as sensed, `[E, 5, 3]` m.
-        position: of the object as sensed, `[E, 3]` m.
-        orientation: of the object as sensed, `[E, 4]`.
-        goal: `[E, 4]`.
-        readings: for the hand's own sensors.
-
-    Returns:
-        `[E, 22]` or `[E, 108]`.
-    """
-    rotation = relative_goal(goal, orientation)
-    paper = [_flat(fingertips), position, rotation]
-    if kind == "paper":
-        return jnp.concatenate(paper, axis=-1)
-    own = [readings.joint_angles, readings.joint_velocities, readings.targets]
-    encodings = [_flat(rotations.matrix(rotation)), facing(orientation)]
-    return jnp.concatenate(paper + own + encodings, axis=-1)
-
-
-def fingertips(policy: jax.Array) -> jax.Array:
-    """The fingertips `[E, 5, 3]` in a policy's input."""
-    return policy[:, :15].reshape(-1, 5, 3)
-
-
-def object_pose(policy: jax.Array, goal: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The object's position `[E, 3]` m and orientation `[E, 4]` in a policy's input for a goal."""
-    relative = policy[:, 18:22]
-    return policy[:, 15:18], rotations.multiply(rotations.conjugate(relative), goal)
 
 
 def facing(orientation: jax.Array) -> jax.Array:
@@ -127,30 +69,150 @@ def facing(orientation: jax.Array) -> jax.Array:
     return _flat(moments)
 
 
-def value_observation(readings: Readings, goal: jax.Array) -> jax.Array:
-    """The value function's input, true and complete, `[E, 122]`.
-
-    All of OpenAI (2018), Table 2, and the encodings of the proprioceptive observation.
-    """
-    rotation = relative_goal(goal, readings.orientation)
-    return jnp.concatenate(
-        [
-            _flat(readings.fingertips),
-            readings.position,
-            rotation,
-            rotations.canonical(readings.orientation),
-            goal,
-            readings.joint_angles,
-            readings.joint_velocities,
-            readings.velocity,
-            readings.angular_velocity,
-            readings.targets,
-            _flat(rotations.matrix(rotation)),
-            facing(readings.orientation),
-        ],
-        axis=-1,
-    )
-
-
 def _flat(points: jax.Array) -> jax.Array:
     return points.reshape(points.shape[0], -1)
+
+
+def _left_to_do(seen: Seen) -> jax.Array:
+    return relative_goal(seen.goal, seen.orientation)
+
+
+# Of OpenAI (2018), Table 2.
+_PAPER = (
+    Part(
+        "fingertips",
+        "fingertips FF, MF, RF, LF, TH: x, y, z",
+        15,
+        "m",
+        lambda seen: _flat(seen.fingertips),
+    ),
+    Part("object_position", "object's position x, y, z", 3, "m", lambda seen: seen.position),
+    Part("relative_goal", "rotation left to the goal w, x, y, z", 4, "1", _left_to_do),
+)
+# What the real hand also reports, and what its controller knows.
+_OWN = (
+    Part("joint_angles", "joint angles", 24, "rad", lambda seen: seen.readings.joint_angles),
+    Part(
+        "joint_velocities",
+        "joint velocities",
+        24,
+        "rad/s",
+        lambda seen: seen.readings.joint_velocities,
+    ),
+)
+_TARGETS = (
+    Part("targets", "actuators' last targets", 20, "rad", lambda seen: seen.readings.targets),
+)
+_AVERAGE = (
+    Part(
+        "action_average",
+        "average of the actions so far",
+        20,
+        "1",
+        lambda seen: seen.readings.action_average,
+    ),
+)
+_ENCODINGS = (
+    Part(
+        "relative_goal_matrix",
+        "rotation left to the goal as a matrix, row by row",
+        9,
+        "1",
+        lambda seen: _flat(rotations.matrix(_left_to_do(seen))),
+    ),
+    Part(
+        "facing",
+        "how a cube stands, whichever face is which",
+        9,
+        "1",
+        lambda seen: facing(seen.orientation),
+    ),
+)
+# The rest of Table 2, which only simulation knows.
+_OBJECT = (
+    Part(
+        "orientation",
+        "object's orientation w, x, y, z",
+        4,
+        "1",
+        lambda seen: rotations.canonical(seen.orientation),
+    ),
+    Part("goal", "goal w, x, y, z", 4, "1", lambda seen: seen.goal),
+)
+_TWIST = (
+    Part("velocity", "object's velocity x, y, z", 3, "m/s", lambda seen: seen.readings.velocity),
+    Part(
+        "angular_velocity",
+        "object's angular velocity x, y, z",
+        3,
+        "rad/s",
+        lambda seen: seen.readings.angular_velocity,
+    ),
+)
+
+
+def policy_parts(env: ConfigDict) -> tuple[Part, ...]:
+    """What the policy sees by `config.env`: the `paper`'s 22 numbers, or `proprioceptive` ones.
+
+    The latter add what the real hand reports and its controller knows, and encodings of what is
+    there already. A policy of the kind `state` sees what the value function does.
+    """
+    if env.policy_observation == "paper":
+        return _PAPER
+    if env.policy_observation == "state":
+        return value_parts(env)
+    return (*_PAPER, *_OWN, *_commands(env), *_ENCODINGS)
+
+
+def value_parts(env: ConfigDict) -> tuple[Part, ...]:
+    """What the value function sees: all of Table 2, true and complete, and the policy's encodings.
+
+    What the episode drew comes beside it where `config.env.value_observation` is `privileged`.
+    """
+    return (*_PAPER, *_OBJECT, *_OWN, *_TWIST, *_commands(env), *_ENCODINGS)
+
+
+def _commands(env: ConfigDict) -> tuple[Part, ...]:
+    """What the controller knows of its own doings: targets, and the average that they follow."""
+    return (*_TARGETS, *_AVERAGE) if env.smoothed == "action" else _TARGETS
+
+
+def size(parts: Iterable[Part]) -> int:
+    """Numbers in an observation of these parts."""
+    return sum(part.size for part in parts)
+
+
+def assemble(parts: Iterable[Part], seen: Seen) -> jax.Array:
+    """The observation of these parts, side by side, `[E, size(parts)]`."""
+    return jnp.concatenate([part.read(seen) for part in parts], axis=-1)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Observation:
+    """Raw observations: `policy` and `value` `[E, ...]`, float32."""
+
+    policy: jax.Array
+    value: jax.Array
+
+
+def take(parts: Sequence[Part], name: str, numbers: jax.Array) -> jax.Array:
+    """The numbers of a part, `[E, part.size]`, in an observation `[E, ...]` of these parts."""
+    names = [part.name for part in parts]
+    place = names.index(name)
+    first = size(parts[:place])
+    return numbers[:, first : first + parts[place].size]
+
+
+def fingertips(parts: Sequence[Part], numbers: jax.Array) -> jax.Array:
+    """The fingertips `[E, 5, 3]` m in an observation `[E, ...]` of these parts."""
+    return take(parts, "fingertips", numbers).reshape(-1, 5, 3)
+
+
+def object_pose(
+    parts: Sequence[Part], numbers: jax.Array, goal: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The object's position `[E, 3]` m and orientation `[E, 4]` in an observation for a goal."""
+    relative = take(parts, "relative_goal", numbers)
+    orientation = rotations.multiply(rotations.conjugate(relative), goal)
+    return take(parts, "object_position", numbers), orientation

@@ -17,7 +17,8 @@ class Readings:
     Attributes:
         joint_angles: `[E, 24]` rad.
         joint_velocities: `[E, 24]` rad/s.
-        targets: of the actuators, smoothed, `[E, 20]` rad.
+        targets: of the actuators, as the controller wants them, `[E, 20]` rad.
+        action_average: the controller's average of unit actions, `[E, 20]`.
         fingertips: FF, MF, RF, LF, TH, `[E, 5, 3]` m.
         links: orientations of the fingertips' distal links, `[E, 5, 4]`.
         position: of the object's centre, `[E, 3]` m.
@@ -29,6 +30,7 @@ class Readings:
     joint_angles: jax.Array
     joint_velocities: jax.Array
     targets: jax.Array
+    action_average: jax.Array
     fingertips: jax.Array
     links: jax.Array
     position: jax.Array
@@ -37,8 +39,13 @@ class Readings:
     angular_velocity: jax.Array
 
 
-def read(layout: hand.Layout, chain: kinematics.Chain, state: physics.State) -> Readings:
-    """Reads a physics state; the same function for every engine."""
+def read(
+    layout: hand.Layout,
+    chain: kinematics.Chain,
+    state: physics.State,
+    action_average: jax.Array,
+) -> Readings:
+    """Reads a physics state, and the controller's average `[E, 20]`; the same for every engine."""
     to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
     joint_angles = state.qpos[:, layout.joint_qpos]
     fingertips, links = kinematics.fingertip_poses(chain, joint_angles)
@@ -50,6 +57,7 @@ def read(layout: hand.Layout, chain: kinematics.Chain, state: physics.State) -> 
         joint_angles=joint_angles,
         joint_velocities=state.qvel[:, layout.joint_qvel],
         targets=state.ctrl,
+        action_average=action_average,
         fingertips=fingertips,
         links=links,
         position=rotations.rotate(to_forearm, pose[:, :3] - forearm),

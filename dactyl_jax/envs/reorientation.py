@@ -34,6 +34,9 @@ class EnvState:
         goal: target orientation in the `rh_forearm` frame, `[E, 4]`.
         goals: goals reached in the episode, `[E]` int32.
         goal_steps: control steps spent on the goal, `[E]` int32.
+        average: what the controller remembers of its actions.
+        noisy_average: the same of the actions with the errors that the terms make, which is what
+            reaches the motors.
         actuation: what the actuation terms remember.
         sensing: what the sensing terms remember.
         observation: of this state, for the next action.
@@ -47,6 +50,8 @@ class EnvState:
     goal: jax.Array
     goals: jax.Array
     goal_steps: jax.Array
+    average: actions.Average
+    noisy_average: actions.Average
     actuation: randomization.Memory
     sensing: randomization.Memory
     observation: observation.Observation
@@ -93,6 +98,23 @@ class _Keys(NamedTuple):
     start: jax.Array
 
 
+class _Control(NamedTuple):
+    """What one control step does before physics.
+
+    Attributes:
+        targets: that the controller wants, `[E, 20]` rad.
+        average, noisy_average: see `EnvState`.
+        memory: of the actuation terms.
+        command: that reaches the motors.
+    """
+
+    targets: jax.Array
+    average: actions.Average
+    noisy_average: actions.Average
+    memory: randomization.Memory
+    command: actuation.Command
+
+
 class Reorientation:
     """In-hand reorientation over any engine; `reset` and `step` are pure functions.
 
@@ -113,18 +135,28 @@ class Reorientation:
         self.control_dt = config.env.control_dt
         self.substeps = round(config.env.control_dt / engine.model.opt.timestep)
         self.bank = build(config, engine.model, limits=limits)
+        self._policy_parts = observation.policy_parts(config.env)
+        self._value_parts = observation.value_parts(config.env)
         self._privileged = config.env.value_observation == "privileged"
-        self.value_size = observation.VALUE_SIZE
+        self.value_size = observation.size(self._value_parts)
         if self._privileged:
             self.value_size += self.bank.draws.numbers.shape[1]
-        sizes = observation.POLICY_SIZES | {"state": self.value_size}
-        self.policy_size = sizes[config.env.policy_observation]
+        self._policy_sees_state = config.env.policy_observation == "state"
+        self.policy_size = (
+            self.value_size if self._policy_sees_state else observation.size(self._policy_parts)
+        )
         self._layout = hand.layout(engine.model)
         self._chain = kinematics.chain(engine.model)
         self._surface = surface.surface(engine.model)
-        self._log_rates = jnp.asarray(actuation.log_rates(engine.model), jnp.float32)
+        self._averages = config.env.smoothed == "action"
+        self._kept = actions.kept_share(config.env.smoothing_kept, config.env.control_dt)
+        log_rates = actuation.log_rates(engine.model, mirrored=self._averages)
+        self._log_rates = jnp.asarray(log_rates, jnp.float32)
         self._timeout_steps = round(config.env.goal_timeout_s / config.env.control_dt)
-        self._actuation = randomization.Pipeline(randomization.actuation.TERMS, config)
+        self._on_actions, self._on_averages, self._on_motors = (
+            randomization.Pipeline(terms, config)
+            for terms in (actuation.ON_ACTIONS, actuation.ON_AVERAGES, actuation.ON_MOTORS)
+        )
         self._sensing = randomization.Pipeline(randomization.sensing.TERMS, config)
 
     def reset(
@@ -171,27 +203,13 @@ class Reorientation:
         """
         config, draw = self.config.env, state.draw
         keys = _Keys(*_split(state.key, len(_Keys._fields)))
-        before = self._read(state.physics)
-        targets = actions.targets(
-            self._layout,
-            config.action,
-            config.smoothing,
-            action,
-            before.joint_angles,
-            state.physics.ctrl,
-        )
-        actuation_memory, command = self._actuation.apply(
-            keys.actuation,
-            _strengths(draw),
-            state.actuation,
-            self._command(targets),
-            self._motors(draw, before),
-        )
-        moved, info = self._simulate(draw, state.physics, command)
-        moved = dataclasses.replace(moved, ctrl=targets)
+        before = self._read(state.physics, state.average)
+        control = self._control(keys.actuation, state, action, before)
+        moved, info = self._simulate(draw, state.physics, control.command)
+        moved = dataclasses.replace(moved, ctrl=control.targets)
         diverged = info.diverged | ~physics.sound(moved)
         moved = _where(diverged, state.physics, moved)  # a finite stand-in; the episode ends below
-        after = self._read(moved)
+        after = self._read(moved, control.average)
 
         distance = goals.distance(state.goal, after.orientation)
         reached = ~diverged & (distance < config.goal_threshold)
@@ -205,7 +223,9 @@ class Reorientation:
         capped = ~fell & (count >= config.max_goals)
         done = diverged | fell | timed_out | capped
 
-        following = goals.draw(_nth(state.goal_key, count), after.orientation, goal_distance)
+        following = goals.draw(
+            _nth(state.goal_key, count), after.orientation, goal_distance, config.goals
+        )
         goal = _where(reached, following, state.goal)
         sensing_memory, sensed = self._sense(keys.sensing, draw, state.sensing, after)
         seen = self._observe(draw, sensed, after, goal)
@@ -233,7 +253,9 @@ class Reorientation:
             goal=goal,
             goals=count,
             goal_steps=goal_steps,
-            actuation=actuation_memory,
+            average=control.average,
+            noisy_average=control.noisy_average,
+            actuation=control.memory,
             sensing=sensing_memory,
             observation=seen,
         )
@@ -265,28 +287,27 @@ class Reorientation:
         Raises:
             ValueError: the policy of this environment sees the true state.
         """
-        kind = self.config.env.policy_observation
-        if kind == "state":
+        if self._policy_sees_state:
             raise ValueError(
                 "config.env.policy_observation is 'state', which nothing on a robot can tell, nor "
                 "tell late; evaluate a policy that sees readings"
             )
-        seen = observation.policy_observation(
-            kind,
-            observation.fingertips(state.observation.policy),
+        seen = observation.Seen(
+            observation.fingertips(self._policy_parts, state.observation.policy),
             position,
             orientation,
             state.goal,
-            self._read(state.physics),
+            self._read(state.physics, state.average),
         )
+        policy = observation.assemble(self._policy_parts, seen)
         return dataclasses.replace(
-            state, observation=dataclasses.replace(state.observation, policy=seen)
+            state, observation=dataclasses.replace(state.observation, policy=policy)
         )
 
     def seen_pose(self, state: EnvState) -> tuple[jax.Array, jax.Array]:
         """The object's pose as the policy sees it: position `[E, 3]` m, orientation `[E, 4]`, in
         the `rh_forearm` frame. Not of a policy that sees the true state."""
-        return observation.object_pose(state.observation.policy, state.goal)
+        return observation.object_pose(self._policy_parts, state.observation.policy, state.goal)
 
     def goal_in_world(self, state: EnvState) -> jax.Array:
         """The goals' orientations in the world frame, `[E, 4]`, to draw them."""
@@ -322,9 +343,14 @@ class Reorientation:
         pair = jax.vmap(lambda key: jax.random.randint(key, (), 0, bank.size))(pair_key)
         draw, start = bank.take(pair)
         strengths = _strengths(draw)
-        true = self._read(start)
+        none = actions.no_average(len(pair))
+        true = self._read(start, none)
         zeros = jnp.zeros(pair.shape, jnp.int32)
-        goal = goals.draw(_nth(goal_key, zeros), true.orientation, goal_distance)
+        goal = goals.draw(
+            _nth(goal_key, zeros), true.orientation, goal_distance, self.config.env.goals
+        )
+        scene = self._motors(draw, true)
+        idle = self._command(none.value if self._averages else start.ctrl, start.ctrl)
         sensing_memory = self._sensing.begin(sensing_key, strengths, *self._sensors(draw, true))
         sensing_memory, sensed = self._sense(first_key, draw, sensing_memory, true)
         return EnvState(
@@ -336,12 +362,13 @@ class Reorientation:
             goal=goal,
             goals=zeros,
             goal_steps=zeros,
-            actuation=self._actuation.begin(
-                actuation_key,
-                strengths,
-                self._command(start.ctrl),
-                self._motors(draw, true),
-            ),
+            average=none,
+            noisy_average=none,
+            actuation={
+                name: memory
+                for terms in (self._on_actions, self._on_averages, self._on_motors)
+                for name, memory in terms.begin(actuation_key, strengths, idle, scene).items()
+            },
             sensing=sensing_memory,
             observation=self._observe(draw, sensed, true, goal),
         )
@@ -357,13 +384,48 @@ class Reorientation:
         )
         return adr.count(state.draw.tested, done & at_limit, goals)
 
-    def _read(self, state: physics.State) -> readings.Readings:
-        return readings.read(self._layout, self._chain, state)
+    def _read(self, state: physics.State, average: actions.Average) -> readings.Readings:
+        return readings.read(self._layout, self._chain, state, average.value)
 
-    def _command(self, targets: jax.Array) -> actuation.Command:
-        """What the controller asks for: its targets, nothing else, in steps of the model's time."""
+    def _control(
+        self, keys: jax.Array, state: EnvState, action: jax.Array, true: readings.Readings
+    ) -> _Control:
+        """What the controller makes of bins `[E, 20]`, and what becomes of it at the motors.
+
+        Without terms, the two are the same: unit actions, their average, targets about the angles
+        now. Terms make their errors on the way: noise on the actions, delay of the average, play
+        between targets and motors.
+        """
+        scene, strengths, memory = self._motors(state.draw, true), _strengths(state.draw), {}
+        mode = self.config.env.action
+
+        def through(terms: randomization.Pipeline, command: actuation.Command):
+            after, command = terms.apply(keys, strengths, state.actuation, command, scene)
+            memory.update(after)
+            return command
+
+        unit = actions.unit_action(action)
+        if not self._averages:
+            targets = actions.targets(self._layout, mode, unit, true.joint_angles)
+            targets = actions.smoothed_targets(self._kept, targets, state.physics.ctrl)
+            command = through(self._on_actions, self._command(targets, targets))
+            command = through(self._on_averages, command)
+            command = through(self._on_motors, command._replace(targets=command.asked))
+            return _Control(targets, state.average, state.noisy_average, memory, command)
+        average = actions.average(self._kept, state.average, unit)
+        targets = actions.targets(self._layout, mode, average.value, true.joint_angles)
+        command = through(self._on_actions, self._command(unit, targets))
+        noisy = actions.average(self._kept, state.noisy_average, command.asked)
+        command = through(self._on_averages, command._replace(asked=noisy.value))
+        heard = actions.targets(self._layout, mode, command.asked, true.joint_angles)
+        command = through(self._on_motors, command._replace(targets=heard))
+        return _Control(targets, average, noisy, memory, command)
+
+    def _command(self, asked: jax.Array, targets: jax.Array) -> actuation.Command:
+        """What the controller asks for, and nothing else, in steps of the model's time."""
         num_envs = targets.shape[0]
         return actuation.Command(
+            asked=asked,
             targets=targets,
             force=jnp.zeros((num_envs, 3), jnp.float32),
             timestep=jnp.full(num_envs, self.engine.model.opt.timestep, jnp.float32),
@@ -373,11 +435,14 @@ class Reorientation:
         model = self.engine.model
         num_envs = true.position.shape[0]
         low, high = jnp.asarray(self._layout.ctrl_range, jnp.float32).T
+        angles = actions.actuator_angles(self._layout, true.joint_angles)
+        unit = jnp.broadcast_to(0.5 * (high - low), angles.shape)
         body = model.body("object").id
         masses = draw.parameters.get("body_mass", jnp.asarray(model.body_mass, jnp.float32)[None])
         return actuation.Scene(
-            angles=actions.actuator_angles(self._layout, true.joint_angles),
-            half_range=jnp.broadcast_to(0.5 * (high - low), (num_envs, len(low))),
+            rest=jnp.zeros_like(angles) if self._averages else angles,
+            unit=jnp.ones_like(angles) if self._averages else unit,
+            angles=angles,
             object_mass=jnp.broadcast_to(masses[:, body], num_envs),
             log_rates=jnp.broadcast_to(self._log_rates, (num_envs, *self._log_rates.shape)),
             control_dt=jnp.full(num_envs, self.control_dt),
@@ -401,7 +466,7 @@ class Reorientation:
         force = jnp.zeros_like(state.qfrc_applied)
         force = force.at[:, self._layout.object_qvel[:3]].set(command.force)
         parameters = draw.parameters
-        if "time_step" in self._actuation.names:
+        if "time_step" in self._on_motors.names:
             parameters = parameters | {"timestep": command.timestep}
         given = dataclasses.replace(state, ctrl=command.targets, qfrc_applied=force)
         return self.engine.step(parameters, given, self.substeps)
@@ -414,13 +479,13 @@ class Reorientation:
     def _observe(
         self, draw: Draw, sensed: sensing.Sensed, true: readings.Readings, goal: jax.Array
     ) -> observation.Observation:
-        value = observation.value_observation(true, goal)
+        truth = observation.Seen(true.fingertips, true.position, true.orientation, goal, true)
+        value = observation.assemble(self._value_parts, truth)
         if self._privileged:
             value = jnp.concatenate([value, draw.numbers], axis=-1)
-        kind = self.config.env.policy_observation
-        if kind == "state":
+        if self._policy_sees_state:
             return observation.Observation(policy=value, value=value)
-        policy = observation.policy_observation(kind, *sensed, goal, true)
+        policy = observation.assemble(self._policy_parts, observation.Seen(*sensed, goal, true))
         return observation.Observation(policy=policy, value=value)
 
 

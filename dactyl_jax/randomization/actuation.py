@@ -23,11 +23,14 @@ class Command(NamedTuple):
     """What one control step asks of the physics.
 
     Attributes:
-        targets: `[20]` rad; the controller's come in, those that the motors follow go out.
+        asked: of the controller, `[20]`: unit actions in -1..1, and then their average; in runs
+            that smooth targets (`config.env.smoothed`), these, in rad.
+        targets: that the motors follow, `[20]` rad; the controller's come in.
         force: on the object, world frame, `[3]` N.
         timestep: of each physics step, `[]` s; the nominal one comes in.
     """
 
+    asked: jax.Array
     targets: jax.Array
     force: jax.Array
     timestep: jax.Array
@@ -37,48 +40,64 @@ class Scene(NamedTuple):
     """What the terms may look at.
 
     Attributes:
+        rest: what is asked of an actuator that shall stay where it is, `[20]`: 0, or its angle.
+        unit: what a unit action is in the units of what is asked, `[20]`: 1, or half the range.
         angles: of the actuators now, `[20]` rad; J1 + J2 of a coupled pair.
-        half_range: half of the actuators' ranges, `[20]` rad.
         object_mass: as drawn, `[]` kg.
         log_rates: of the actuators' play, down and up, `[20, 2]`, see `log_rates`.
         control_dt: nominal duration of a control step, `[]` s.
         substeps: physics steps of a control step, `[]` float.
     """
 
+    rest: jax.Array
+    unit: jax.Array
     angles: jax.Array
-    half_range: jax.Array
     object_mass: jax.Array
     log_rates: jax.Array
     control_dt: jax.Array
     substeps: jax.Array
 
 
+class Offsets(NamedTuple):
+    """The episode's errors of each actuator, `[20]`: of what is asked, and of its factor."""
+
+    offset: jax.Array
+    stretch: jax.Array
+
+
 def begin_action_noise(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: Scene
-) -> jax.Array:
-    """The episode's offset of each target, `[20]` rad."""
-    noise = jax.random.normal(key, signal.targets.shape)
-    return strength * law.additive_episode * 2 * scene.half_range * noise
+) -> Offsets:
+    """Draws offset and factor of each actuator for the episode."""
+    noise = jax.random.normal(key, signal.asked.shape)
+    stretch = jax.random.normal(jax.random.fold_in(key, 1), signal.asked.shape)
+    return Offsets(
+        strength * law.additive_episode * scene.unit * noise,
+        strength * law.multiplicative_episode * stretch,
+    )
 
 
 def apply_action_noise(
     key: jax.Array,
     law: ConfigDict,
     strength: jax.Array,
-    memory: jax.Array,
+    memory: Offsets,
     signal: Command,
     scene: Scene,
-) -> tuple[jax.Array, Command]:
-    """Offsets of the episode and of the step, and a factor on the way to go (Table 8)."""
-    noise, stretch = strength * jax.random.normal(key, (2, *signal.targets.shape))
-    offset = memory + law.additive_step * 2 * scene.half_range * noise
-    way = signal.targets - scene.angles
-    targets = signal.targets + law.multiplicative_step * stretch * way + offset
-    return memory, signal._replace(targets=targets)
+) -> tuple[Offsets, Command]:
+    """Offsets of the episode and of the step; a factor on what is asked beyond staying (Table 8).
+
+    The paper's factor is new in every step, that of the group's later code holds for an episode.
+    """
+    noise, stretch = strength * jax.random.normal(key, (2, *signal.asked.shape))
+    offset = memory.offset + law.additive_step * scene.unit * noise
+    factor = law.multiplicative_step * stretch + memory.stretch
+    asked = signal.asked + factor * (signal.asked - scene.rest) + offset
+    return memory, signal._replace(asked=asked)
 
 
 class Delay(NamedTuple):
-    """Which actuators are late, `[20]` bool, and the targets issued last, `[20]` rad."""
+    """Which actuators are late, `[20]` bool, and what was asked of them last, `[20]`."""
 
     late: jax.Array
     issued: jax.Array
@@ -88,8 +107,8 @@ def begin_action_delay(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: Scene
 ) -> Delay:
     """Draws for each actuator whether it is late throughout the episode (C.2)."""
-    late = jax.random.bernoulli(key, strength * law.probability, signal.targets.shape)
-    return Delay(late, signal.targets)
+    late = jax.random.bernoulli(key, strength * law.probability, signal.asked.shape)
+    return Delay(late, signal.asked)
 
 
 def apply_action_delay(
@@ -100,15 +119,19 @@ def apply_action_delay(
     signal: Command,
     scene: Scene,
 ) -> tuple[Delay, Command]:
-    """Late actuators get the targets issued one control step before (C.2)."""
-    targets = jnp.where(memory.late, memory.issued, signal.targets)
-    return memory._replace(issued=signal.targets), signal._replace(targets=targets)
+    """Late actuators do what was asked of them one control step before (C.2).
+
+    A late unit action acts about the angle that the actuator has by then.
+    """
+    asked = jnp.where(memory.late, memory.issued, signal.asked)
+    return memory._replace(issued=signal.asked), signal._replace(asked=asked)
 
 
 # Logarithms of the rates [1/(rad s)] at which an actuator takes up its play on the way down and
 # up, from the group's later code (robogym, BacklashWrapper); actuators not named are `_TIGHT`.
+# Where its joint turns the other way than the maker's, down and up are exchanged (`_MIRRORED`).
 _LOG_RATES = {
-    "FFJ4": (2.93, 4.25),
+    "FFJ4": (4.25, 2.93),
     "FFJ0": (4.25, 1.86),
     "MFJ0": (1.92, 1.44),
     "RFJ3": (3.35, 2.98),
@@ -117,18 +140,27 @@ _LOG_RATES = {
     "LFJ0": (1.39, 1.41),
     "THJ5": (4.25, 2.82),
     "THJ4": (1.25, 1.53),
-    "THJ2": (4.25, 2.86),
-    "THJ1": (4.25, 2.10),
+    "THJ2": (2.86, 4.25),
+    "THJ1": (2.10, 4.25),
 }
 _TIGHT = (4.25, 4.25)
+_MIRRORED = ("FFJ4", "THJ2", "THJ1")
 
 
-def log_rates(model: mujoco.MjModel) -> np.ndarray:
+def log_rates(model: mujoco.MjModel, *, mirrored: bool = True) -> np.ndarray:
     """Logarithms of the rates at which actuators take up their play, down and up, `[20, 2]`.
 
     A model patch's where it has them, else those of the group.
+
+    Args:
+        model: of the hand.
+        mirrored: whether the group's rates are exchanged where its joints turn the other way; the
+            first version of this project did not, and its policies keep to it.
     """
     published = np.array([_LOG_RATES.get(name[-4:], _TIGHT) for name in hand.ACTUATORS])
+    if not mirrored:
+        rows = [hand.ACTUATORS.index(f"rh_A_{name}") for name in _MIRRORED]
+        published[rows] = published[rows, ::-1]
     rates = patch.backlash_rates(model)
     return np.where(rates > 0, np.log(np.where(rates > 0, rates, 1.0)), published)
 
@@ -232,17 +264,25 @@ def apply_time_step(
     return memory, signal._replace(timestep=signal.timestep + strength * excess)
 
 
-# In the order in which a command meets them. Noise is in shares of the actuator's range,
+# In the order in which a command meets them: actions are averaged after the first table, become
+# targets after the second, and reach the motors by the third. Noise is in unit actions,
 # acceleration in m/s^2 (per axis), decay per control step, rates in 1/s.
-TERMS = (
+ON_ACTIONS = (
     StepTerm(
         name="action_noise",
         family="unmodelled",
-        source="OpenAI 2018, Table 8",
-        law={"additive_episode": 0.015, "additive_step": 0.05, "multiplicative_step": 0.015},
+        source="OpenAI 2018, Table 8; the factor of an episode: robogym",
+        law={
+            "additive_episode": 0.03,
+            "additive_step": 0.1,
+            "multiplicative_episode": 0.03,
+            "multiplicative_step": 0.0,
+        },
         begin=begin_action_noise,
         apply=apply_action_noise,
     ),
+)
+ON_AVERAGES = (
     StepTerm(
         name="action_delay",
         family="unmodelled",
@@ -251,6 +291,8 @@ TERMS = (
         begin=begin_action_delay,
         apply=apply_action_delay,
     ),
+)
+ON_MOTORS = (
     StepTerm(
         name="backlash",
         family="unmodelled",
@@ -281,3 +323,4 @@ TERMS = (
         apply=apply_time_step,
     ),
 )
+TERMS = (*ON_ACTIONS, *ON_AVERAGES, *ON_MOTORS)

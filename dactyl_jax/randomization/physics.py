@@ -80,10 +80,15 @@ def gain(fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: fl
 def joint_limits(
     fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
 ) -> np.ndarray:
-    """Both limits of each joint plus normal shifts, which leave the middle fifth of its range."""
+    """Both limits of each joint plus normal shifts, which leave the middle fifth of its range.
+
+    The paper's shift is in rad, the same for all joints. `width_share` adds to its deviation a
+    share of the joint's range, as in the group's later code, where limits at zero stay (robogym).
+    """
     joints = np.flatnonzero(fields.model.jnt_type == mujoco.mjtJoint.mjJNT_HINGE)
-    shift = strength * rng.normal(0.0, law.deviation, (len(joints), 2))
     low, high = fields["jnt_range"][joints].T
+    by_width = law.width_share * (high - low)[:, None] * (fields["jnt_range"][joints] != 0)
+    shift = strength * (rng.normal(0.0, 1.0, (len(joints), 2)) * (law.deviation + by_width))
     room = 0.5 * (1 - MIDDLE_SHARE) * (high - low)
     shift = np.stack([np.minimum(shift[:, 0], room), np.maximum(shift[:, 1], -room)], axis=1)
     fields["jnt_range"][joints] += shift
@@ -106,7 +111,9 @@ TERMS = (
     PhysicsTerm("friction", "physics", "Table 1", {"low": 0.7, "high": 1.3}, friction),
     PhysicsTerm("damping", "physics", "Table 1", {"low": 0.3, "high": 3.0}, damping),
     PhysicsTerm("gain", "physics", "Table 1", {"low": 0.75, "high": 1.5}, gain),
-    PhysicsTerm("joint_limits", "physics", "Table 1", {"deviation": 0.15}, joint_limits),
+    PhysicsTerm(
+        "joint_limits", "physics", "Table 1", {"deviation": 0.15, "width_share": 0.0}, joint_limits
+    ),
     PhysicsTerm("gravity", "physics", "Table 1", {"deviation": 0.4}, gravity),
 )
 

@@ -312,5 +312,6 @@ TERMS = (
         {"probability": 0.2},
         begin_observation_delay,
         apply_observation_delay,
+        preset=False,
     ),
 )

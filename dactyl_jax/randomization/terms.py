@@ -25,12 +25,14 @@ class Term:
         family: one of `FAMILIES`, by which presets take and leave terms.
         source: where the law is published.
         law: fields of the node with their defaults. Names say what values may be, see `check`.
+        preset: whether presets take it; otherwise it is off unless its `enabled` is set.
     """
 
     name: str
     family: str
     source: str
     law: Mapping[str, float]
+    preset: bool = dataclasses.field(default=True, kw_only=True)
 
     def __post_init__(self):
         if self.family not in FAMILIES:
@@ -39,7 +41,8 @@ class Term:
     def enabled(self, config: ConfigDict) -> bool:
         """Whether the term is on: its own `enabled` where that is set, else by the preset."""
         own = config.terms[self.name].enabled
-        return PRESETS[config.randomization](self) if own is None else own
+        by_preset = self.preset and PRESETS[config.randomization](self)
+        return by_preset if own is None else own
 
 
 @dataclasses.dataclass(frozen=True)
