@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dactyl_jax import hand
 from dactyl_jax.envs import goals
 from dactyl_jax.hand import rotations
 
@@ -30,6 +31,26 @@ def test_from_pi_on_goals_are_uniform_over_orientations():
     grid = np.array([1.0, 1.5, 2.0, 2.5])
     expected = (grid - np.sin(grid)) / np.pi
     np.testing.assert_allclose([np.mean(angle < g) for g in grid], expected, atol=0.03)
+
+
+def test_aligned_goals_are_the_24_upright_poses_turned_about_the_palms_normal():
+    goal = goals.draw(KEYS, NOW, jnp.float32(np.pi), "aligned")
+    matrix = np.asarray(rotations.matrix(goal))
+    normal = hand.layout(hand.load_model(tilt=0.0))
+    world_up = np.asarray(rotations.rotate(rotations.conjugate(normal.forearm_quaternion), [0, 0, 1.0]))
+    np.testing.assert_allclose(world_up, [1, 0, 0], atol=1e-6)
+    up = matrix.transpose(0, 2, 1) @ world_up  # which way of the block points up
+    np.testing.assert_allclose(np.abs(up).max(axis=1), 1.0, atol=1e-5)
+    face = np.abs(up).argmax(axis=1) + 3 * (up.sum(axis=1) < 0)
+    np.testing.assert_allclose(np.bincount(face) / NUM, np.full(6, 1 / 6), atol=0.025)
+    # The angle about the normal is uniform: no direction of a side is preferred.
+    side = (face + 1) % 3
+    across = np.take_along_axis(matrix, side[:, None, None], axis=2)[:, 1:, 0]
+    yaw = np.arctan2(across[:, 1], across[:, 0])
+    np.testing.assert_allclose(np.histogram(yaw, 4)[0] / NUM, 0.25, atol=0.03)
+    np.testing.assert_array_equal(
+        goals.draw(KEYS, NOW, jnp.float32(0.9), "aligned"), goals.draw(KEYS, NOW, jnp.float32(0.9))
+    )
 
 
 def test_distance_ignores_the_quaternions_sign():

@@ -57,11 +57,13 @@ def _with_height(env, state, drop):
 def test_sizes(env):
     state = env.reset(jax.random.key(0), NUM, UNIFORM)
     assert state.observation.policy.shape == (NUM, 22) == (NUM, env.policy_size)
-    assert state.observation.value.shape == (NUM, 122) == (NUM, env.value_size)
+    assert state.observation.value.shape == (NUM, 142) == (NUM, env.value_size)
     proprioceptive = make(env__policy_observation="proprioceptive")
     other = proprioceptive.reset(jax.random.key(0), NUM, UNIFORM)
-    assert other.observation.policy.shape == (NUM, 108) == (NUM, proprioceptive.policy_size)
+    assert other.observation.policy.shape == (NUM, 128) == (NUM, proprioceptive.policy_size)
     np.testing.assert_array_equal(other.observation.policy[:, :22], state.observation.policy)
+    first_version = make(env__policy_observation="proprioceptive", env__smoothed="target")
+    assert (first_version.policy_size, first_version.value_size) == (108, 122)
 
 
 def test_paper_observation_holds_tips_position_and_relative_goal(env):
@@ -184,11 +186,10 @@ def test_targets_by_bins():
     layout = hand.layout(hand.load_model("block"))
     low, high = layout.ctrl_range.T
     angles = jnp.full((NUM, 24), 0.1)
-    previous = jnp.zeros((NUM, 20))
 
-    def targets(mode, action, smoothing=1.0):
-        action = jnp.full((NUM, 20), action)
-        return envs.actions.targets(layout, mode, smoothing, action, angles, previous)[0]
+    def targets(mode, action):
+        unit = envs.actions.unit_action(jnp.full((NUM, 20), action))
+        return envs.actions.targets(layout, mode, unit, angles)[0]
 
     np.testing.assert_allclose(targets("absolute", 0), low, atol=1e-6)
     np.testing.assert_allclose(targets("absolute", 5), 0.5 * (low + high), atol=1e-6)
@@ -197,7 +198,85 @@ def test_targets_by_bins():
     np.testing.assert_allclose(targets("relative", 5), np.clip(now, low, high), atol=1e-6)
     moved = np.clip(now + 0.4 * 0.5 * (high - low), low, high)
     np.testing.assert_allclose(targets("relative", 7), moved, atol=1e-6)
-    np.testing.assert_allclose(targets("absolute", 10, 0.3), 0.3 * high, atol=1e-6)
+    half = 0.5 * np.ones((NUM, 20))
+    np.testing.assert_allclose(envs.actions.smoothed_targets(0.7, half, 0.0 * half), 0.15)
+
+
+def test_average_of_unit_actions_worked_out_by_hand():
+    """Kept 0.3 a step: of +1 always, then -1, the average is 1, then 0.3 - 0.7, then ..."""
+    average, seen = envs.actions.no_average(1), []
+    assert envs.actions.kept_share(0.3, 0.08) == 0.3
+    assert envs.actions.kept_share(0.3, 0.04) == pytest.approx(0.3**0.5)
+    for action in [1.0] * 30 + [-1.0] * 3:
+        average = envs.actions.average(0.3, average, jnp.full((1, 20), action))
+        seen.append(float(average.value[0, 7]))
+    np.testing.assert_allclose(seen[:30], 1.0, atol=1e-6)  # from the first one on: no bias to zero
+    np.testing.assert_allclose(seen[30:], [-0.4, -0.82, -0.946], atol=1e-6)
+    # Early on the weights are few: after 1 and 0 they are 0.21 and 0.7 of 0.91 in all.
+    average = envs.actions.no_average(1)
+    for action in (1.0, 0.0):
+        average = envs.actions.average(0.3, average, jnp.full((1, 20), action))
+    np.testing.assert_allclose(average.value, 0.21 / 0.91, rtol=1e-6)
+    np.testing.assert_allclose(average.weight, 0.91, rtol=1e-6)
+
+
+def test_targets_follow_the_average_about_the_angles_now():
+    env = make(env__action="relative")
+    layout = hand.layout(env.engine.model)
+    low, high = layout.ctrl_range.T
+    state, value = env.reset(jax.random.key(0), NUM, UNIFORM), np.zeros(20)
+    for number, bins in enumerate((10, 5, 0)):
+        before = np.asarray(state.physics.qpos[:, layout.joint_qpos]) @ layout.coupling.T
+        weight = 1 - 0.3 ** (number + 1)
+        value = value + 0.7 / weight * ((bins - 5) / 5 - value)
+        state, _ = jax.jit(env.step)(state, jnp.full((NUM, 20), bins), UNIFORM)
+        np.testing.assert_allclose(state.average.value, np.tile(value, (NUM, 1)), atol=1e-6)
+        targets = np.clip(before + value * 0.5 * (high - low), low, high)
+        np.testing.assert_allclose(state.physics.ctrl, targets, atol=1e-5)
+
+
+def test_the_average_is_forgotten_when_an_episode_ends(env):
+    state = env.reset(jax.random.key(0), NUM, UNIFORM)
+    state, _ = jax.jit(env.step)(state, MIDDLE + 3, UNIFORM)
+    np.testing.assert_allclose(state.average.value, 0.6, atol=1e-6)
+    state, outcome = jax.jit(env.step)(_with_height(env, state, 0.3), MIDDLE + 3, UNIFORM)
+    assert np.all(outcome.dropped)
+    for average in (state.average, state.noisy_average):
+        assert not np.any(average.value) and not np.any(average.weight)
+
+
+def test_order_of_noise_average_delay_and_play():
+    """All actuators late, noise of a known offset, no play: what the motors got, by hand."""
+    env = make(
+        env__action="relative",
+        terms__action_noise__enabled=True,
+        terms__action_noise__additive_step=0.0,
+        terms__action_noise__additive_episode=0.2,
+        terms__action_noise__multiplicative_episode=0.1,
+        terms__action_delay__enabled=True,
+        terms__action_delay__probability=1.0,
+    )
+    heard = []
+    simulate = env._simulate
+    env._simulate = lambda draw, state, command: (
+        heard.append(command.targets) or simulate(draw, state, command)
+    )
+    layout = hand.layout(env.engine.model)
+    low, high = layout.ctrl_range.T
+    state = env.reset(jax.random.key(4), NUM, UNIFORM)
+    memory = jax.device_get(state.actuation["action_noise"])
+    assert np.std(memory.offset) > 0.1 and np.std(memory.stretch) > 0.05
+    late = np.zeros((NUM, 20))
+    for number, unit in enumerate((0.6, -0.4, 1.0)):
+        angles = np.asarray(state.physics.qpos[:, layout.joint_qpos]) @ layout.coupling.T
+        clean = np.clip(angles + late * 0.5 * (high - low), low, high)  # asked one step before
+        noisy = unit * (1 + memory.stretch) + memory.offset
+        state, outcome = env.step(state, MIDDLE + round(5 * unit), UNIFORM)
+        assert not np.any(outcome.done)
+        np.testing.assert_allclose(heard[number], clean, atol=1e-5)
+        weight = 1 - 0.3 ** (number + 1)
+        late = late + 0.7 / weight * (noisy - late)
+        np.testing.assert_allclose(state.noisy_average.value, late, atol=1e-5)
 
 
 def test_policy_sees_noise_and_the_value_function_does_not():

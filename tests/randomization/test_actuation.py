@@ -25,15 +25,16 @@ def _keys(seed, num=NUM):
     return jax.random.split(jax.random.key(seed), num)
 
 
-def _command(targets=0.5, timestep=SIM_DT):
-    return Command(jnp.full(20, targets), jnp.zeros(3), jnp.float32(timestep))
+def _command(value=0.5, timestep=SIM_DT):
+    """What is asked, and the targets, are the value."""
+    return Command(jnp.full(20, value), jnp.full(20, value), jnp.zeros(3), jnp.float32(timestep))
 
 
-def _scene(angles=0.0, half_range=0.8, mass=0.1):
-    angles = jnp.broadcast_to(jnp.float32(angles), 20)
+def _scene(angles=0.0, rest=0.0, unit=1.0, mass=0.1):
+    angles, rest = (jnp.broadcast_to(jnp.float32(value), 20) for value in (angles, rest))
     rates = jnp.asarray(actuation.log_rates(hand.load_model()))
-    half_range, substeps = jnp.full(20, half_range), jnp.float32(SUBSTEPS)
-    return Scene(angles, half_range, mass, rates, CONTROL_DT, substeps)
+    substeps = jnp.float32(SUBSTEPS)
+    return Scene(rest, jnp.full(20, unit), angles, mass, rates, CONTROL_DT, substeps)
 
 
 class _Episodes:
@@ -72,22 +73,33 @@ def test_strength_zero_does_nothing(name):
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.5])
-def test_additive_noise_in_shares_of_the_range(strength):
-    episodes = _Episodes("action_noise", strength, multiplicative_step=0.0)
-    first, second = ((episodes.step().targets - 0.5) / 1.6 for _ in range(2))
-    assert np.std(first) == pytest.approx(strength * np.hypot(0.015, 0.05), rel=0.01)
-    assert np.mean(first * second) == pytest.approx((strength * 0.015) ** 2, rel=0.06)
+def test_additive_noise_in_unit_actions(strength):
+    episodes = _Episodes("action_noise", strength, multiplicative_episode=0.0)
+    first, second = (episodes.step().asked - 0.5 for _ in range(2))
+    assert np.std(first) == pytest.approx(strength * np.hypot(0.03, 0.1), rel=0.01)
+    assert np.mean(first * second) == pytest.approx((strength * 0.03) ** 2, rel=0.06)
     assert abs(np.corrcoef(first[:, 0], first[:, 1])[0, 1]) < 0.04
     assert abs(np.mean(first)) < 5e-4
 
 
-def test_multiplicative_noise_scales_the_way_to_go():
-    scene = _scene(angles=-0.7)
-    episodes = _Episodes("action_noise", scene=scene, additive_episode=0.0, additive_step=0.0)
-    first, second = ((episodes.step().targets + 0.7) / 1.2 for _ in range(2))
+def test_an_episodes_factor_scales_the_unit_action_alike_in_every_step():
+    episodes = _Episodes("action_noise", additive_episode=0.0, additive_step=0.0)
+    first, second = (episodes.step().asked / 0.5 for _ in range(2))
     assert np.mean(first) == pytest.approx(1.0, abs=1e-3)
+    assert np.std(first) == pytest.approx(0.03, rel=0.01)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_noise_on_targets_is_in_half_ranges_and_scales_the_way_to_go():
+    """As runs that smooth targets have it: what is asked is a target, and to rest is to stay."""
+    scene = _scene(rest=-0.7, unit=0.8)
+    laws = {"multiplicative_episode": 0.0, "multiplicative_step": 0.015}
+    episodes = _Episodes("action_noise", scene=scene, additive_episode=0, additive_step=0, **laws)
+    first, second = ((episodes.step().asked + 0.7) / 1.2 for _ in range(2))
     assert np.std(first) == pytest.approx(0.015, rel=0.01)
     assert abs(np.corrcoef(first[:, 0], second[:, 0])[0, 1]) < 0.04
+    episodes = _Episodes("action_noise", scene=scene, additive_episode=0.0)
+    assert np.std(episodes.step().asked[:, 3]) == pytest.approx(0.08, rel=0.03)
 
 
 @pytest.mark.parametrize(("strength", "share"), [(1.0, 0.5), (0.5, 0.25), (3.0, 1.0)])
@@ -103,22 +115,23 @@ def test_late_actuators_are_one_control_step_late_throughout():
     episodes = _Episodes("action_delay", num=50, signal=_command(0.1))
     late = np.asarray(episodes.memory.late)
     for before, now in [(0.1, 0.2), (0.2, 0.3), (0.3, -0.4)]:
-        targets = episodes.step(_command(now)).targets
-        np.testing.assert_array_equal(targets, np.where(late, np.float32(before), np.float32(now)))
+        asked = episodes.step(_command(now)).asked
+        np.testing.assert_array_equal(asked, np.where(late, np.float32(before), np.float32(now)))
 
 
 def test_backlash_rates_by_the_makers_names():
     play = _Episodes("backlash").memory
     for name, down, up in [
         ("WRJ2", 4.25, 4.25),
-        ("FFJ4", 2.93, 4.25),
+        ("FFJ4", 4.25, 2.93),
         ("FFJ0", 4.25, 1.86),
         ("MFJ0", 1.92, 1.44),
         ("RFJ3", 3.35, 2.98),
         ("LFJ5", 4.25, 4.25),
         ("LFJ0", 1.39, 1.41),
         ("THJ4", 1.25, 1.53),
-        ("THJ1", 4.25, 2.10),
+        ("THJ2", 2.86, 4.25),
+        ("THJ1", 2.10, 4.25),
     ]:
         index = hand.ACTUATORS.index(f"rh_A_{name}")
         for rates, log in ((play.down, down), (play.up, up)):
@@ -231,17 +244,21 @@ def test_laws_are_of_the_unmodelled_family_and_pass_their_check():
     assert not any(term.enabled(config) for term in actuation.TERMS)
 
 
-def test_late_targets_meet_the_play():
-    pipeline = Pipeline(actuation.TERMS, _all_terms(action_noise=False))
-    signal, later, scene = jax.tree.map(
-        lambda x: jnp.asarray(x)[None], (_command(0.0), _command(0.2), _scene(0.5))
-    )
+def test_tables_hold_all_terms_in_the_order_in_which_a_command_meets_them():
+    tables = [actuation.ON_ACTIONS, actuation.ON_AVERAGES, actuation.ON_MOTORS]
+    names = [[term.name for term in table] for table in tables]
+    assert names == [["action_noise"], ["action_delay"], ["backlash", "object_force", "time_step"]]
+    assert actuation.TERMS == sum(tables, ())
+
+
+def test_motors_terms_act_one_after_the_other():
+    pipeline = Pipeline(actuation.ON_MOTORS, _all_terms())
+    signal, scene = jax.tree.map(lambda x: jnp.asarray(x)[None], (_command(0.2), _scene(0.5)))
     strengths = {name: jnp.ones(1) for name in TERMS}
     memory = pipeline.begin(_keys(0, 1), strengths, signal, scene)
     memory["backlash"] = _play(-1.0)
-    late = np.asarray(memory["action_delay"].late)
-    _, after = jax.jit(pipeline.apply)(_keys(1, 1), strengths, memory, later, scene)
-    np.testing.assert_allclose(after.targets, np.where(late, 0.0, 0.2), atol=1e-6)
+    _, after = jax.jit(pipeline.apply)(_keys(1, 1), strengths, memory, signal, scene)
+    np.testing.assert_allclose(after.targets, 0.2, atol=1e-6)  # downwards: no play to take up
     assert after.timestep[0] > SIM_DT
 
 

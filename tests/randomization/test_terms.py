@@ -9,7 +9,7 @@ PHYSICS = {"object_size", "mass", "friction", "damping", "gain", "joint_limits",
 SENSING = {"marker_placement", "fingertip_noise", "position_noise", "orientation_noise"}
 UNMODELLED = {
     *("action_noise", "action_delay", "backlash", "object_force", "time_step"),
-    *("marker_occlusion", "marker_dropout", "observation_delay"),
+    *("marker_occlusion", "marker_dropout"),
 }
 
 
@@ -35,6 +35,8 @@ def test_presets():
 
 def test_a_terms_own_flag_wins_over_the_preset():
     assert _enabled("none", backlash=True) == {"backlash"}
+    with_delay = _enabled("all", observation_delay=True)  # in no preset: the paper has none
+    assert with_delay == PHYSICS | SENSING | UNMODELLED | {"observation_delay"}
     assert _enabled("all", backlash=False) == PHYSICS | SENSING | UNMODELLED - {"backlash"}
 
 
