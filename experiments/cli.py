@@ -15,10 +15,11 @@ import traceback
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
+from ml_collections.config_flags import config_path
 
 from dactyl_jax import config as config_lib
 
@@ -467,13 +468,17 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _override(config: ConfigDict, overrides: Sequence[str], schema: Schema) -> ConfigDict:
+    # Types are the schema's: a value that is unset has none of its own.
+    config = config_lib.complete(config, origin="--config", expected=schema.default())
     known = dict(config_lib.leaves(config))
     for argument in overrides:
         field = argument.partition("=")[0].partition(".")[2]
         if field not in known:
             raise UserError(f"--config.{field}: {config_lib.unknown_field(field, known)}")
-        if "=" not in argument and not isinstance(known[field], bool | None):
+        if "=" not in argument and config_path.get_type(field, config) is not bool:
             raise UserError(f"--config.{field} has no value: write --config.{field}=VALUE")
+        if "=" in argument and argument.startswith("--no"):
+            raise UserError(f"--noconfig.{field} takes no value: write --config.{field}=VALUE")
     values = flags.FlagValues()
     config_flags.DEFINE_config_dict(
         "config", config, flag_values=values, sys_argv=["program", *overrides]
@@ -481,22 +486,21 @@ def _override(config: ConfigDict, overrides: Sequence[str], schema: Schema) -> C
     try:
         values(["program", *overrides])
     except flags.IllegalFlagValueError as error:
-        raise UserError(f"{error}; {_type_hint(str(error), known)}") from error
+        raise UserError(f"{error}; {_type_hint(str(error), config)}") from error
     result = values.config.unlock() or values.config
     return config_lib.complete(result, origin="--config", expected=schema.default())
 
 
-def _type_hint(message: str, known: dict[str, Any]) -> str:
+def _type_hint(message: str, config: ConfigDict) -> str:
     match = re.match(r"flag --config\.([\w.]+)", message)
-    value = known.get(match[1]) if match else None
+    kind = config_path.get_type(match[1], config) if match else object
     kinds = {
         bool: "true or false",
-        type(None): "true or false",  # a term's `enabled`, which is unset
         int: "a whole number",
         float: "a number",
         tuple: "a tuple such as (256,)",
     }
-    return f"it must be {kinds.get(type(value), 'of the type of the default')}"
+    return f"it must be {kinds.get(kind, 'of the type of the default')}"
 
 
 def _message_for_user(error: Exception) -> str | None:

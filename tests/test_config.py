@@ -1,6 +1,9 @@
 """Every wrong value is named with what it may be."""
 
+import json
+
 import pytest
+from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
 from dactyl_jax.hand import model
@@ -71,3 +74,11 @@ def test_what_adr_needs_is_checked_where_it_is_enabled(field, value, says):
 
 def test_default_tilt_is_the_hands():
     assert config_lib.default().env.tilt == model.DEFAULT_TILT
+
+
+def test_a_configuration_read_from_json_has_its_types_again():
+    expected = config_lib.default()
+    config = config_lib.complete(ConfigDict(json.loads(json.dumps(expected.to_dict()))), origin="")
+    assert config == expected
+    assert config.network.dense == expected.network.dense
+    assert config.terms.mass.get_type("enabled") is bool

@@ -1,13 +1,18 @@
 """Every error of a user's: one line that names it, exit status 2, nothing else."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from absl import flags
+from ml_collections import ConfigDict
 
-from experiments import cli
+from dactyl_jax import config as config_lib
+from dactyl_jax.vision import config as vision_config
+from experiments import cli, evaluate
 
 
 def define_flags(values):
@@ -55,7 +60,11 @@ def parse(*arguments):
         ("--config.ppo.learning_rate=fast", "a number"),
         ("--config.ppo.learning_rate=nan", "learning_rate"),
         ("--config.network.memory=maybe", "true or false"),
+        ("--noconfig.network.memory=true", "--config.network.memory=VALUE"),
+        ("--config.terms.mass.enabled=None", "true or false"),
+        ("--config.terms.mass.enabled=maybe", "true or false"),
         ("--config.network.dense=wide", "network.dense"),
+        ("--config.network.dense=(64,", "a tuple"),
         ("--config.env.object=cube", "block"),
         ("--config.num_envs=0", "num_envs"),
         ("--config.ppo.minibatches=7", "minibatches"),
@@ -116,6 +125,89 @@ def test_switches_can_be_turned_off_and_unset_ones_set():
     assert parse("--config.network.memory=false").network.memory is False
     assert parse().terms.mass.enabled is None
     assert parse("--config.terms.mass.enabled=true").terms.mass.enabled is True
+
+
+SCHEMAS = {"task": config_lib, "vision": vision_config}
+
+
+def over_saved(schema, *arguments):
+    """What a command line makes of a saved configuration, of which only JSON is known."""
+    saved = ConfigDict(json.loads(json.dumps(schema.default().to_dict())))
+    unchecked = SimpleNamespace(default=schema.default, validate=lambda config: None)
+    return cli.parse(arguments, define_flags, lambda values: saved, unchecked)[1]
+
+
+@pytest.mark.parametrize(
+    ("schema", "field", "default"),
+    [(name, *leaf) for name in SCHEMAS for leaf in config_lib.leaves(SCHEMAS[name].default())],
+)
+def test_every_field_of_a_saved_configuration_can_be_overridden(schema, field, default):
+    written, value = {
+        type(None): ("true", True),
+        bool: (str(not default), not default),
+        int: ("7", 7),
+        float: ("7", 7.0),
+        str: ("other", "other"),
+        tuple: ("(5, 6)", (5, 6)),
+    }[type(default)]
+    config = dict(config_lib.leaves(over_saved(SCHEMAS[schema], f"--config.{field}={written}")))
+    assert type(config[field]) is type(value)
+    assert config == dict(config_lib.leaves(SCHEMAS[schema].default())) | {field: value}
+
+
+@pytest.mark.parametrize(
+    ("schema", "switch"),
+    [
+        (config_lib, "terms.backlash.enabled"),
+        (config_lib, "network.memory"),
+        (vision_config, "terms.lights.enabled"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("spelling", "value"),
+    [
+        (("--config.{}",), True),
+        (("--config.{}", "--config.seed=1"), True),
+        (("--config.{}=True",), True),
+        (("--config.{}=1",), True),
+        (("--noconfig.{}",), False),
+        (("--config.{}=false",), False),
+        (("--config.{}", "false"), False),
+        (("--config.{}=False",), False),
+        (("--config.{}", "--noconfig.{}"), False),
+    ],
+)
+def test_every_spelling_of_a_switch_is_understood(schema, switch, spelling, value):
+    config = over_saved(schema, *(argument.format(switch) for argument in spelling))
+    assert dict(config_lib.leaves(config))[switch] is value
+
+
+@pytest.mark.parametrize(
+    ("schema", "argument", "may_be"),
+    [
+        (config_lib, "--config.terms.backlash.enabled=maybe", "true or false"),
+        (config_lib, "--config.network.lstm=1.5", "a whole number"),
+        (config_lib, "--config.env.goal_timeout_s=long", "a number"),
+        (vision_config, "--config.terms.lights.enabled=2", "true or false"),
+        (vision_config, "--config.network.dense=(1,", "a tuple such as (256,)"),
+    ],
+)
+def test_a_wrong_value_over_a_saved_one_is_told_with_what_it_may_be(schema, argument, may_be):
+    with pytest.raises(cli.UserError) as error:
+        over_saved(schema, argument)
+    assert argument.partition("=")[0] in str(error.value)
+    assert str(error.value).endswith(f"it must be {may_be}")
+
+
+def test_an_evaluation_turns_a_term_of_its_policy_off():
+    _, config = cli.parse(
+        ["--pretrained", "--config.terms.backlash.enabled=false"],
+        evaluate.define_flags,
+        evaluate.base_config,
+    )
+    assert config.terms.backlash.enabled is False
+    assert config.terms.mass.enabled is None
+    assert config.env.goal_timeout_s == 80.0
 
 
 def test_short_flags_win_over_fields():
