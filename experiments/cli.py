@@ -260,8 +260,9 @@ def define_goals_flag(values: flags.FlagValues, default: str = "uniform") -> Non
     flags.DEFINE_enum(
         "goals",
         default,
-        ["uniform", "final", "near"],
-        "uniform over orientations, the run's last curriculum stage, or 0.5 to 0.9 rad away",
+        ["uniform", "aligned", "final", "near"],
+        "uniform over orientations, upright poses of a block at any angle about the palm's normal, "
+        "the run's last curriculum stage, or 0.5 to 0.9 rad away",
         flag_values=values,
     )
 

@@ -57,7 +57,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     env = make_environment(config)
     preparation.check_policy(checkpoint, env)
     played = evaluation.play(
-        env,
+        env.with_goals(values.goals),
         checkpoint.agent,
         hands=values.hands,
         seed=values.seed,

@@ -62,7 +62,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     env = make_environment(config)
     preparation.check_policy(checkpoint, env)
     recording = evaluation.record(
-        env,
+        env.with_goals(values.goals),
         checkpoint.agent,
         seed=values.seed,
         goal_distance=evaluation.goal_distance(values.goals, checkpoint.goal_distance),

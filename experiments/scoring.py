@@ -33,6 +33,7 @@ def evaluate(
     that tell it; the result then says how much their network doubted.
     """
     distance = evaluation.goal_distance(distribution, final_distance)
+    env = env.with_goals(distribution)
     started = time.monotonic()
     how: dict[str, Any] = {"trials": trials, "seed": seed, "goal_distance": distance}
     how |= {"latency": latency, "greedy": greedy}

@@ -52,9 +52,7 @@ def test_a_new_actuation_term():
     (term,) = eval(f"({row})", space | {"StepTerm": StepTerm})
     law = ConfigDict({"probability": 0.25})
     commands = [
-        actuation.Command(
-            jnp.zeros(2000), jnp.full(2000, value), jnp.zeros(3), jnp.float32(0.008)
-        )
+        actuation.Command(jnp.zeros(2000), jnp.full(2000, value), jnp.zeros(3), jnp.float32(0.008))
         for value in (0.1, 0.2)
     ]
     memory = term.begin(jax.random.key(0), law, jnp.float32(1.0), commands[0], None)

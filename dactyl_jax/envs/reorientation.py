@@ -1,5 +1,6 @@
 """The task: turn the object in the palm to the orientation asked for, again and again."""
 
+import copy
 import dataclasses
 from typing import Any, NamedTuple
 
@@ -159,6 +160,18 @@ class Reorientation:
         )
         self._sensing = randomization.Pipeline(randomization.sensing.TERMS, config)
 
+    def with_goals(self, distribution: str) -> "Reorientation":
+        """The same task, bank and all, with `uniform` or `aligned` goals (`goals.draw`).
+
+        Other names, of goals that are near, leave it as it is.
+        """
+        if distribution not in goals.DISTRIBUTIONS or distribution == self.config.env.goals:
+            return self
+        other = copy.copy(self)
+        other.config = self.config.copy_and_resolve_references()
+        other.config.env.goals = distribution
+        return other
+
     def reset(
         self,
         key: jax.Array,
@@ -171,7 +184,7 @@ class Reorientation:
         Args:
             key: a typed key, `[]`.
             num_envs: how many.
-            goal_distance: largest angle of a new goal, `[]` rad; from pi on goals are uniform.
+            goal_distance: largest angle of a new goal, `[]` rad; from pi on see `goals.draw`.
             bank: of starts, in place of the environment's own.
         """
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(num_envs))
@@ -199,7 +212,7 @@ class Reorientation:
         Args:
             state: of all environments.
             action: bins, `[E, 20]` int32 in 0..10.
-            goal_distance: largest angle of a new goal, `[]` rad; from pi on goals are uniform.
+            goal_distance: largest angle of a new goal, `[]` rad; from pi on see `goals.draw`.
         """
         config, draw = self.config.env, state.draw
         keys = _Keys(*_split(state.key, len(_Keys._fields)))

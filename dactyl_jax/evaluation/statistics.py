@@ -19,10 +19,11 @@ def goal_distance(distribution: str, final: float) -> float:
     """The largest angle of a goal, in rad, of a named distribution.
 
     Args:
-        distribution: `near`, `uniform` (over all orientations), or `final`.
+        distribution: `near`, `uniform` (over all orientations), `aligned` (upright poses), or
+            `final`.
         final: that of the run's last curriculum stage, rad.
     """
-    return {"near": NEAR, "uniform": math.pi, "final": final}[distribution]
+    return {"near": NEAR, "uniform": math.pi, "aligned": math.pi, "final": final}[distribution]
 
 
 def summarize(trials: Trials, control_dt: float) -> dict[str, Any]:

@@ -37,7 +37,9 @@ def test_aligned_goals_are_the_24_upright_poses_turned_about_the_palms_normal():
     goal = goals.draw(KEYS, NOW, jnp.float32(np.pi), "aligned")
     matrix = np.asarray(rotations.matrix(goal))
     normal = hand.layout(hand.load_model(tilt=0.0))
-    world_up = np.asarray(rotations.rotate(rotations.conjugate(normal.forearm_quaternion), [0, 0, 1.0]))
+    world_up = np.asarray(
+        rotations.rotate(rotations.conjugate(normal.forearm_quaternion), [0, 0, 1.0])
+    )
     np.testing.assert_allclose(world_up, [1, 0, 0], atol=1e-6)
     up = matrix.transpose(0, 2, 1) @ world_up  # which way of the block points up
     np.testing.assert_allclose(np.abs(up).max(axis=1), 1.0, atol=1e-5)

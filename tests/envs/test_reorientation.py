@@ -224,22 +224,22 @@ def test_targets_follow_the_average_about_the_angles_now():
     env = make(env__action="relative")
     layout = hand.layout(env.engine.model)
     low, high = layout.ctrl_range.T
-    state, value = env.reset(jax.random.key(0), NUM, UNIFORM), np.zeros(20)
+    state, value, step = env.reset(jax.random.key(0), NUM, UNIFORM), np.zeros(20), jax.jit(env.step)
     for number, bins in enumerate((10, 5, 0)):
         before = np.asarray(state.physics.qpos[:, layout.joint_qpos]) @ layout.coupling.T
         weight = 1 - 0.3 ** (number + 1)
         value = value + 0.7 / weight * ((bins - 5) / 5 - value)
-        state, _ = jax.jit(env.step)(state, jnp.full((NUM, 20), bins), UNIFORM)
+        state, _ = step(state, jnp.full((NUM, 20), bins), UNIFORM)
         np.testing.assert_allclose(state.average.value, np.tile(value, (NUM, 1)), atol=1e-6)
         targets = np.clip(before + value * 0.5 * (high - low), low, high)
         np.testing.assert_allclose(state.physics.ctrl, targets, atol=1e-5)
 
 
-def test_the_average_is_forgotten_when_an_episode_ends(env):
+def test_the_average_is_forgotten_when_an_episode_ends(env, step):
     state = env.reset(jax.random.key(0), NUM, UNIFORM)
-    state, _ = jax.jit(env.step)(state, MIDDLE + 3, UNIFORM)
+    state, _ = step(state, MIDDLE + 3, UNIFORM)
     np.testing.assert_allclose(state.average.value, 0.6, atol=1e-6)
-    state, outcome = jax.jit(env.step)(_with_height(env, state, 0.3), MIDDLE + 3, UNIFORM)
+    state, outcome = step(_with_height(env, state, 0.3), MIDDLE + 3, UNIFORM)
     assert np.all(outcome.dropped)
     for average in (state.average, state.noisy_average):
         assert not np.any(average.value) and not np.any(average.weight)
@@ -256,11 +256,16 @@ def test_order_of_noise_average_delay_and_play():
         terms__action_delay__enabled=True,
         terms__action_delay__probability=1.0,
     )
-    heard = []
     simulate = env._simulate
-    env._simulate = lambda draw, state, command: (
-        heard.append(command.targets) or simulate(draw, state, command)
-    )
+
+    @jax.jit
+    def step(state, action):
+        heard = []
+        env._simulate = lambda draw, state, command: (
+            heard.append(command.targets) or simulate(draw, state, command)
+        )
+        return *env.step(state, action, UNIFORM), heard[0]
+
     layout = hand.layout(env.engine.model)
     low, high = layout.ctrl_range.T
     state = env.reset(jax.random.key(4), NUM, UNIFORM)
@@ -271,9 +276,9 @@ def test_order_of_noise_average_delay_and_play():
         angles = np.asarray(state.physics.qpos[:, layout.joint_qpos]) @ layout.coupling.T
         clean = np.clip(angles + late * 0.5 * (high - low), low, high)  # asked one step before
         noisy = unit * (1 + memory.stretch) + memory.offset
-        state, outcome = env.step(state, MIDDLE + round(5 * unit), UNIFORM)
+        state, outcome, heard = step(state, MIDDLE + round(5 * unit))
         assert not np.any(outcome.done)
-        np.testing.assert_allclose(heard[number], clean, atol=1e-5)
+        np.testing.assert_allclose(heard, clean, atol=1e-5)
         weight = 1 - 0.3 ** (number + 1)
         late = late + 0.7 / weight * (noisy - late)
         np.testing.assert_allclose(state.noisy_average.value, late, atol=1e-5)

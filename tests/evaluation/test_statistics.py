@@ -61,7 +61,7 @@ def test_no_goal_has_no_time_and_one_trial_no_spread():
 def test_goal_distributions():
     assert goal_distance("near", 2.0) == 0.9
     assert goal_distance("final", 2.0) == 2.0
-    assert goal_distance("uniform", 2.0) == math.pi
+    assert goal_distance("uniform", 2.0) == goal_distance("aligned", 2.0) == math.pi
 
 
 def test_histogram_counts_every_trial_once():

@@ -248,7 +248,7 @@ def test_tables_hold_all_terms_in_the_order_in_which_a_command_meets_them():
     tables = [actuation.ON_ACTIONS, actuation.ON_AVERAGES, actuation.ON_MOTORS]
     names = [[term.name for term in table] for table in tables]
     assert names == [["action_noise"], ["action_delay"], ["backlash", "object_force", "time_step"]]
-    assert actuation.TERMS == sum(tables, ())
+    assert sum(tables, ()) == actuation.TERMS
 
 
 def test_motors_terms_act_one_after_the_other():
