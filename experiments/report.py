@@ -2,8 +2,9 @@
 
 `--add=DIR,DIR` first takes over the records and pictures of studies' work directories, of the
 folder of experiments.grasps or experiments.sensitivity, or of one with the --json files of
-experiments.evaluate that differ in what tells the object's pose. Between the lines `<!-- NAME -->` and `<!-- /NAME -->` the page holds
-what the record NAME.json says, and nothing else is touched.
+experiments.evaluate that differ in what tells the object's pose. Between the lines
+`<!-- NAME -->` and `<!-- /NAME -->` the page holds what the record NAME.json says, and nothing else
+is touched.
 """
 
 import json

@@ -36,7 +36,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "names of the only terms to measure, and no families; by default all of both",
         flag_values=values,
     )
-    flags.DEFINE_integer("hands", 64, "side by side", lower_bound=2, flag_values=values)
+    flags.DEFINE_integer("hands", 48, "side by side", lower_bound=2, flag_values=values)
     flags.DEFINE_float(
         "seconds",
         60.0,

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from dactyl_jax.evaluation import plotting, sensitivity
 from dactyl_jax.evaluation.plotting import BLUE, GREEN, RED
@@ -49,7 +49,7 @@ def draw_sensitivity(record: Mapping[str, Any], path: Path) -> None:
             value, *interval = sensitivity.end(record, name)["goals_per_failure"]
             value = _within(value, low, high)
             shade = [_within(edge, low, high) for edge in interval]
-            panel.axvspan(*shade, color=BLUE, alpha=0.08, linewidth=0)
+            panel.axvspan(*shade, color=BLUE, alpha=0.08, linewidth=0, zorder=0)
             panel.axvline(value, color=BLUE, linewidth=1.2, linestyle=line)
             panel.annotate(
                 name,
@@ -61,12 +61,7 @@ def draw_sensitivity(record: Mapping[str, Any], path: Path) -> None:
                 fontsize=8,
                 color=BLUE,
             )
-    names = [
-        entry["name"].replace("_", " ").upper()
-        if entry["name"] == entry["family"]
-        else entry["name"].replace("_", " ")
-        for entry in entries
-    ]
+    names = [entry["name"].replace("_", " ") for entry in entries]
     panels[0].set_yticks(heights, names, fontsize=8.5)
     for label, entry in zip(panels[0].get_yticklabels(), entries, strict=True):
         label.set_fontweight("bold" if entry["name"] == entry["family"] else "normal")
@@ -102,9 +97,7 @@ def _scale(panel: Axes, low: float, high: float) -> None:
     panel.set_xscale("log")
     panel.set_xlim(low, high)
     panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    formatter = ScalarFormatter()
-    formatter.set_scientific(False)
-    panel.xaxis.set_major_formatter(formatter)
+    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.grid(axis="x", alpha=0.25)
     panel.spines[["top", "right", "left"]].set_visible(False)
