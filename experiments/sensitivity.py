@@ -58,6 +58,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
     config.randomization, config.adr.enabled = "all", False
     config.env.goal_timeout_s = _GOAL_TIMEOUT_S
     config.env.max_goals = _ENDLESS
+    config.env.bank_size = values.hands
     return config
 
 
@@ -69,8 +70,8 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     from dactyl_jax.evaluation import draw_sensitivity, goal_distance, sensitivity
     from experiments import origin, preparation, runs
 
+    made = origin.describe(command)
     checkpoint = runs.load_policy(cli.run_name(values))
-    config.env.bank_size = values.hands
     env = make_environment(sensitivity.with_all_terms(config))
     preparation.check_policy(checkpoint, env)
     measured: list[dict[str, Any]] = []
@@ -96,7 +97,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     record = {
         "study": "sensitivity",
         "title": "What costs goals",
-        **origin.describe(command),
+        **made,
         "engine": env.engine.name,
         "policy": cli.run_name(values),
         "years": runs.years(runs.lineage(cli.run_name(values))),

@@ -187,7 +187,7 @@ def summarize(counts: Counts, minutes: float) -> dict[str, Any]:
     }
     for name in RATES:
         rates = np.asarray(getattr(counts, name)) / minutes
-        result[f"{name}_per_minute"] = [float(rates.mean()), *confidence_interval(rates)]
+        result[f"{name}_per_minute"] = [float(rates.mean()), *confidence_interval(rates.tolist())]
     result["per_hand"] = {
         field.name: np.asarray(getattr(counts, field.name)).tolist()
         for field in dataclasses.fields(counts)
