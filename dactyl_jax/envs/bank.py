@@ -78,9 +78,9 @@ def build(
 ) -> Bank:
     """Draws models and lets the object settle in the palm until `config.env.bank_size` pairs stand.
 
-    Candidate n depends on `config.seed`, the generation, limits or strengths, and n alone; those whose
-    object left the palm or still moves are thrown away. A bank once built is read from the disk,
-    from `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`.
+    Candidate n depends on `config.seed`, the generation, limits or strengths, and n alone; those
+    whose object left the palm or still moves are thrown away. A bank once built is read from the
+    disk, from `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`.
 
     Args:
         config: a whole configuration.
