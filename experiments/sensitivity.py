@@ -1,7 +1,7 @@
 """What costs goals: a policy with every randomisation, without each, under each alone, and none.
 
 Families and single terms; the same hands play under every condition, and count goals, drops and
-time-outs. By default about ten minutes on two CPU cores.
+time-outs. By default about a quarter of an hour on two CPU cores.
 """
 
 import shlex
