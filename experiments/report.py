@@ -1,9 +1,10 @@
 """Rebuilds the tables of docs/results.md, and studies' pictures, from the records in docs/results.
 
 `--add=DIR,DIR` first takes over the records and pictures of studies' work directories, of the
-folder of experiments.grasps, or of one with the --json files of experiments.evaluate that differ in
-what tells the object's pose. Between the lines `<!-- NAME -->` and `<!-- /NAME -->` the page holds
-what the record NAME.json says, and nothing else is touched.
+folder of experiments.grasps or experiments.sensitivity, or of one with the --json files of
+experiments.evaluate that differ in what tells the object's pose. Between the lines
+`<!-- NAME -->` and `<!-- /NAME -->` the page holds what the record NAME.json says, and nothing else
+is touched.
 """
 
 import json
@@ -66,6 +67,8 @@ def content(record: dict[str, Any]) -> str:
         tables, endings = evaluation.study_sections(record), [*evaluation.study_pictures(record)]
     elif "results" in record:
         return evaluation.told_markdown(record)
+    elif "conditions" in record:
+        tables, endings = evaluation.sensitivity.markdown(record), [""]
     else:
         tables, endings = evaluation.grasps.markdown(record), [""]
     name, title = record["study"], record["title"]

@@ -74,12 +74,13 @@ def build(
     model: mujoco.MjModel,
     generation: int = 0,
     limits: np.ndarray | None = None,
+    strengths: np.ndarray | None = None,
 ) -> Bank:
     """Draws models and lets the object settle in the palm until `config.env.bank_size` pairs stand.
 
-    Candidate n depends on `config.seed`, the generation, the limits and n alone; those whose object
-    left the palm or still moves are thrown away. A bank once built is read from the disk, from
-    `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`.
+    Candidate n depends on `config.seed`, the generation, limits or strengths, and n alone; those
+    whose object left the palm or still moves are thrown away. A bank once built is read from the
+    disk, from `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`.
 
     Args:
         config: a whole configuration.
@@ -87,6 +88,10 @@ def build(
         generation: number of the bank in a run that redraws it.
         limits: of automatic domain randomisation: the largest strength of each of
             `randomization.TERMS`, `[T]`. Without limits all strengths are 1.
+        strengths: of each of `randomization.TERMS`, `[T]`, the same in every draw; without limits
+            only. Pair n is then the first of the candidates n, n + size, n + 2 size, ... that
+            settles: banks at other strengths hold the same hands and starts in the same places, but
+            for a candidate that settles in one of them alone.
 
     Raises:
         ValueError: when hardly any candidate settles, because of the terms or the tilt.
@@ -104,6 +109,14 @@ def build(
             if term in enabled
         },
     }
+    if strengths is not None:
+        # Of physics alone, for settling knows of no other terms: banks that differ in those are one
+        # on disk.
+        follows_from["strengths"] = [
+            float(strength)
+            for term, strength in zip(randomization.TERMS, strengths, strict=True)
+            if term in enabled and term in randomization.physics.TERMS
+        ]
     if limits is not None:
         follows_from["limits"] = limits.tolist()
         follows_from["tested"] = [term.name for term in enabled]
@@ -113,12 +126,17 @@ def build(
         "bank",
         key,
         ".pickle",
-        lambda: _settle(config, model, generation, limits),
+        lambda: _settle(config, model, generation, limits, strengths),
         pickle.dumps,
         _unpickle,
         keep=_KEPT,
     )
-    return jax.tree.map(jnp.asarray, settled)
+    bank = jax.tree.map(jnp.asarray, settled)
+    if strengths is None:
+        return bank
+    largest = jnp.asarray(strengths, jnp.float32)
+    drawn = jnp.broadcast_to(largest, bank.draws.strengths.shape)
+    return Bank(dataclasses.replace(bank.draws, strengths=drawn), bank.states, largest)
 
 
 def digest(model: mujoco.MjModel) -> str:
@@ -134,7 +152,11 @@ def digest(model: mujoco.MjModel) -> str:
 
 
 def _settle(
-    config: ConfigDict, model: mujoco.MjModel, generation: int, limits: np.ndarray | None
+    config: ConfigDict,
+    model: mujoco.MjModel,
+    generation: int,
+    limits: np.ndarray | None,
+    strengths: np.ndarray | None,
 ) -> Bank:
     """A bank of numpy arrays."""
     size = config.env.bank_size
@@ -142,25 +164,29 @@ def _settle(
     engine = physics.make_engine("native", model)
     substeps = round(config.env.control_dt / model.opt.timestep)
     kept: list[tuple[Draw, physics.State]] = []
-    found = drawn = 0
-    while found < size:
+    settled = chosen = np.zeros(0, int)  # numbers of candidates; which of these make the bank
+    drawn = 0
+    while len(chosen) < size:
         indices = np.arange(drawn, drawn + size)
         drawn += size
-        draw = _draw(config, model, generation, indices, limits)
+        draw = _draw(config, model, generation, indices, limits, strengths)
         state = _let_go(config, model, layout, generation, indices, draw.parameters)
         failed = np.zeros(size, bool)
         for _ in range(_SETTLING_STEPS):
             state, info = engine.step(draw.parameters, state, substeps)
             failed |= np.asarray(info.diverged)
         good = ~failed & _settled(layout, state)
-        found += int(good.sum())
+        settled = np.append(settled, indices[good])
         kept.append(_rows((draw, state), good))
-        if drawn >= 8 * size and found < drawn // 50:
+        chosen = np.arange(len(settled))
+        if strengths is not None:
+            chosen = np.unique(settled % size, return_index=True)[1]
+        if drawn >= 8 * size and len(settled) < drawn // 50:
             raise ValueError(
-                f"Only {found} of {drawn} starts left the object in the palm; "
+                f"Only {len(settled)} of {drawn} starts left the object in the palm; "
                 f"lower config.env.tilt ({config.env.tilt}) or narrow the ranges in config.terms."
             )
-    draws, states = jax.tree.map(lambda *parts: np.concatenate(parts)[:size], *kept)
+    draws, states = jax.tree.map(lambda *parts: np.concatenate(parts)[chosen[:size]], *kept)
     states = dataclasses.replace(states, time=np.zeros_like(states.time))
     largest: Any = np.ones(len(randomization.TERMS)) if limits is None else limits
     return Bank(draws, states, largest.astype(np.float32))
@@ -172,9 +198,11 @@ def _draw(
     generation: int,
     indices: np.ndarray,
     limits: np.ndarray | None,
+    fixed: np.ndarray | None,
 ) -> Draw:
     count, names = len(indices), [term.name for term in randomization.TERMS]
-    strengths, tested = np.ones((count, len(names))), np.full(count, -1)
+    strengths = np.tile(np.ones(len(names)) if fixed is None else fixed, (count, 1))
+    tested = np.full(count, -1)
     enabled = np.flatnonzero([term.enabled(config) for term in randomization.TERMS])
     if limits is not None:
         for row, index in enumerate(indices):

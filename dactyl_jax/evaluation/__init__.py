@@ -1,6 +1,6 @@
 """Evaluation: trials, their statistics, comparisons, learning curves and videos."""
 
-from dactyl_jax.evaluation import grasps, pose_errors
+from dactyl_jax.evaluation import grasps, pose_errors, sensitivity
 from dactyl_jax.evaluation.comparison import SoonerTimeout, differences, draw_comparison, markdown
 from dactyl_jax.evaluation.learning_curve import draw_learning_curve
 from dactyl_jax.evaluation.limits_plot import draw_limits
@@ -14,6 +14,7 @@ from dactyl_jax.evaluation.recording import (
     write_recording,
 )
 from dactyl_jax.evaluation.runs_comparison import RunCurve, draw_runs
+from dactyl_jax.evaluation.sensitivity_plot import draw_sensitivity
 from dactyl_jax.evaluation.statistics import (
     YEAR,
     confidence_interval,
@@ -21,6 +22,7 @@ from dactyl_jax.evaluation.statistics import (
     goal_distance,
     histogram,
     mean_over_runs,
+    ratio_of_sums,
     ratio_over_runs,
     summarize,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "draw_learning_curve",
     "draw_limits",
     "draw_runs",
+    "draw_sensitivity",
     "draw_throughput",
     "draw_vision_curve",
     "goal_distance",
@@ -56,12 +59,14 @@ __all__ = [
     "play",
     "pose_errors",
     "probe",
+    "ratio_of_sums",
     "ratio_over_runs",
     "record",
     "record_episodes",
     "run_trials",
     "run_vision_trials",
     "sample",
+    "sensitivity",
     "study_markdown",
     "study_pictures",
     "study_sections",

@@ -132,6 +132,29 @@ def ratio_over_runs(
     return float(value), float(low), float(high)
 
 
+def ratio_of_sums(ours: ArrayLike, theirs: ArrayLike) -> tuple[float, float, float]:
+    """The ratio of two sums over the same units, such as hands, and its 95% bootstrap interval.
+
+    Units are resampled, each with both of its values.
+
+    Args:
+        ours, theirs: `[units]`, none of them negative.
+
+    Returns:
+        Ratio, lower end, upper end; infinite where the second sum is 0.
+    """
+    values = np.stack([np.asarray(ours, float), np.asarray(theirs, float)])
+    count = values.shape[1]
+    chosen = np.random.default_rng(0).integers(count, size=(_RESAMPLES, count))
+    low, high = np.percentile(_ratio(*values[:, chosen]), (2.5, 97.5), method="nearest")
+    return float(_ratio(*values)), float(low), float(high)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    total = below.sum(axis=-1)
+    return np.where(total > 0, above.sum(axis=-1) / np.where(total > 0, total, 1), np.inf)
+
+
 def _resampled_means(runs: Sequence[Sequence[float]], rng: np.random.Generator) -> np.ndarray:
     values = np.asarray(runs, float)
     count, trials = values.shape

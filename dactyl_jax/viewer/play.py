@@ -101,7 +101,7 @@ class World:
         self.randomisable = config.env.world == "training"
         off = self.env.bank
         if self.randomisable:
-            off = build(self.env.config, model, limits=np.zeros(len(randomization.TERMS)))
+            off = build(self.env.config, model, strengths=np.zeros(len(randomization.TERMS)))
         self.banks = {True: _complete(self.env.bank, model), False: _complete(off, model)}
         self._object = model.body("object").id
         self._geom = int(np.flatnonzero(model.geom_bodyid == self._object)[0])

@@ -54,6 +54,7 @@ EXECUTED = {
     "experiments.replay_nan": "experiments/test_replay_nan.py",
     "experiments.report": "experiments/test_study.py",
     "experiments.scale": "experiments/test_study.py",
+    "experiments.sensitivity": "experiments/test_sensitivity.py",
     "experiments.train": "experiments/test_train.py",
     "experiments.train_vision": "experiments/test_vision_programs.py",
     "experiments.variants": "experiments/test_study.py",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dactyl_jax import config as config_lib
-from dactyl_jax import hand, physics
+from dactyl_jax import hand, physics, randomization
 from dactyl_jax.envs import bank
 
 
@@ -103,6 +103,54 @@ def test_noise_does_not_make_another_bank(config, model, settlings):
     config.randomization = "all"
     bank.build(config, model)
     assert len(settlings) == count
+
+
+def _strengths(**changed):
+    return np.array([changed.get(term.name, 1.0) for term in randomization.TERMS])
+
+
+def test_strengths_of_physics_make_another_bank_and_others_do_not(config, model, settlings):
+    bank.build(config, model, strengths=_strengths())
+    count = len(settlings)
+    assert count > 0
+    built = bank.build(config, model, strengths=_strengths(backlash=0.0))
+    assert len(settlings) == count
+    np.testing.assert_array_equal(built.draws.strengths, [_strengths(backlash=0.0)] * 4)
+    np.testing.assert_array_equal(built.limits, _strengths(backlash=0.0))
+    assert np.all(np.asarray(built.draws.tested) == -1)
+    bank.build(config, model, strengths=_strengths(mass=0.0))
+    assert len(settlings) > count
+
+
+def test_a_term_at_strength_zero_is_one_that_is_disabled(config, model):
+    off = bank.build(config, model, strengths=_strengths(mass=0.0))
+    config.terms.mass.enabled = False
+    without = bank.build(config, model, strengths=_strengths())
+    np.testing.assert_allclose(off.states.qpos, without.states.qpos, atol=1e-4)
+    for name, values in without.draws.parameters.items():
+        np.testing.assert_allclose(off.draws.parameters[name], values, rtol=1e-5, err_msg=name)
+    np.testing.assert_allclose(off.draws.parameters["body_mass"], [model.body_mass] * 4, rtol=1e-6)
+
+
+def test_a_start_that_settles_at_some_strengths_only_leaves_the_others_in_place(
+    config, model, monkeypatch
+):
+    """Of the second bank, candidate 1 does not settle: 5 takes its place."""
+    rows = iter([[True] * 4, [True, False, True, True], [True] * 4])
+    monkeypatch.setattr(bank, "_settled", lambda layout, state: np.array(next(rows)))
+    first = bank.build(config, model, strengths=_strengths())
+    second = bank.build(config, model, strengths=_strengths(mass=0.0))
+    assert not list(rows)
+    same = [
+        np.array_equal(ours, theirs)
+        for ours, theirs in zip(
+            first.draws.parameters["jnt_range"], second.draws.parameters["jnt_range"], strict=True
+        )
+    ]
+    assert same == [True, False, True, True]
+    assert not np.array_equal(
+        first.draws.parameters["body_mass"], second.draws.parameters["body_mass"]
+    )
 
 
 def test_without_a_place_on_disk_banks_are_settled_each_time(
