@@ -1,7 +1,8 @@
 """Checks a policy bundle on the machine that is to run it, against the training code's episodes.
 
 Every file is whole; observations, assembled here from the recorded readings, logits, actions,
-their averages and targets are those of training, and so is what the pose network, if there is one, sees in pictures.
+their averages and targets are those of training, and so is what the pose network, if there is one,
+sees in pictures.
 """
 
 from __future__ import annotations
@@ -95,12 +96,13 @@ def _logits(contents: Bundle, golden: dict[str, np.ndarray], *, remember: bool) 
 def _actions(contents: Bundle, golden: dict[str, np.ndarray]) -> dict[str, float]:
     """How far averages and targets are off at most, by name; averages since an episode's start."""
     to_targets, worst = action_map(contents), dict.fromkeys(_OF_ACTIONS, 0.0)
+    average = to_targets.begin()
     for at in np.ndindex(golden["first"].shape):
-        before = to_targets.begin() if golden["first"][at] else after
-        targets, after = to_targets.step(
+        before = to_targets.begin() if golden["first"][at] else average
+        targets, average = to_targets.step(
             golden["sampled"][at], golden["joint_angles"][at], golden["previous"][at], before
         )
-        for name, ours in zip(_OF_ACTIONS, (*before, *after, targets)):
+        for name, ours in zip(_OF_ACTIONS, (*before, *average, targets)):
             worst[name] = max(worst[name], _close(name, at, ours, golden, 0.0))
     return worst
 
