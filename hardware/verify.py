@@ -103,7 +103,7 @@ def _actions(contents: Bundle, golden: dict[str, np.ndarray]) -> dict[str, float
             golden["sampled"][at], golden["joint_angles"][at], golden["previous"][at], before
         )
         for name, ours in zip(_OF_ACTIONS, (*before, *average, targets)):
-            worst[name] = max(worst[name], _close(name, at, ours, golden, 0.0))
+            worst[name] = max(worst[name], _close(name, at, np.asarray(ours), golden, 0.0))
     return worst
 
 
