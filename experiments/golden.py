@@ -40,7 +40,15 @@ def episodes(
         Arrays `[episode, step, ...]` by name: what was read, and what became of it; angles and
         targets in rad, positions in m.
     """
-    config = plain(config)
+    # What robot hosts repeat bit for bit is what a CPU computes, wherever the policy was trained.
+    cpu = jax.local_devices(backend="cpu")[0]
+    with jax.default_device(cpu):
+        return _episodes(plain(config), jax.device_put(agent, cpu), count, steps)
+
+
+def _episodes(
+    config: ConfigDict, agent: PolicyAgent, count: int, steps: int
+) -> dict[str, np.ndarray]:
     config.env.bank_size = count
     env = envs.make_environment(config)
     layout, chain = hand.layout(env.engine.model), kinematics.chain(env.engine.model)
