@@ -104,9 +104,10 @@ def _actuators(model) -> list[str]:
 
 def _action(env) -> list[str]:
     task = env.config.env
+    averaged = {"action": "actions", "target": "targets"}[task.smoothed]
     return [
-        f"Action: {env.num_actuators} actuators x {env.num_bins} bins, {task.action}; "
-        f"{task.smoothing:g} of a new target enters the targets in a control step"
+        f"Action: {env.num_actuators} actuators x {env.num_bins} bins, {task.action}; a moving "
+        f"average of {averaged} keeps {task.smoothing_kept:g} per 80 ms"
     ]
 
 
@@ -114,19 +115,21 @@ def _observations(env) -> Iterable[list[str]]:
     from dactyl_jax.envs import observation
 
     task = env.config.env
-    value = [*observation.VALUE_PARTS]
-    drawn = env.value_size - observation.VALUE_SIZE
+    value = [(part.size, part.unit, part.label) for part in observation.value_parts(task)]
+    drawn = env.value_size - observation.size(observation.value_parts(task))
     if drawn:
-        value.append(observation.Part("what the physics terms drew", drawn, "as drawn"))
-    parts = observation.POLICY_PARTS | {"state": tuple(value)}
+        value.append((drawn, "as drawn", "what the physics terms drew"))
+    policy = [(part.size, part.unit, part.label) for part in observation.policy_parts(task)]
+    if task.policy_observation == "state":
+        policy = value
     for who, kind, shown in (
-        ("policy", task.policy_observation, parts[task.policy_observation]),
+        ("policy", task.policy_observation, policy),
         ("value function", task.value_observation, value),
     ):
         rows, offset = [], 0
-        for part in shown:
-            rows.append((str(offset), str(part.size), part.unit, part.name))
-            offset += part.size
+        for size, unit, label in shown:
+            rows.append((str(offset), str(size), unit, label))
+            offset += size
         yield [
             f"Observation of the {who}, {kind!r}: {offset} numbers, in the frame of rh_forearm",
             *_table(("offset", "size", "unit", "what"), rows),

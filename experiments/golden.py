@@ -40,25 +40,45 @@ def episodes(
         Arrays `[episode, step, ...]` by name: what was read, and what became of it; angles and
         targets in rad, positions in m.
     """
-    config = plain(config)
+    # What robot hosts repeat bit for bit is what a CPU computes, wherever the policy was trained.
+    cpu = jax.local_devices(backend="cpu")[0]
+    with jax.default_device(cpu):
+        return _episodes(plain(config), jax.device_put(agent, cpu), count, steps)
+
+
+def _episodes(
+    config: ConfigDict, agent: PolicyAgent, count: int, steps: int
+) -> dict[str, np.ndarray]:
     config.env.bank_size = count
     env = envs.make_environment(config)
     layout, chain = hand.layout(env.engine.model), kinematics.chain(env.engine.model)
+    kept = actions.kept_share(config.env.smoothing_kept, config.env.control_dt)
     distance = jnp.float32(goals.NEAREST + 0.4)
     memory = ("hidden", "cell") if agent.network.memory else ()
 
     def step(loop, key):
         state, carry, first = loop
         keys = jax.random.split(key, count)
-        read = readings.read(layout, chain, state.physics)
+        before = state.average
+        read = readings.read(layout, chain, state.physics, before.value)
         logits, after = agent.logits(state.observation.policy, carry, first)
         action = categorical.sample(keys, logits)
+        unit, mode = actions.unit_action(action), config.env.action
+        if config.env.smoothed == "action":
+            following = actions.average(kept, before, unit)
+            targets = actions.targets(layout, mode, following.value, read.joint_angles)
+        else:
+            following = before
+            asked = actions.targets(layout, mode, unit, read.joint_angles)
+            targets = actions.smoothed_targets(kept, asked, read.targets)
         row = {
             "joint_angles": read.joint_angles,
             "joint_velocities": read.joint_velocities,
             "previous": read.targets,
             "position": read.position,
             "orientation": read.orientation,
+            "average": before.value,
+            "weight": before.weight,
             "goal": state.goal,
             "observation": state.observation.policy,
             "first": first,
@@ -66,14 +86,9 @@ def episodes(
             "uniform": jax.vmap(lambda key: jax.random.uniform(key, (agent.num_actuators,)))(keys),
             "greedy": categorical.mode(logits),
             "sampled": action,
-            "targets": actions.targets(
-                layout,
-                config.env.action,
-                config.env.smoothing,
-                action,
-                read.joint_angles,
-                read.targets,
-            ),
+            "next_average": following.value,
+            "next_weight": following.weight,
+            "targets": targets,
             **dict(zip(memory, carry, strict=True)),
         }
         state, outcome = env.step(state, action, distance)

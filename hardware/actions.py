@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 
@@ -25,51 +27,93 @@ def sample(logits: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     return np.sum(cumulative[:-1] <= uniform * cumulative[-1], axis=0)
 
 
-class ActionMap:
-    """What a bin means: a share of half the actuator's range, about its angle or the middle.
+class Average(NamedTuple):
+    """An exponential moving average of unit actions since a trial's start, corrected for bias.
 
-    The target is clipped to the range and enters by an exponential moving average. Compiled, the
-    training code rounds each product and the sum after it once; float64 does the same here, so that
-    targets are equal in every bit.
+    Attributes:
+        value: `[20]` float32; 0 before the first action.
+        weight: of all actions so far, `[]` float32; 0 before the first one, 1 in the long run.
+    """
+
+    value: np.ndarray
+    weight: np.float32
+
+
+class ActionMap:
+    """What bins mean: unit actions in -1..1, which ask for targets of the actuators.
+
+    A target is a share of half the actuator's range, about its angle or the middle, and clipped to
+    the range. Where actions are smoothed, the share is their exponential moving average; where
+    targets are, it is the unit action, and a share of the targets before is kept. Compiled, the
+    training code rounds each product and the sum after it once; float64 does the same here, so
+    that averages and targets are equal in every bit.
 
     Args:
         mode: `relative` (about the actuator's angle now) or `absolute` (about its range's middle).
         bins: how many there are; odd.
-        smoothing: share of a new target in the average.
+        smoothed: `action` or `target`, what the moving average is of.
+        kept: share that the average keeps in one control step, in [0, 1).
         limits: `[20, 2]` rad.
         coupling: `[20, 24]`, actuator angles of joint angles.
     """
 
     def __init__(
-        self, mode: str, bins: int, smoothing: float, limits: np.ndarray, coupling: np.ndarray
+        self,
+        mode: str,
+        bins: int,
+        smoothed: str,
+        kept: float,
+        limits: np.ndarray,
+        coupling: np.ndarray,
     ):
         self._middle = np.float32(bins // 2)
-        self._relative = mode == "relative"
-        self._smoothing = np.float32(smoothing)
+        self._relative, self._averages = mode == "relative", smoothed == "action"
+        self._kept, self._new = np.float32(kept), np.float32(1 - kept)
         self._low, self._high = limits.astype(np.float32).T
         self._coupling = coupling
 
-    def targets(
-        self, action: np.ndarray, joint_angles: np.ndarray, previous: np.ndarray
-    ) -> np.ndarray:
-        """The targets of the coming control step.
+    def begin(self) -> Average:
+        """The average at a trial's start; it stays so where targets are smoothed."""
+        return Average(np.zeros(len(self._coupling), np.float32), np.float32(0))
+
+    def step(
+        self,
+        action: np.ndarray,
+        joint_angles: np.ndarray,
+        previous: np.ndarray,
+        average: Average,
+    ) -> tuple[np.ndarray, Average]:
+        """The targets of the coming control step, and the average with this action in it.
 
         Args:
             action: bins, `[20]`.
             joint_angles: `[24]` rad.
             previous: the targets of the last step, `[20]` rad.
+            average: of the actions before.
 
         Returns:
-            `[20]` rad, float32.
+            Targets `[20]` rad, float32, and the average.
         """
+        unit = (action.astype(np.float32) - self._middle) / self._middle
+        if self._averages:
+            average = self._averaged(average, unit)
+            return self._targets(average.value, joint_angles), average
+        target, previous = self._targets(unit, joint_angles), previous.astype(np.float32)
+        change = (target - previous).astype(np.float64) * self._new
+        return (previous + change).astype(np.float32), average
+
+    def _averaged(self, before: Average, unit: np.ndarray) -> Average:
+        """The average after one more unit action `[20]`."""
+        weight = np.float32(np.float64(self._kept) * before.weight + self._new)
+        change = (unit - before.value).astype(np.float64) * (self._new / weight)
+        return Average((before.value + change).astype(np.float32), weight)
+
+    def _targets(self, share: np.ndarray, joint_angles: np.ndarray) -> np.ndarray:
+        """Targets `[20]` rad, float32, for shares of half the ranges, `[20]` float32."""
         low, high = self._low, self._high
-        half_share = (action.astype(np.float32) - self._middle) / self._middle * np.float32(0.5)
         if self._relative:
             centre = (self._coupling @ joint_angles.astype(np.float32)).astype(np.float32)
         else:
             centre = np.float32(0.5) * (low + high)
-        target = centre + half_share.astype(np.float64) * (high - low)
-        target = np.clip(target.astype(np.float32), low, high)
-        previous = previous.astype(np.float32)
-        change = (target - previous).astype(np.float64) * self._smoothing
-        return (previous + change).astype(np.float32)
+        half_share = (share * np.float32(0.5)).astype(np.float64)
+        return np.clip((centre + half_share * (high - low)).astype(np.float32), low, high)

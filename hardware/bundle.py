@@ -34,7 +34,7 @@ from hardware.kinematics import Chain
 from hardware.program import UserError
 
 FORMAT = "dactyl_jax policy bundle"
-VERSION = 2
+VERSION = 3
 FILES = ("bundle.json", "policy.onnx", "hand.xml", "numbers.npz", "golden.npz")
 EYES = ("pose.onnx", "pictures.npz", "scene.xml")  # all or none
 CHECKSUMS = "SHA256SUMS"

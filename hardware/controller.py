@@ -12,6 +12,8 @@ from hardware.bundle import Bundle
 from hardware.kinematics import fingertips
 from hardware.policy import Policy
 
+KEPT_PERIOD = 0.08  # s, over which the contract's `smoothing_kept` is kept
+
 
 class Step(NamedTuple):
     """What a control step computed: all of it goes to the log.
@@ -20,17 +22,19 @@ class Step(NamedTuple):
         observation: `[size]` float32.
         logits: `[bin, 20]`.
         action: bins, `[20]`.
+        average: of the actions, this one included, `[20]` float32; 0 where targets are smoothed.
         targets: `[20]` rad, float32.
     """
 
     observation: np.ndarray
     logits: np.ndarray
     action: np.ndarray
+    average: np.ndarray
     targets: np.ndarray
 
 
 class Controller:
-    """The policy with its memory.
+    """The policy with its memory, and the average of its actions.
 
     Args:
         bundle: the policy.
@@ -44,12 +48,13 @@ class Controller:
         self.begin(actions.most_probable)
 
     def begin(self, choose: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Starts a trial with an empty memory.
+        """Starts a trial with an empty memory and no action so far.
 
         Args:
             choose: bins `[20]` of logits `[bin, 20]`.
         """
         self._memory = self._policy.initial_memory()
+        self._average = self._actions.begin()
         self._choose = choose
 
     def step(
@@ -80,19 +85,28 @@ class Controller:
         if tips is None:
             tips = fingertips(self._chain, joint_angles)
         readings = observation.Readings(
-            joint_angles, joint_velocities, tips, targets, position, orientation, goal
+            joint_angles=joint_angles,
+            joint_velocities=joint_velocities,
+            fingertips=tips,
+            targets=targets,
+            action_average=self._average.value,
+            position=position,
+            orientation=orientation,
+            goal=goal,
         )
         seen = observation.assemble(self._parts, readings)
         logits, self._memory = self._policy.logits(seen, self._memory)
         if not np.isfinite(logits).all():
             raise FloatingPointError("the policy's logits are not finite numbers")
         action = self._choose(logits)
-        return Step(seen, logits, action, self._actions.targets(action, joint_angles, targets))
+        coming, self._average = self._actions.step(action, joint_angles, targets, self._average)
+        return Step(seen, logits, action, self._average.value, coming)
 
 
 def action_map(bundle: Bundle) -> actions.ActionMap:
     """The bundle's map from bins to targets."""
     action = bundle.contract["action"]
+    kept = action["smoothing_kept"] ** (bundle.control_dt / KEPT_PERIOD)
     return actions.ActionMap(
-        action["mode"], action["bins"], action["smoothing"], bundle.limits, bundle.coupling
+        action["mode"], action["bins"], action["smoothed"], kept, bundle.limits, bundle.coupling
     )

@@ -21,7 +21,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import hand, pretrained
-from dactyl_jax.envs import drop, goals, worlds
+from dactyl_jax.envs import actions, drop, goals, observation, worlds
 from dactyl_jax.hand import kinematics
 from dactyl_jax.hand.model import make_spec
 from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint
@@ -31,23 +31,25 @@ from dactyl_jax.vision.checkpoints import restore_estimator
 from dactyl_jax.vision.estimator import Estimator
 from experiments import golden, origin, runs, vision_runs
 from experiments.workdir import WorkDirectory
-from hardware import bundle, models, observation, program, safety, verify
+from hardware import bundle, models, program, safety, verify
 from hardware.program import UserError
 
 OPSET = 17  # that of onnxruntime 1.13; Python 3.8's last, 1.19, knows up to 21
 POSE_OPSET = 18  # normalising needs it
 
-_PARTS: dict[str, dict[str, Any]] = {
-    "fingertips": {"size": 15, "unit": "m", "frame": "rh_forearm", "of": list(hand.FINGERTIPS)},
-    "object_position": {"size": 3, "unit": "m", "frame": "rh_forearm"},
-    "relative_goal": {"size": 4, "unit": "quaternion w x y z, w >= 0", "frame": "rh_forearm"},
-    "joint_angles": {"size": 24, "unit": "rad", "of": list(hand.JOINTS)},
-    "joint_velocities": {"size": 24, "unit": "rad/s", "of": list(hand.JOINTS)},
-    "targets": {"size": 20, "unit": "rad", "of": list(hand.ACTUATORS)},
-    "relative_goal_matrix": {"size": 9, "unit": "1, by rows", "frame": "rh_forearm"},
-    "facing": {"size": 9, "unit": "1, by rows", "frame": "rh_forearm"},
+# What a robot host has to know of a part of the observation beside name, size and unit.
+_MEANS: dict[str, dict[str, Any]] = {
+    "fingertips": {"frame": "rh_forearm", "of": list(hand.FINGERTIPS)},
+    "object_position": {"frame": "rh_forearm"},
+    "relative_goal": {"frame": "rh_forearm", "sign": "w >= 0"},
+    "joint_angles": {"of": list(hand.JOINTS)},
+    "joint_velocities": {"of": list(hand.JOINTS)},
+    "targets": {"of": list(hand.ACTUATORS)},
+    "action_average": {"of": list(hand.ACTUATORS)},
+    "relative_goal_matrix": {"frame": "rh_forearm"},
+    "facing": {"frame": "rh_forearm", "order": "by rows"},
 }
-_LAYOUTS = {"paper": observation.NAMES[:3], "proprioceptive": observation.NAMES}
+_KINDS = ("paper", "proprioceptive")  # of observations that sensors give
 _LENS = ("matrix", "distortion", "size")
 
 
@@ -84,10 +86,10 @@ def export(run: str, out: Path, eyes: Eyes | None = None) -> dict[str, float]:
         config, checkpoint = runs.load_config(run), runs.load_policy(run)
     except ValueError as error:
         raise UserError(str(error)) from None
-    if config.env.policy_observation not in _LAYOUTS:
+    if config.env.policy_observation not in _KINDS:
         raise UserError(
             f"config.env.policy_observation of {run!r} is {config.env.policy_observation!r}, which "
-            f"no sensor gives: export a policy of one of {', '.join(_LAYOUTS)}"
+            f"no sensor gives: export a policy of one of {', '.join(_KINDS)}"
         )
     if out.exists():
         raise UserError(f"--out: {str(out)!r} is there already; choose a new folder")
@@ -153,7 +155,6 @@ def contract(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]
     layout, env = hand.layout(model), config.env
     chain = kinematics.chain(model)
     network = checkpoint.agent.network
-    names = _LAYOUTS[env.policy_observation]
     memory = ["hidden", "cell"] if network.memory else []
     return {
         "format": bundle.FORMAT,
@@ -163,13 +164,15 @@ def contract(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]
         "observation": {
             "kind": env.policy_observation,
             "size": network.inputs,
-            "parts": [{"name": name, **_PARTS[name]} for name in names],
+            "parts": [_part(part) for part in observation.policy_parts(env)],
         },
         "memory": {"inputs": memory, "size": network.lstm},
         "action": {
             "mode": env.action,
             "bins": checkpoint.agent.num_bins,
-            "smoothing": env.smoothing,
+            # What an exponential moving average is of, and its share that is kept per 80 ms.
+            "smoothed": env.smoothed,
+            "smoothing_kept": env.smoothing_kept,
         },
         "joints": [_joint(model, name) for name in hand.JOINTS],
         "actuators": _actuators(model, layout, env),
@@ -360,15 +363,28 @@ def _world(config: ConfigDict, world: str) -> mujoco.MjModel:
     return worlds.build(config)[1]
 
 
+def _part(part: observation.Part) -> dict[str, Any]:
+    known = {"name": part.name, "label": part.label, "size": part.size, "unit": part.unit}
+    return known | _MEANS[part.name]
+
+
 def _joint(model: mujoco.MjModel, name: str) -> dict[str, Any]:
     low, high = model.joint(name).range
     return {"name": name, "low": float(low), "high": float(high)}
 
 
 def _actuators(model: mujoco.MjModel, layout: hand.Layout, env: ConfigDict) -> list[dict[str, Any]]:
-    """The actuators; their fastest rate is what the action map can ask for, and no more."""
+    """The actuators; their fastest rate is what the action map can ask for, and no more.
+
+    An average can turn about in one control step, in its first steps above all, and the angle
+    that targets lie about may be anywhere: what is averaged are actions, and the whole range is
+    in reach. Smoothed targets go a share of the way.
+    """
     result = []
-    backlash = np.exp(actuation.log_rates(model))
+    averages = env.smoothed == "action"
+    backlash = np.exp(actuation.log_rates(model, mirrored=averages))
+    kept = 0.0 if averages else actions.kept_share(env.smoothing_kept, env.control_dt)
+    duration = safety.LEAST_PERIOD * env.control_dt
     for row, name in enumerate(hand.ACTUATORS):
         low, high = map(float, layout.ctrl_range[row])
         result.append(
@@ -377,7 +393,7 @@ def _actuators(model: mujoco.MjModel, layout: hand.Layout, env: ConfigDict) -> l
                 "joints": [hand.JOINTS[i] for i in np.flatnonzero(layout.coupling[row])],
                 "low": low,
                 "high": high,
-                "max_rate": env.smoothing * (high - low) / (safety.LEAST_PERIOD * env.control_dt),
+                "max_rate": (1 - kept) * (high - low) / duration,
                 "start": float(layout.start_targets[row]),
                 "backlash": backlash[row].tolist(),  # 1/(rad s), down and up
             }

@@ -13,7 +13,8 @@ control step waits for a disk.
 /fingertips     stamp [s], frame, positions [m] of FF, MF, RF, LF, TH, likewise; NaN if not seen
 /command        targets [rad] of the bundle's actuators, as they went to the hand
 /step           of the policy: trial, step, goals so far, goal, distance to it [rad], position and
-                orientation that it saw, observation, logits, action, targets, late [s]
+                orientation that it saw, observation, logits, action, average of the actions
+                so far, targets [rad], late [s]
 /event          trial, text
 /result         of a trial: its number, end, reason, goals, steps, steps_to_last_goal
 /excitation     of a calibration: the actuator that moves from here on; empty when it is over

@@ -19,6 +19,7 @@ class Readings:
         joint_velocities: `[24]` rad/s.
         fingertips: FF, MF, RF, LF, TH, `[5, 3]` m.
         targets: the last targets of the actuators, `[20]` rad.
+        action_average: of the unit actions so far, `[20]`.
         position: of the object's centre, `[3]` m.
         orientation: of the object, `[4]`.
         goal: the orientation asked for, `[4]`.
@@ -28,6 +29,7 @@ class Readings:
     joint_velocities: np.ndarray
     fingertips: np.ndarray
     targets: np.ndarray
+    action_average: np.ndarray
     position: np.ndarray
     orientation: np.ndarray
     goal: np.ndarray
@@ -55,6 +57,7 @@ _PARTS: dict[str, Callable[[Readings], np.ndarray]] = {
     "joint_angles": lambda r: r.joint_angles,
     "joint_velocities": lambda r: r.joint_velocities,
     "targets": lambda r: r.targets,
+    "action_average": lambda r: r.action_average,
     "relative_goal_matrix": lambda r: rotations.matrix(
         relative_goal(r.goal, r.orientation)
     ).ravel(),

@@ -152,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--goals",
         choices=goals.DISTRIBUTIONS,
         default="uniform",
-        help="uniform over orientations, or 0.5 to 0.9 rad away",
+        help="uniform over orientations, 0.5 to 0.9 rad away, or upright poses of a block",
     )
     parser.add_argument(
         "--goal_timeout_s", type=program.positive_number, default=80.0, help="s for each goal"

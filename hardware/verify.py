@@ -1,7 +1,8 @@
 """Checks a policy bundle on the machine that is to run it, against the training code's episodes.
 
-Every file is whole; observations, assembled here from the recorded readings, logits, actions and
-targets are those of training, and so is what the pose network, if there is one, sees in pictures.
+Every file is whole; observations, assembled here from the recorded readings, logits, actions,
+their averages and targets are those of training, and so is what the pose network, if there is one,
+sees in pictures.
 """
 
 from __future__ import annotations
@@ -21,19 +22,21 @@ from hardware.program import UserError
 
 LOGIT_TOLERANCE = 1e-4
 OBSERVATION_TOLERANCE = 1e-5  # in each part's own unit
-TARGET_TOLERANCE = 1e-6  # rad
 POSITION_TOLERANCE = 1e-5  # m, of what is seen in pictures
 ORIENTATION_TOLERANCE = 1e-3  # rad
 MEAN_TOLERANCE = 1e-4  # of the mean of rotation matrices, and of the cosine of its doubt
+# What is equal in every bit.
+_OF_ACTIONS = ("average", "weight", "next_average", "next_weight", "targets")
 
 
 def verify(contents: Bundle) -> dict[str, float]:
     """Compares with the golden episodes.
 
     Their arrays are `[episode, step, ...]`: `joint_angles`, `joint_velocities`, `previous` targets,
-    object `position`, `orientation` and `goal` are readings; `observation`, `first` (of an
-    episode), one array of memory before the step for each of the network's, `logits`, `uniform`,
-    and what came of them: the `greedy` action, the `sampled` one, which was taken, its `targets`.
+    object `position`, `orientation` and `goal` are readings; the `average` of the actions before
+    the step and its `weight`; `observation`, `first` (of an episode), one array of memory before
+    the step for each of the network's, `logits`, `uniform`, and what came of them: the `greedy`
+    action, the `sampled` one, which was taken, `next_average`, `next_weight` and `targets`.
     Golden pictures are `[frame, ...]`: `pictures` as cameras give them, and the `position`, mean
     `matrix`, `orientation` and `doubt` that the network tells.
 
@@ -48,7 +51,7 @@ def verify(contents: Bundle) -> dict[str, float]:
         "observation": _observations(contents, golden),
         "logits": _logits(contents, golden, remember=False),
         "logits over whole episodes": _logits(contents, golden, remember=True),
-        "targets": _targets(contents, golden),
+        **_actions(contents, golden),
     }
     if contents.pose_network:
         off.update(_pictures(contents))
@@ -64,6 +67,7 @@ def _observations(contents: Bundle, golden: dict[str, np.ndarray]) -> float:
             fingertips=fingertips(chain, golden["joint_angles"][at]),
             joint_velocities=golden["joint_velocities"][at],
             targets=golden["previous"][at],
+            action_average=golden["average"][at],
             position=golden["position"][at],
             orientation=golden["orientation"][at],
             goal=golden["goal"][at],
@@ -89,13 +93,17 @@ def _logits(contents: Bundle, golden: dict[str, np.ndarray], *, remember: bool) 
     return worst
 
 
-def _targets(contents: Bundle, golden: dict[str, np.ndarray]) -> float:
-    to_targets, worst = action_map(contents), 0.0
+def _actions(contents: Bundle, golden: dict[str, np.ndarray]) -> dict[str, float]:
+    """How far averages and targets are off at most, by name; averages since an episode's start."""
+    to_targets, worst = action_map(contents), dict.fromkeys(_OF_ACTIONS, 0.0)
+    average = to_targets.begin()
     for at in np.ndindex(golden["first"].shape):
-        ours = to_targets.targets(
-            golden["sampled"][at], golden["joint_angles"][at], golden["previous"][at]
+        before = to_targets.begin() if golden["first"][at] else average
+        targets, average = to_targets.step(
+            golden["sampled"][at], golden["joint_angles"][at], golden["previous"][at], before
         )
-        worst = max(worst, _close("targets", at, ours, golden, TARGET_TOLERANCE))
+        for name, ours in zip(_OF_ACTIONS, (*before, *average, targets)):
+            worst[name] = max(worst[name], _close(name, at, np.asarray(ours), golden, 0.0))
     return worst
 
 

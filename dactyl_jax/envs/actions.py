@@ -9,12 +9,14 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dactyl_jax import hand
 
 NUM_BINS = 11  # of each action coordinate (OpenAI 2018, section 4.2)
 MIDDLE_BIN = 5
 KEPT_PERIOD = 0.08  # s, over which `config.env.smoothing_kept` is kept
+_UNIT_ACTIONS = (np.arange(NUM_BINS, dtype=np.float32) - MIDDLE_BIN) / MIDDLE_BIN
 
 
 @jax.tree_util.register_dataclass
@@ -32,8 +34,12 @@ class Average:
 
 
 def unit_action(action: jax.Array) -> jax.Array:
-    """Bins `[E, 20]` as unit actions, `[E, 20]` in -1..1."""
-    return (action.astype(jnp.float32) - MIDDLE_BIN) / MIDDLE_BIN
+    """Bins `[E, 20]` as unit actions, `[E, 20]` in -1..1.
+
+    They are looked up: a product here might be fused with what the average does next, or not, as
+    the compiler likes, and robot hosts have to know all bits of the average.
+    """
+    return jnp.asarray(_UNIT_ACTIONS).at[action].get(mode="clip")
 
 
 def kept_share(kept: float, control_dt: float) -> float:

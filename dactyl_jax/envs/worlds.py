@@ -97,8 +97,11 @@ _SOLIMP = (0.95, 0.99, 0.0005, 0.5, 2.0)
 
 # Motors and eyes, as terms of `randomization.TERMS`. All others are off, knocks among them.
 _TERMS = {
-    # A controller's offsets are large and steady rather than new in every step.
-    "action_noise": {"additive_episode": 0.02, "additive_step": 0.02, "multiplicative_step": 0.03},
+    # A controller's offsets are large and steady rather than new in every step. In unit actions.
+    "action_noise": {
+        **{"additive_episode": 0.04, "additive_step": 0.04},
+        **{"multiplicative_episode": 0.0, "multiplicative_step": 0.03},
+    },
     # Inference, network and motors together take a control step, for all actuators.
     "action_delay": {"probability": 1.0},
     # Play varies thrice as much from actuator to actuator and is slower to take up where slowest.

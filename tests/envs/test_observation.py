@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dactyl_jax import config as config_lib
 from dactyl_jax import hand, physics
 from dactyl_jax.envs import observation, readings
 from dactyl_jax.hand import kinematics, rotations
@@ -53,7 +54,20 @@ def test_facing_is_smooth():
     assert steps < 4 * 2 * np.pi / 2000
 
 
-def test_parts_stand_where_the_layout_says():
+SIZES = {
+    ("paper", "action"): (22, 142),
+    ("paper", "target"): (22, 122),
+    ("proprioceptive", "action"): (128, 142),
+    ("proprioceptive", "target"): (108, 122),
+    ("state", "action"): (142, 142),
+    ("state", "target"): (122, 122),
+}
+
+
+@pytest.mark.parametrize(("kind", "smoothed"), SIZES)
+def test_parts_stand_where_the_table_says(kind, smoothed):
+    env = config_lib.default().env
+    env.policy_observation, env.smoothed = kind, smoothed
     model = hand.load_model()
     layout, chain = hand.layout(model), kinematics.chain(model)
     state = physics.initial_state(model, 1)
@@ -63,30 +77,40 @@ def test_parts_stand_where_the_layout_says():
     qvel, ctrl = (rng.uniform(-1, 1, x.shape) for x in (state.qvel, state.ctrl))
     moving = {"qpos": qpos, "qvel": qvel, "ctrl": ctrl}
     state = dataclasses.replace(state, **{k: jnp.asarray(v) for k, v in moving.items()})
-    true = readings.read(layout, chain, state)
+    true = readings.read(layout, chain, state, jnp.asarray(rng.uniform(-1, 1, (1, 20))))
     goal = rotations.random(jax.random.key(0), (1,))
-    seen = observation.policy_observation(
-        "proprioceptive", true.fingertips, true.position, true.orientation, goal, true
-    )
-    inputs = {
-        "policy": (seen, observation.POLICY_PARTS["proprioceptive"]),
-        "value": (observation.value_observation(true, goal), observation.VALUE_PARTS),
-    }
+    seen = observation.Seen(true.fingertips, true.position, true.orientation, goal, true)
+    left = observation.relative_goal(goal, true.orientation)
     expected = {
-        "fingertips FF, MF, RF, LF, TH: x, y, z": true.fingertips,
-        "object's position x, y, z": true.position,
-        "joint angles": true.joint_angles,
-        "joint velocities": true.joint_velocities,
-        "object's velocity x, y, z": true.velocity,
-        "object's angular velocity x, y, z": true.angular_velocity,
-        "actuators' last targets": true.targets,
-        "how a cube stands, whichever face is which": observation.facing(true.orientation),
+        "fingertips": true.fingertips,
+        "object_position": true.position,
+        "relative_goal": left,
+        "joint_angles": true.joint_angles,
+        "joint_velocities": true.joint_velocities,
+        "orientation": rotations.canonical(true.orientation),
+        "goal": goal,
+        "velocity": true.velocity,
+        "angular_velocity": true.angular_velocity,
+        "targets": true.targets,
+        "action_average": true.action_average,
+        "relative_goal_matrix": rotations.matrix(left),
+        "facing": observation.facing(true.orientation),
     }
-    for numbers, parts in inputs.values():
+    both = observation.policy_parts(env), observation.value_parts(env)
+    assert tuple(map(observation.size, both)) == SIZES[kind, smoothed]
+    for parts in both:
+        numbers = observation.assemble(parts, seen)
         assert numbers.shape == (1, observation.size(parts))
         offset = 0
         for part in parts:
-            if part.name in expected:
-                found = np.asarray(numbers[0, offset : offset + part.size])
-                np.testing.assert_allclose(found, np.ravel(expected[part.name]), err_msg=part.name)
+            found = np.asarray(numbers[0, offset : offset + part.size])
+            np.testing.assert_allclose(found, np.ravel(expected[part.name]), err_msg=part.name)
+            np.testing.assert_array_equal(observation.take(parts, part.name, numbers)[0], found)
             offset += part.size
+    told = observation.assemble(both[0], seen)
+    np.testing.assert_array_equal(observation.fingertips(both[0], told), true.fingertips)
+    position, orientation = observation.object_pose(both[0], told, goal)
+    np.testing.assert_allclose(position, true.position)
+    assert float(rotations.angle(left)[0]) > 0.1
+    same = rotations.multiply(orientation, rotations.conjugate(true.orientation))
+    assert float(rotations.angle(same)[0]) < 1e-3

@@ -160,14 +160,34 @@ def test_its_terms_are_its_own():
     assert given.terms.action_delay.probability == 0.5
 
 
+def test_its_motors_are_off_by_shares_of_their_ranges():
+    """Steadily by 2% and again by 2% of the range, and by 3% of the way to go."""
+    config, _ = build("surrogate", smoothed="target")
+    law, half_range, angles = config.terms.action_noise, 0.8, jnp.full(20, 0.1)
+    signal = actuation.Command(jnp.full(20, 0.5), None, None, None)
+    scene = actuation.Scene(*[None] * 7)._replace(rest=angles, unit=jnp.full(20, half_range))
+
+    def noise(begin_key, key):
+        memory = actuation.begin_action_noise(begin_key, law, 1.0, signal, scene)
+        noisy = actuation.apply_action_noise(key, law, 1.0, memory, signal, scene)[1]
+        return memory.offset, memory.stretch, noisy.asked - signal.asked - memory.offset
+
+    keys = jax.random.split(jax.random.key(0), (2, 5000))
+    offset, stretch, step = map(np.asarray, jax.vmap(noise)(*keys))
+    assert offset.std() == pytest.approx(0.02 * 2 * half_range, rel=0.02)
+    assert not stretch.any()
+    way = 0.03 * (0.5 - 0.1)
+    assert step.std() == pytest.approx(np.hypot(0.02 * 2 * half_range, way), rel=0.02)
+
+
 def test_backlash_takes_longer_than_in_training():
     """Mean time in which an actuator that is 1 rad off takes up half of its play."""
 
     def mean_time(config) -> float:
         keys = jax.random.split(jax.random.key(0), 2000)
-        signal = actuation.Command(jnp.zeros(20), jnp.zeros(3), jnp.array(0.008))
+        signal = actuation.Command(None, jnp.zeros(20), jnp.zeros(3), jnp.array(0.008))
         rates = jnp.asarray(actuation.log_rates(hand.load_model()))
-        scene = actuation.Scene(None, None, None, rates, None, None)
+        scene = actuation.Scene(*[None] * 7)._replace(log_rates=rates)
         begin = jax.vmap(
             lambda key: actuation.begin_backlash(
                 key, config.terms.backlash, jnp.float32(1.0), signal, scene

@@ -18,6 +18,8 @@ def test_it_prints_the_tables_of_a_configuration(capsys):
     assert ["rh_A_FFJ0", "FFJ2", "+", "FFJ1", "0.000", "3.142", "0.5", "1"] in lines
     assert "Observation of the policy, 'paper': 22 numbers" in text
     assert ["18", "4", "1", "rotation", "left", "to", "the", "goal", "w,", "x,", "y,", "z"] in lines
+    average = "a moving average of actions keeps 0.3 per 80 ms"
+    assert f"Action: 20 actuators x 11 bins, relative; {average}" in text
     assert ["friction", "on", "physics", "low", "0.7,", "high", "1.3", "Table", "1"] in lines
     assert ["gravity", "off", "physics", "deviation", "0.4", "m/s2", "Table", "1"] in lines
     # Dense 8 (22 -> 8), LSTM 4 of 8 + 4 inputs with four gates, head 4 -> 220.

@@ -63,9 +63,10 @@ def test_the_world_of_training_has_it_and_the_surrogate_has_not(file):
     assert surrogate == worlds.build(config)[1].joint("rh_FFJ3").damping[0]
 
 
-def test_backlash_is_centred_on_it(file):
-    published = actuation.log_rates(hand.load_model())
-    rates = actuation.log_rates(hand.load_model(patch=file))
+@pytest.mark.parametrize("mirrored", [True, False])
+def test_backlash_is_centred_on_it(file, mirrored):
+    published = actuation.log_rates(hand.load_model(), mirrored=mirrored)
+    rates = actuation.log_rates(hand.load_model(patch=file), mirrored=mirrored)
     row = hand.ACTUATORS.index("rh_A_FFJ0")
     assert rates[row, 0] == pytest.approx(np.log(20.0))
     rates[row, 0] = published[row, 0]

@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
+from dactyl_jax.envs import observation
 from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint, normalization
 from dactyl_jax.learning.networks import Network
 from dactyl_jax.vision import config as vision_config
@@ -20,14 +21,12 @@ from dactyl_jax.vision.network import make_network
 from hardware import bundle, export
 from hardware.export import Eyes
 
-_SIZES = {"paper": 22, "proprioceptive": 108, "state": 122}
-
 
 def policy(*, memory: bool = True, **fields) -> tuple[ConfigDict, PolicyCheckpoint]:
     """A small random policy and its configuration; `fields` are of `config.env`."""
     config = config_lib.default()
     config.env.update({"policy_observation": "proprioceptive", "bank_size": 64, **fields})
-    inputs = _SIZES[config.env.policy_observation]
+    inputs = observation.size(observation.policy_parts(config.env))
     design = Network(
         inputs,
         220,

@@ -70,7 +70,7 @@ def test_another_version_is_refused(folder, tmp_path):
     contract = json.loads(files["bundle.json"].decode())
     files["bundle.json"] = json.dumps({**contract, "version": 99}).encode()
     bundle.write(tmp_path / "new", files)
-    with pytest.raises(UserError, match=r"version 99; this program reads .* version 2"):
+    with pytest.raises(UserError, match=r"version 99; this program reads .* version 3"):
         bundle.load(str(tmp_path / "new"))
     with pytest.raises(UserError, match="is there already"):
         bundle.write(tmp_path / "new", files)
@@ -83,7 +83,9 @@ def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys)
     cases = {
         "observation": ("observation", 1e-3, "observation of golden episode 1, step 3"),
         "logits": ("logits", 1e-3, "logits of golden episode 1, step 3"),
-        "targets": ("targets", 1e-3, "targets of golden episode 1, step 3"),
+        "targets": ("targets", 1e-6, "targets of golden episode 1, step 3"),
+        "average": ("next_average", 1e-6, "next_average of golden episode 1, step 3"),
+        "weight": ("next_weight", 1e-7, "next_weight of golden episode 1, step 3"),
         "greedy": ("greedy", 1, "the greedy action of golden episode 1, step 3"),
         "sampled": ("sampled", 1, "the sampled action of golden episode 1, step 3"),
     }
@@ -156,10 +158,13 @@ def test_nothing_in_a_bundle_is_pickled(contents):
 
 def test_the_contract_says_what_a_controller_needs(contents):
     parts = contents.contract["observation"]["parts"]
-    assert sum(part["size"] for part in parts) == contents.contract["observation"]["size"] == 108
+    assert sum(part["size"] for part in parts) == contents.contract["observation"]["size"] == 128
     assert len(contents.joints) == 24 and len(contents.actuators) == 20
     assert contents.coupling.sum() == 24 and (contents.coupling.sum(axis=0) == 1).all()
     low, high = contents.limits.T
     assert (low < high).all() and ((low <= contents.start_targets).all())
-    # The fastest command moves a smoothed target over the whole range in one control step.
-    np.testing.assert_allclose(contents.max_rates * 0.9 * 0.08, 0.3 * (high - low))
+    # The fastest command goes over the whole range in one control step.
+    np.testing.assert_allclose(contents.max_rates * 0.9 * 0.08, high - low)
+    assert contents.contract["action"] == {
+        **{"mode": "relative", "bins": 11, "smoothed": "action", "smoothing_kept": 0.3}
+    }

@@ -14,19 +14,50 @@ from tests.hardware import make_bundle
 
 
 @pytest.mark.slow
-def test_a_bundle_verifies(tmp_path):
-    """Of a policy without memory, the paper's observation, absolute actions, and a sphere.
-
-    The committed bundle has the other kinds.
-    """
-    fields = {"policy_observation": "paper", "action": "absolute", "object": "sphere"}
-    bundle.write(tmp_path / "b", make_bundle.contents(memory=False, **fields))
+@pytest.mark.parametrize(
+    ("fields", "size", "memory"),
+    [
+        ({"policy_observation": "paper", "action": "absolute", "object": "sphere"}, 22, False),
+        ({"smoothed": "target", "smoothing_kept": 0.7}, 108, True),
+        ({"control_dt": 0.04, "action": "absolute"}, 128, True),
+    ],
+)
+def test_a_bundle_verifies(tmp_path, fields, size, memory):
+    """Of a policy without memory, the paper's observation, absolute actions, and a sphere; of one
+    that smooths targets; of another rate. The committed bundle has the other kinds."""
+    bundle.write(tmp_path / "b", make_bundle.contents(memory=memory, **fields))
     contents = bundle.load(str(tmp_path / "b"))
     off = verify.verify(contents)
     assert off["steps"] == 16 and off["logits"] < 1e-4
-    assert contents.contract["observation"]["size"] == 22
-    assert contents.contract["memory"]["inputs"] == []
-    assert contents.contract["config"]["env"]["object"] == "sphere"
+    assert contents.contract["observation"]["size"] == size
+    assert contents.contract["memory"]["inputs"] == (["hidden", "cell"] if memory else [])
+    for name, value in fields.items():
+        assert contents.contract["config"]["env"][name] == value
+    golden = contents.golden()
+    averages = fields.get("smoothed", "action") == "action"
+    assert golden["next_average"].any() == golden["next_weight"].any() == averages
+
+
+def test_smoothed_targets_have_rates_of_their_own():
+    """Targets go 0.3 of the way in a step, and play has the rates of the first version."""
+    config, checkpoint = make_bundle.policy(smoothed="target", smoothing_kept=0.7)
+    old = export.contract(config, checkpoint)
+    new = export.contract(*make_bundle.policy())
+    assert old["action"]["smoothed"] == "target" and old["action"]["smoothing_kept"] == 0.7
+    for ours, theirs in zip(old["actuators"], new["actuators"], strict=True):
+        assert ours["max_rate"] == pytest.approx(0.3 * theirs["max_rate"])
+        mirrored = ours["name"][-4:] in ("FFJ4", "THJ2", "THJ1")
+        assert ours["backlash"] == theirs["backlash"][:: -1 if mirrored else 1]
+        assert mirrored == (ours["backlash"] != theirs["backlash"])
+
+
+def test_the_parts_of_an_observation_say_what_they_are(contents):
+    parts = {part["name"]: part for part in contents.contract["observation"]["parts"]}
+    assert parts["action_average"] == {
+        **{"name": "action_average", "label": "average of the actions so far"},
+        **{"size": 20, "unit": "1", "of": contents.actuators},
+    }
+    assert parts["fingertips"]["frame"] == "rh_forearm" and parts["fingertips"]["unit"] == "m"
 
 
 def test_the_committed_bundle_is_what_is_made_today(contents):
@@ -168,5 +199,5 @@ def test_onnx_needs_no_newer_runtime_than_python_38_has(contents):
         assert opset <= 21 and graph.ir_version <= 10
     assert inputs(graph) == {"pictures": [1, 3, 32, 32, 3]}
     graph = onnx.load_from_string(contents.network)
-    assert inputs(graph) == {"observation": [1, 108], "hidden": [1, 16], "cell": [1, 16]}
+    assert inputs(graph) == {"observation": [1, 128], "hidden": [1, 16], "cell": [1, 16]}
     assert np.prod([d.dim_value for d in graph.graph.output[0].type.tensor_type.shape.dim]) == 220

@@ -15,6 +15,7 @@ from dactyl_jax.learning import PolicyAgent
 from experiments import cli, golden
 from hardware import actions, bundle, simulated_hand, tracker
 from hardware.session import Session, Setup
+from tests.hardware import make_bundle
 from tests.hardware.test_session import check_that_a_control_step_is_quick
 
 pytestmark = pytest.mark.slow
@@ -101,25 +102,39 @@ def test_its_control_steps_are_quick(trained):
 
 
 def test_actions_are_those_of_the_training(trained):
-    """Through goals, the cap of goals, time-outs and a drop."""
-    contents = bundle.load(str(trained))
-    config = golden.plain(cli.for_trials(pretrained.load("unrandomised")[0], SEED))
-    config.env.goal_timeout_s = TIMEOUT
+    """Through goals, the cap of goals, time-outs and a drop; of a policy that smooths targets."""
+    policy = pretrained.policy("unrandomised")
+    config = pretrained.load("unrandomised")[0]
+    assert config.env.smoothed == "target"
+    check_trials(bundle.load(str(trained)), config, policy.agent, TRIALS, TIMEOUT)
+
+
+def test_actions_are_those_of_the_training_where_actions_are_averaged(contents):
+    """Of a policy that knows nothing: time-outs, and drops."""
+    config, policy = make_bundle.policy()
+    assert config.env.smoothed == "action"
+    check_trials(contents, config, policy.agent, 8, 4.0)
+
+
+def check_trials(contents, config, agent, trials, timeout_s):
+    """Greedy trials of the deployed program beside those of `experiments.evaluate`."""
+    config = golden.plain(cli.for_trials(config, SEED))
+    config.env.goal_timeout_s = timeout_s
     config.env.bank_size, config.env.max_goals = 32, MAX_GOALS
     contents.contract["task"]["max_goals"] = MAX_GOALS
-    recorder = Recorder(pretrained.policy("unrandomised").agent)
+    recorder = Recorder(agent)
     theirs = evaluation.run_trials(
         envs.make_environment(config),
         recorder,
-        trials=TRIALS,
+        trials=trials,
         seed=SEED,
         goal_distance=evaluation.goal_distance("near", 0.0),
         greedy=True,
     )
-    taken, ours = deployed_actions(contents, config, TRIALS, 0.9, TIMEOUT)
+    taken, ours = deployed_actions(contents, config, trials, 0.9, timeout_s)
     steps = [result.steps for result in ours]
     print(f"{sum(steps)} control steps, goals and ends {[(r.goals, r.end) for r in ours]}")
-    for trial in range(TRIALS):
+    for trial in range(trials):
         expected = np.array(recorder.actions)[: theirs.steps[trial], trial]
         np.testing.assert_array_equal(np.array(taken[trial]), expected, f"trial {trial}")
     assert steps == theirs.steps.tolist()

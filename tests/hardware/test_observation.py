@@ -56,9 +56,11 @@ def test_turns_of_a_cube_onto_itself_are_not_seen():
 def test_parts_stand_in_the_order_of_the_layout():
     rng = np.random.default_rng(3)
     readings = observation.Readings(
-        *(rng.normal(size=n) for n in (24, 24, (5, 3), 20, 3)), _random(rng), _random(rng)
+        *(rng.normal(size=n) for n in (24, 24, (5, 3), 20, 20, 3)), _random(rng), _random(rng)
     )
-    parts = ["targets", "object_position", "joint_angles"]
+    parts = ["targets", "action_average", "object_position", "joint_angles"]
     seen = observation.assemble(parts, readings)
-    expected = np.concatenate([readings.targets, readings.position, readings.joint_angles])
+    expected = np.concatenate(
+        [readings.targets, readings.action_average, readings.position, readings.joint_angles]
+    )
     np.testing.assert_array_equal(seen, expected.astype(np.float32))

@@ -154,7 +154,7 @@ def test_who_waits_for_the_object_says_where_it_is_seen(room):
 
 
 def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
-    """Through observation, memory and targets that it chose, from an episode's start on."""
+    """Through observation, memory, average and targets, from an episode's start on."""
     golden, controller = contents.golden(), Controller(contents)
     for episode in range(len(golden["first"])):
         uniforms = iter(golden["uniform"][episode])
@@ -171,7 +171,9 @@ def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
             )
             targets = chosen.targets
             np.testing.assert_array_equal(chosen.action, golden["sampled"][at])
-            np.testing.assert_allclose(chosen.targets, golden["targets"][at], atol=1e-6)
+            np.testing.assert_allclose(chosen.observation, golden["observation"][at], atol=1e-5)
+            np.testing.assert_array_equal(chosen.average, golden["next_average"][at])
+            np.testing.assert_array_equal(chosen.targets, golden["targets"][at])
 
 
 def test_logits_that_are_no_numbers_hold_the_hand(room, monkeypatch):

@@ -10,6 +10,7 @@ import mujoco
 
 from dactyl_jax import hand
 from dactyl_jax.hand.patch import backlash_rates
+from dactyl_jax.randomization import actuation
 from hardware import actions, goals, kinematics, model_patch, observation, simulated_hand
 from hardware.model_patch import Patch
 from hardware.program import UserError
@@ -52,6 +53,8 @@ def test_the_contract_agrees_with_the_hand(contents):
     np.testing.assert_allclose(ranges, [model.joint(name).range for name in hand.JOINTS])
     named = [part["name"] for part in contents.contract["observation"]["parts"]]
     assert named == list(observation.NAMES)
+    rates = np.exp(actuation.log_rates(model))
+    np.testing.assert_allclose(contents.backlash, rates)
 
 
 def test_readings_come_at_the_makers_rate_and_are_true(contents):

@@ -103,3 +103,21 @@ def test_uniform_goals_are_uniform():
     for quarter in (np.pi / 2, 3 * np.pi / 4):
         expected = (quarter - np.sin(quarter)) / np.pi
         assert np.mean(angles < quarter) == pytest.approx(expected, abs=0.03)
+
+
+def test_aligned_goals_stand_on_a_face_at_any_angle():
+    """Each of the six faces looks along the palm's normal, x, as often as the others."""
+    goal = goals.draw("aligned", 0.5, seed=1, trial=0)
+    q = np.array([goal(n, _turn(0.3)) for n in range(1200)])
+    assert (q[:, 0] >= 0).all()
+    up = np.array([rotations.rotate(rotations.conjugate(each), np.eye(3)[0]) for each in q])
+    face = np.abs(up).argmax(axis=1)
+    np.testing.assert_allclose(np.abs(up).max(axis=1), 1, atol=1e-12)
+    sides = 2 * face + (up[np.arange(len(up)), face] > 0)
+    assert np.bincount(sides, minlength=6).min() > 150
+    for side in range(6):
+        across = (face[sides == side][0] + 1) % 3
+        axes = rotations.rotate(q[sides == side], np.eye(3)[across])
+        yaw = np.arctan2(axes[:, 2], axes[:, 1])
+        assert max(np.diff(np.sort(yaw), append=yaw.min() + 2 * np.pi)) < 0.3
+        assert np.mean(np.abs(yaw) < np.pi / 2) == pytest.approx(0.5, abs=0.12)
