@@ -6,6 +6,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
+from dactyl_jax import pretrained, randomization
 from dactyl_jax.hand import model
 
 
@@ -82,3 +83,22 @@ def test_a_configuration_read_from_json_has_its_types_again():
     assert config == expected
     assert config.network.dense == expected.network.dense
     assert config.terms.mass.get_type("enabled") is bool
+
+
+def test_saved_configurations_of_the_first_version_keep_their_task():
+    """Their words are translated: what was smoothed, noise in shares of the range, late readings."""
+    saved, _, _ = pretrained.load("policy")
+    assert (saved.env.smoothed, saved.env.smoothing_kept) == ("target", 0.7)
+    assert saved.terms.action_noise.to_dict() == {
+        "enabled": None,
+        "additive_episode": 0.03,  # 0.015 of the range, of which a unit action is half
+        "additive_step": 0.1,
+        "multiplicative_episode": 0.0,
+        "multiplicative_step": 0.015,
+    }
+    enabled = {term.name for term in randomization.TERMS if term.enabled(saved)}
+    assert enabled == {term.name for term in randomization.TERMS}
+    alone, _, _ = pretrained.load("unrandomised")
+    assert not any(term.enabled(alone) for term in randomization.TERMS)
+    again = config_lib.complete(ConfigDict(json.loads(saved.to_json())), origin="saved")
+    assert dict(config_lib.leaves(again)) == dict(config_lib.leaves(saved))

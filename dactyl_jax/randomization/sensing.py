@@ -6,8 +6,7 @@ function and the reward see the true state. Sections and tables are those of Ope
 "Learning Dexterous In-Hand Manipulation".
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -104,7 +103,7 @@ def apply_marker_placement(
     )
 
 
-def _noise_on(reading: str, shape: tuple[int, ...]) -> dict[str, Callable]:
+def _noise_on(reading: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """`begin` and `apply` of normal errors on one reading of `Sensed`, in m (Table 7).
 
     Some of the error holds for the episode, some is new in every step.
