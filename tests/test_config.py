@@ -86,7 +86,7 @@ def test_a_configuration_read_from_json_has_its_types_again():
 
 
 def test_saved_configurations_of_the_first_version_keep_their_task():
-    """Their words are translated: what was smoothed, noise in shares of the range, late readings."""
+    """What was smoothed, noise in shares of the range, late readings: all is translated."""
     saved, _, _ = pretrained.load("policy")
     assert (saved.env.smoothed, saved.env.smoothing_kept) == ("target", 0.7)
     assert saved.terms.action_noise.to_dict() == {
