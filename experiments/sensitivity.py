@@ -72,7 +72,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
 
     made = origin.describe(command)
     checkpoint = runs.load_policy(cli.run_name(values))
-    env = make_environment(sensitivity.with_all_terms(config))
+    env = make_environment(sensitivity.with_all_terms(config)).with_goals(values.goals)
     preparation.check_policy(checkpoint, env)
     measured: list[dict[str, Any]] = []
     conditions = sensitivity.conditions(config, values.terms)

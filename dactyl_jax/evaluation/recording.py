@@ -42,7 +42,7 @@ def record(
         env: the task.
         agent: who acts.
         seed: of starts, goals and the agent's draws.
-        goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        goal_distance: largest angle of a new goal, rad; from pi on see `goals.draw`.
         seconds: simulated time.
     """
     played = play(

@@ -118,7 +118,7 @@ def play(
         strengths: of `randomization.TERMS`, `[T]`.
         hands: side by side.
         seed: of starts, goals and the agent's draws.
-        goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        goal_distance: largest angle of a new goal, rad; from pi on see `goals.draw`.
         seconds: simulated time of each hand.
 
     Returns:

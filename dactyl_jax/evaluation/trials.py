@@ -60,7 +60,7 @@ def run_trials(
         agent: who acts.
         trials: how many.
         seed: of starts, goals and the agent's draws.
-        goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        goal_distance: largest angle of a new goal, rad; from pi on see `goals.draw`.
         latency: control steps by which the object's pose reaches the agent late.
         greedy: whether the agent takes its most probable actions instead of sampling.
         on_progress: called with the number of trials that have ended, every few control steps.

@@ -56,7 +56,7 @@ def run_vision_trials(
         eye: tells the object's pose.
         trials: how many.
         seed: of starts, goals, looks and the agent's draws.
-        goal_distance: largest angle of a new goal, rad; from pi on goals are uniform.
+        goal_distance: largest angle of a new goal, rad; from pi on see `goals.draw`.
         latency: control steps from a picture to the step that acts on it.
         greedy: whether the agent takes its most probable actions instead of sampling.
         on_progress: called with the number of trials that have ended, after every control step.

@@ -245,6 +245,17 @@ def test_the_average_is_forgotten_when_an_episode_ends(env, step):
         assert not np.any(average.value) and not np.any(average.weight)
 
 
+def test_the_same_task_with_other_goals(env):
+    aligned = env.with_goals("aligned")
+    assert aligned.bank is env.bank and env.config.env.goals == "uniform"
+    assert env.with_goals("near") is env.with_goals("uniform") is env
+    (ours, theirs) = (e.reset(jax.random.key(0), NUM, UNIFORM) for e in (env, aligned))
+    np.testing.assert_array_equal(ours.physics.qpos, theirs.physics.qpos)
+    normal = np.asarray(rotations.matrix(theirs.goal))[:, 0]  # the palm's, in the block's frame
+    np.testing.assert_allclose(np.abs(normal).max(axis=1), 1.0, atol=1e-5)
+    assert np.abs(np.asarray(rotations.matrix(ours.goal))[:, 0]).max(axis=1).min() < 0.99
+
+
 def test_order_of_noise_average_delay_and_play():
     """All actuators late, noise of a known offset, no play: what the motors got, by hand."""
     env = make(
