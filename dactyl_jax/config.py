@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict, config_dict
 
 from dactyl_jax import randomization
+from dactyl_jax.hand import motors
 
 _CHOICES = {
     "engine": ("auto", "native", "mjx-jax", "mjx-warp"),
@@ -17,6 +18,7 @@ _CHOICES = {
     "env.action": ("relative", "absolute"),
     "env.smoothed": ("action", "target"),
     "env.goals": ("uniform", "aligned"),
+    "env.motors": motors.MOTORS,
     "env.policy_observation": ("paper", "proprioceptive", "state"),
     "env.value_observation": ("paper", "privileged"),
     "network.activation": ("relu", "elu", "tanh"),
@@ -69,6 +71,8 @@ def default() -> ConfigDict:
                 "policy_observation": "paper",
                 # `privileged` shows the value function what the episode's model was drawn to be.
                 "value_observation": "paper",
+                # The hand's motors and its joints' damping, see `hand.motors`.
+                "motors": "published",
                 "tilt": 0.3,
                 "finger_collisions": True,
                 "control_dt": 0.08,
@@ -308,6 +312,7 @@ def _in_todays_words(given: dict[str, Any]) -> dict[str, Any]:
         result[delay] = given["randomization"] in ("all", "no_physics", "no_sensing")
     return {
         "env.goals": "uniform",
+        "env.motors": "published",
         "terms.joint_limits.width_share": 0.0,
         **result,
     }

@@ -50,7 +50,7 @@ GOAL_TIMEOUTS_S = (8.0, 80.0)
 _TRANSFER = ("none", "surrogate")  # the pair of worlds whose difference is reported
 _OWN = (
     *("env.object", "env.locked_wrist", "env.action", "env.policy_observation"),
-    *("env.tilt", "env.finger_collisions", "env.control_dt", "env.sim_dt"),
+    *("env.tilt", "env.motors", "env.finger_collisions", "env.control_dt", "env.sim_dt"),
     *("env.smoothed", "env.smoothing_kept"),
 )
 _SET = (*_OWN, "seed", "randomization", "env.world", "env.goal_timeout_s")

@@ -283,6 +283,7 @@ def hand_xml(config: ConfigDict) -> str:
     spec = make_spec(
         config.env.object,
         tilt=config.env.tilt,
+        motors=config.env.motors,
         finger_collisions=config.env.finger_collisions,
         locked_wrist=config.env.locked_wrist,
         goal=False,

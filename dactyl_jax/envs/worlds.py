@@ -131,6 +131,7 @@ def build(config: ConfigDict) -> tuple[ConfigDict, mujoco.MjModel]:
     model = hand.load_model(
         config.env.object,
         tilt=config.env.tilt,
+        motors=config.env.motors,
         finger_collisions=config.env.finger_collisions,
         locked_wrist=config.env.locked_wrist,
         patch=config.env.model_patch if config.env.world == "training" else "",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import mujoco
 import numpy as np
 
+from dactyl_jax.hand import motors as motor_tables
 from dactyl_jax.hand import objects, rig, studio
 from dactyl_jax.hand import patch as patches
 
@@ -28,6 +29,7 @@ def load_model(
     object: str = "block",
     *,
     tilt: float = DEFAULT_TILT,
+    motors: str = "published",
     finger_collisions: bool = True,
     locked_wrist: bool = False,
     goal: bool = False,
@@ -39,6 +41,7 @@ def load_model(
     Args:
         object: one of `hand.OBJECTS`.
         tilt: angle of the palm to the horizontal [rad]; positive lowers the fingers.
+        motors: one of `motors.MOTORS`.
         finger_collisions: whether fingers touch each other and the palm. The object touches the
             hand in any case; nothing else touches.
         locked_wrist: whether the wrist is held at zero (a task of OpenAI 2018, section 6). The
@@ -51,12 +54,13 @@ def load_model(
             their own (`rig`). Not with `goal`.
 
     Raises:
-        ValueError: the object is unknown, the tilt is not within -pi/2..pi/2, there are cameras and
-            a goal, or the patch is none.
+        ValueError: object or motors are unknown, the tilt is not within -pi/2..pi/2, there are
+            cameras and a goal, or the patch is none.
     """
     return make_spec(
         object,
         tilt=tilt,
+        motors=motors,
         finger_collisions=finger_collisions,
         locked_wrist=locked_wrist,
         goal=goal,
@@ -69,6 +73,7 @@ def make_spec(
     object: str,
     *,
     tilt: float,
+    motors: str = "published",
     finger_collisions: bool,
     locked_wrist: bool,
     goal: bool,
@@ -83,6 +88,7 @@ def make_spec(
     xml = importlib.resources.files(__package__).joinpath("shadow_hand.xml").read_text()
     spec = mujoco.MjSpec.from_string(xml)
 
+    motor_tables.apply_to_spec(motors, spec)
     if patch:
         patches.apply_to_spec(patches.load(patch), spec)
     forearm = spec.body("rh_forearm")

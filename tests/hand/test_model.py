@@ -355,3 +355,22 @@ def test_bad_arguments_are_named():
         hand.load_model("cube")
     with pytest.raises(ValueError, match=r"tilt: 3\.0 is out of range"):
         hand.load_model(tilt=3.0)
+
+
+def test_calibrated_motors_are_those_of_the_group():
+    published, calibrated = (hand.load_model(motors=name) for name in ("published", "calibrated"))
+    actuator = calibrated.actuator("rh_A_FFJ0")
+    assert (actuator.gainprm[0], actuator.biasprm[1]) == (9.14, -9.14)
+    np.testing.assert_allclose(actuator.forcerange, [-0.466, 0.466])
+    assert calibrated.joint("rh_FFJ2").damping == 0.521
+    assert calibrated.joint("rh_FFJ1").damping == 0.75
+    assert calibrated.joint("rh_THJ3").damping == 0.0308
+    assert calibrated.joint("rh_WRJ1").armature == 0.005
+    assert calibrated.joint("rh_LFJ5").armature == 0.001
+    assert calibrated.tendon_damping[calibrated.tendon("rh_LFJ0").id] == 0.1
+    np.testing.assert_allclose(calibrated.actuator("rh_A_RFJ3").ctrlrange, [0, 1.571])
+    np.testing.assert_allclose(calibrated.actuator("rh_A_RFJ4").ctrlrange, [-0.349, 0.349])
+    np.testing.assert_array_equal(calibrated.jnt_range, published.jnt_range)
+    np.testing.assert_array_equal(calibrated.body_mass, published.body_mass)
+    with pytest.raises(ValueError, match="published, calibrated"):
+        hand.load_model(motors="strong")

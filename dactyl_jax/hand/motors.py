@@ -1,0 +1,83 @@
+"""The hand's motors and joints: those of its published model, or those of a calibrated hand.
+
+The published model's motors are strong and its joints hardly damped: a finger's step rings when the
+damping is drawn down to three tenths. OpenAI fitted gains, force limits and damping to their hand;
+the figures below are those of their later code (robogym).
+"""
+
+from typing import NamedTuple
+
+import mujoco
+
+
+class Motor(NamedTuple):
+    """An actuator and the joints that it drives.
+
+    Attributes:
+        gain: proportional gain, N m/rad.
+        force: largest force, N m.
+        damping: of its joint, or of J2 and J1 of a coupled finger, N m s/rad.
+    """
+
+    gain: float
+    force: float
+    damping: tuple[float, ...]
+
+
+_CALIBRATED = {
+    "WRJ2": Motor(1.94, 0.179, (0.389,)),
+    "WRJ1": Motor(11.3, 0.996, (0.75,)),
+    "FFJ4": Motor(0.145, 0.0222, (0.0135,)),
+    "FFJ3": Motor(0.446, 0.155, (0.134,)),
+    "FFJ0": Motor(9.14, 0.466, (0.521, 0.75)),
+    "MFJ4": Motor(0.260, 0.0235, (0.0335,)),
+    "MFJ3": Motor(10.6, 0.334, (0.350,)),
+    "MFJ0": Motor(9.06, 0.617, (0.409, 0.520)),
+    "RFJ4": Motor(1.52, 0.129, (0.249,)),
+    "RFJ3": Motor(1.99, 0.409, (0.187,)),
+    "RFJ0": Motor(9.08, 0.464, (0.202, 0.251)),
+    "LFJ5": Motor(3.95, 0.211, (0.361,)),
+    "LFJ4": Motor(1.97, 0.198, (0.370,)),
+    "LFJ3": Motor(0.765, 0.135, (0.126,)),
+    "LFJ0": Motor(9.10, 0.506, (0.454, 0.513)),
+    "THJ5": Motor(1.59, 0.187, (0.203,)),
+    "THJ4": Motor(1.54, 0.240, (0.362,)),
+    "THJ3": Motor(0.359, 0.0377, (0.0308,)),
+    "THJ2": Motor(2.09, 0.166, (0.214,)),
+    "THJ1": Motor(2.04, 0.207, (0.203,)),
+}
+_ARMATURE, _WRIST_ARMATURE = 0.001, 0.005  # kg m2
+_TENDON_DAMPING = 0.1  # N m s/rad, of J1 + J2
+# What targets may be where that is less than the joint's range, rad.
+_TARGETS = {
+    **{f"{finger}J3": (0.0, 1.571) for finger in ("FF", "MF", "RF", "LF")},
+    "THJ2": (-0.524, 0.524),
+    "THJ1": (0.0, 1.571),
+}
+MOTORS = ("published", "calibrated")
+
+
+def apply_to_spec(name: str, spec: mujoco.MjSpec) -> None:
+    """Gives a model before it is compiled the motors of a name, one of `MOTORS`.
+
+    Raises:
+        ValueError: there are no motors of this name.
+    """
+    if name not in MOTORS:
+        raise ValueError(f"motors: {name!r} is unknown; it may be {', '.join(MOTORS)}")
+    if name == "published":
+        return
+    for part, motor in _CALIBRATED.items():
+        actuator = spec.actuator(f"rh_A_{part}")
+        actuator.gainprm[0], actuator.biasprm[1] = motor.gain, -motor.gain
+        actuator.forcerange = (-motor.force, motor.force)
+        joints = (part,) if len(motor.damping) == 1 else (f"{part[:2]}J2", f"{part[:2]}J1")
+        for joint, damping in zip(joints, motor.damping, strict=True):
+            spec.joint(f"rh_{joint}").damping[0] = damping
+            spec.joint(f"rh_{joint}").armature = (
+                _WRIST_ARMATURE if part.startswith("WR") else _ARMATURE
+            )
+        if len(joints) == 2:
+            spec.tendon(f"rh_{part}").damping[0] = _TENDON_DAMPING
+        if part in _TARGETS:
+            actuator.ctrlrange, actuator.inheritrange = _TARGETS[part], 0
