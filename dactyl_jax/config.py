@@ -67,7 +67,8 @@ def default() -> ConfigDict:
                 "action": "relative",
                 # `state` is what the value function sees: for teachers, not for a robot.
                 "policy_observation": "paper",
-                # `privileged` shows the value function what the episode's model was drawn to be.
+                # `privileged` shows the value function all that is hidden: what the episode drew,
+                # what its terms remember, what the motors got (envs/hidden.py).
                 "value_observation": "paper",
                 "tilt": 0.3,
                 "finger_collisions": True,
