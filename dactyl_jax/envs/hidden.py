@@ -122,7 +122,7 @@ def flat(hidden: Hidden) -> jax.Array:
 
 
 def _leaves(hidden: Hidden) -> list[tuple[Any, Any]]:
-    """The arrays and their paths, without random keys, which tell nothing, and without empty ones."""
+    """Paths and arrays, without those that are empty, and random keys, which tell nothing."""
     return [
         (path, leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(hidden)

@@ -80,7 +80,7 @@ def make_scene(
 
 
 class Placement(NamedTuple):
-    """Errors of the markers' places on the fingertips' links, `[5, 3]`, and on the base, `[3]` m."""
+    """How far off the markers on the links are, `[5, 3]` m, and those on the base, `[3]` m."""
 
     on_links: jax.Array
     on_base: jax.Array
