@@ -27,7 +27,7 @@ class Hidden(NamedTuple):
         strengths: of the enabled terms, in the order of `randomization.TERMS`, `[E, T]`.
         actuation, sensing: what their terms remember, by name, `[E, ...]`.
         noisy_average: of the actions with their errors; None in runs that smooth targets.
-        targets: that the motors got in the last control step, `[E, 20]` rad.
+        motor_targets: what the motors got in the last control step, `[E, 20]` rad.
         force: on the object in that step, world frame, `[E, 3]` N.
     """
 
@@ -36,7 +36,7 @@ class Hidden(NamedTuple):
     actuation: randomization.Memory
     sensing: randomization.Memory
     noisy_average: Average | None
-    targets: jax.Array
+    motor_targets: jax.Array
     force: jax.Array
 
 
@@ -62,7 +62,7 @@ _FIELDS = {
     "strengths": ("strengths of the enabled terms", "1"),
     "noisy_average.value": ("average of the actions with their errors", "1"),
     "noisy_average.weight": ("weight of all actions in that average", "1"),
-    "targets": ("targets that the motors got", "rad"),
+    "motor_targets": ("targets that the motors got", "rad"),
     "force": ("force on the object x, y, z, world frame", "N"),
 }
 _MEMORY = ("actuation", "sensing")
@@ -89,7 +89,7 @@ def of(
         actuation=actuation,
         sensing=sensing,
         noisy_average=noisy_average if config.env.smoothed == "action" else None,
-        targets=command.targets,
+        motor_targets=command.targets,
         force=command.force,
     )
 
