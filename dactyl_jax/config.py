@@ -69,7 +69,8 @@ def default() -> ConfigDict:
                 "action": "relative",
                 # `state` is what the value function sees: for teachers, not for a robot.
                 "policy_observation": "paper",
-                # `privileged` shows the value function what the episode's model was drawn to be.
+                # `privileged` shows the value function all that is hidden: what the episode drew,
+                # what its terms remember, what the motors got (envs/hidden.py).
                 "value_observation": "paper",
                 # The hand's motors and its joints' damping, see `hand.motors`.
                 "motors": "published",

@@ -116,9 +116,7 @@ def _observations(env) -> Iterable[list[str]]:
 
     task = env.config.env
     value = [(part.size, part.unit, part.label) for part in observation.value_parts(task)]
-    drawn = env.value_size - observation.size(observation.value_parts(task))
-    if drawn:
-        value.append((drawn, "as drawn", "what the physics terms drew"))
+    value += [(part.size, part.unit, f"hidden: {part.label}") for part in env.hidden_parts]
     policy = [(part.size, part.unit, part.label) for part in observation.policy_parts(task)]
     if task.policy_observation == "state":
         policy = value

@@ -167,7 +167,8 @@ def policy_parts(env: ConfigDict) -> tuple[Part, ...]:
 def value_parts(env: ConfigDict) -> tuple[Part, ...]:
     """What the value function sees: all of Table 2, true and complete, and the policy's encodings.
 
-    What the episode drew comes beside it where `config.env.value_observation` is `privileged`.
+    What is hidden comes beside it where `config.env.value_observation` is `privileged`, see
+    `hidden.Hidden`.
     """
     return (*_PAPER, *_OBJECT, *_OWN, *_TWIST, *_commands(env), *_ENCODINGS)
 

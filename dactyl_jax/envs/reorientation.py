@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import devices, hand, physics, randomization
-from dactyl_jax.envs import actions, adr, goals, observation, readings
+from dactyl_jax.envs import actions, adr, goals, hidden, observation, readings
 from dactyl_jax.envs.bank import Bank, Draw, build
 from dactyl_jax.envs.drop import dropped
 from dactyl_jax.envs.reward import reward
@@ -38,6 +38,8 @@ class EnvState:
         average: what the controller remembers of its actions.
         noisy_average: the same of the actions with the errors that the terms make, which is what
             reaches the motors.
+        command: that reached the motors in the last control step; at an episode's start, one that
+            holds the hand as it is.
         actuation: what the actuation terms remember.
         sensing: what the sensing terms remember.
         observation: of this state, for the next action.
@@ -53,6 +55,7 @@ class EnvState:
     goal_steps: jax.Array
     average: actions.Average
     noisy_average: actions.Average
+    command: actuation.Command
     actuation: randomization.Memory
     sensing: randomization.Memory
     observation: observation.Observation
@@ -123,6 +126,10 @@ class Reorientation:
         config: a whole configuration, see `dactyl_jax.config`.
         engine: the physics of the object's and hand's model.
         limits: of automatic domain randomisation, for the first bank, see `bank.build`.
+
+    Attributes:
+        hidden_parts: what the value function sees of what is hidden, after the parts of
+            `observation.value_parts`; empty unless `config.env.value_observation` is `privileged`.
     """
 
     num_actuators = len(hand.ACTUATORS)
@@ -139,13 +146,7 @@ class Reorientation:
         self._policy_parts = observation.policy_parts(config.env)
         self._value_parts = observation.value_parts(config.env)
         self._privileged = config.env.value_observation == "privileged"
-        self.value_size = observation.size(self._value_parts)
-        if self._privileged:
-            self.value_size += self.bank.draws.numbers.shape[1]
         self._policy_sees_state = config.env.policy_observation == "state"
-        self.policy_size = (
-            self.value_size if self._policy_sees_state else observation.size(self._policy_parts)
-        )
         self._layout = hand.layout(engine.model)
         self._chain = kinematics.chain(engine.model)
         self._surface = surface.surface(engine.model)
@@ -159,6 +160,12 @@ class Reorientation:
             for terms in (actuation.ON_ACTIONS, actuation.ON_AVERAGES, actuation.ON_MOTORS)
         )
         self._sensing = randomization.Pipeline(randomization.sensing.TERMS, config)
+        self.hidden_parts = self._hidden_parts() if self._privileged else ()
+        self.value_size = observation.size(self._value_parts)
+        self.value_size += sum(part.size for part in self.hidden_parts)
+        self.policy_size = (
+            self.value_size if self._policy_sees_state else observation.size(self._policy_parts)
+        )
 
     def with_goals(self, distribution: str) -> "Reorientation":
         """The same task, bank and all, with `uniform` or `aligned` goals (`goals.draw`).
@@ -241,7 +248,15 @@ class Reorientation:
         )
         goal = _where(reached, following, state.goal)
         sensing_memory, sensed = self._sense(keys.sensing, draw, state.sensing, after)
-        seen = self._observe(draw, sensed, after, goal)
+        unseen = hidden.of(
+            self.config,
+            draw,
+            control.memory,
+            sensing_memory,
+            control.noisy_average,
+            control.command,
+        )
+        seen = self._observe(unseen, sensed, after, goal)
         outcome = Outcome(
             reward=gained,
             done=done,
@@ -268,6 +283,7 @@ class Reorientation:
             goal_steps=goal_steps,
             average=control.average,
             noisy_average=control.noisy_average,
+            command=control.command,
             actuation=control.memory,
             sensing=sensing_memory,
             observation=seen,
@@ -322,6 +338,17 @@ class Reorientation:
         the `rh_forearm` frame. Not of a policy that sees the true state."""
         return observation.object_pose(self._policy_parts, state.observation.policy, state.goal)
 
+    def unseen(self, state: EnvState) -> hidden.Hidden:
+        """What no policy sees of the state, see `hidden.Hidden`."""
+        return hidden.of(
+            self.config,
+            state.draw,
+            state.actuation,
+            state.sensing,
+            state.noisy_average,
+            state.command,
+        )
+
     def goal_in_world(self, state: EnvState) -> jax.Array:
         """The goals' orientations in the world frame, `[E, 4]`, to draw them."""
         return rotations.multiply(jnp.asarray(self._layout.forearm_quaternion), state.goal)
@@ -366,6 +393,12 @@ class Reorientation:
         idle = self._command(none.value if self._averages else start.ctrl, start.ctrl)
         sensing_memory = self._sensing.begin(sensing_key, strengths, *self._sensors(draw, true))
         sensing_memory, sensed = self._sense(first_key, draw, sensing_memory, true)
+        actuation_memory = {
+            name: memory
+            for terms in (self._on_actions, self._on_averages, self._on_motors)
+            for name, memory in terms.begin(actuation_key, strengths, idle, scene).items()
+        }
+        unseen = hidden.of(self.config, draw, actuation_memory, sensing_memory, none, idle)
         return EnvState(
             bank=bank,
             key=carry,
@@ -377,14 +410,15 @@ class Reorientation:
             goal_steps=zeros,
             average=none,
             noisy_average=none,
-            actuation={
-                name: memory
-                for terms in (self._on_actions, self._on_averages, self._on_motors)
-                for name, memory in terms.begin(actuation_key, strengths, idle, scene).items()
-            },
+            command=idle,
+            actuation=actuation_memory,
             sensing=sensing_memory,
-            observation=self._observe(draw, sensed, true, goal),
+            observation=self._observe(unseen, sensed, true, goal),
         )
+
+    def _hidden_parts(self) -> tuple[hidden.Part, ...]:
+        key = jax.random.key(0)
+        return hidden.parts(jax.eval_shape(lambda: self.unseen(self.reset(key, 1, 0.0))))
 
     def _counters(self, state: EnvState, done: jax.Array, goals: jax.Array) -> dict[str, jax.Array]:
         if not self.config.adr.enabled:
@@ -490,12 +524,16 @@ class Reorientation:
         return self._sensing.apply(keys, _strengths(draw), memory, *self._sensors(draw, true))
 
     def _observe(
-        self, draw: Draw, sensed: sensing.Sensed, true: readings.Readings, goal: jax.Array
+        self,
+        unseen: hidden.Hidden,
+        sensed: sensing.Sensed,
+        true: readings.Readings,
+        goal: jax.Array,
     ) -> observation.Observation:
         truth = observation.Seen(true.fingertips, true.position, true.orientation, goal, true)
         value = observation.assemble(self._value_parts, truth)
         if self._privileged:
-            value = jnp.concatenate([value, draw.numbers], axis=-1)
+            value = jnp.concatenate([value, hidden.flat(unseen)], axis=-1)
         if self._policy_sees_state:
             return observation.Observation(policy=value, value=value)
         policy = observation.assemble(self._policy_parts, observation.Seen(*sensed, goal, true))

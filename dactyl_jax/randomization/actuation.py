@@ -266,7 +266,8 @@ def apply_time_step(
 
 # In the order in which a command meets them: actions are averaged after the first table, become
 # targets after the second, and reach the motors by the third. Noise is in unit actions,
-# acceleration in m/s^2 (per axis), decay per control step, rates in 1/s.
+# acceleration in m/s^2 (per axis), decay per control step, rates in 1/s. What is asked is in unit
+# actions, or in rad where targets are smoothed.
 ON_ACTIONS = (
     StepTerm(
         name="action_noise",
@@ -280,6 +281,7 @@ ON_ACTIONS = (
         },
         begin=begin_action_noise,
         apply=apply_action_noise,
+        units={"offset": "1 or rad"},
     ),
 )
 ON_AVERAGES = (
@@ -290,6 +292,7 @@ ON_AVERAGES = (
         law={"probability": 0.5},
         begin=begin_action_delay,
         apply=apply_action_delay,
+        units={"issued": "1 or rad"},
     ),
 )
 ON_MOTORS = (
@@ -300,6 +303,7 @@ ON_MOTORS = (
         law={"spread": 0.1, "slowest": 2.0},
         begin=begin_backlash,
         apply=apply_backlash,
+        units={"down": "1/(rad s)", "up": "1/(rad s)"},
     ),
     StepTerm(
         name="object_force",
@@ -313,6 +317,7 @@ ON_MOTORS = (
         },
         begin=begin_object_force,
         apply=apply_object_force,
+        units={"force": "N"},
     ),
     StepTerm(
         name="time_step",
@@ -321,6 +326,7 @@ ON_MOTORS = (
         law={"rate_low": 1250.0, "rate_high": 10000.0},
         begin=begin_time_step,
         apply=apply_time_step,
+        units={"": "1/s"},
     ),
 )
 TERMS = (*ON_ACTIONS, *ON_AVERAGES, *ON_MOTORS)

@@ -79,32 +79,39 @@ def make_scene(
     )
 
 
+class Placement(NamedTuple):
+    """How far off the markers on the links are, `[5, 3]` m, and those on the base, `[3]` m."""
+
+    on_links: jax.Array
+    on_base: jax.Array
+
+
 def begin_marker_placement(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
-) -> tuple[jax.Array, jax.Array]:
+) -> Placement:
     """Where markers were glued to the fingertips' links and to the hand's base (Table 7)."""
     on_links, on_base = jnp.split(jax.random.normal(key, (6, 3)), [5])
-    return strength * law.fingertip * on_links, strength * law.base * on_base[0]
+    return Placement(strength * law.fingertip * on_links, strength * law.base * on_base[0])
 
 
 def apply_marker_placement(
     key: jax.Array,
     law: ConfigDict,
     strength: jax.Array,
-    memory: tuple[jax.Array, jax.Array],
+    memory: Placement,
     signal: Sensed,
     scene: Scene,
-) -> tuple[tuple[jax.Array, jax.Array], Sensed]:
+) -> tuple[Placement, Sensed]:
     """Fingertips' errors turn with their links; the base's shifts all positions (Table 7)."""
-    on_links, on_base = memory
+    turned = rotations.rotate(scene.links, memory.on_links)
     return memory, signal._replace(
-        fingertips=signal.fingertips + rotations.rotate(scene.links, on_links) + on_base,
-        position=signal.position + on_base,
+        fingertips=signal.fingertips + turned + memory.on_base,
+        position=signal.position + memory.on_base,
     )
 
 
 def _noise_on(reading: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """`begin` and `apply` of normal errors on one reading of `Sensed`, in m (Table 7).
+    """What a term does that makes normal errors on one reading of `Sensed`, in m (Table 7).
 
     Some of the error holds for the episode, some is new in every step.
     """
@@ -116,7 +123,7 @@ def _noise_on(reading: str, shape: tuple[int, ...]) -> dict[str, Any]:
         noise = strength * law.step * jax.random.normal(key, shape)
         return memory, signal._replace(**{reading: getattr(signal, reading) + memory + noise})
 
-    return {"begin": begin, "apply": apply}
+    return {"begin": begin, "apply": apply, "units": {"": "m"}}
 
 
 def begin_orientation_noise(
@@ -265,6 +272,7 @@ TERMS = (
         {"fingertip": 0.003, "base": 0.001},  # m
         begin_marker_placement,
         apply_marker_placement,
+        units={"on_links": "m", "on_base": "m"},
     ),
     StepTerm(
         "fingertip_noise",
@@ -295,6 +303,7 @@ TERMS = (
         {"marker_distance": 0.018, "object_distance": 0.008},  # m
         begin_marker_occlusion,
         apply_marker_occlusion,
+        units={"reading.fingertips": "m", "reading.position": "m"},
     ),
     StepTerm(
         "marker_dropout",
@@ -303,6 +312,7 @@ TERMS = (
         {"fingertip_rate": 0.2, "object_rate": 0.02, "mean_s": 1.0},  # 1/s, 1/s, s
         begin_marker_dropout,
         apply_marker_dropout,
+        units={"last.fingertips": "m", "last.position": "m"},
     ),
     StepTerm(
         "observation_delay",
@@ -312,5 +322,6 @@ TERMS = (
         begin_observation_delay,
         apply_observation_delay,
         preset=False,
+        units={"last.reading.fingertips": "m", "last.reading.position": "m"},
     ),
 )

@@ -77,10 +77,13 @@ class StepTerm(Term):
     Attributes:
         begin: `(key, law, strength, signal, scene) -> memory`, at the start of an episode.
         apply: `(key, law, strength, memory, signal, scene) -> (memory, signal)`, in each step.
+        units: of what it remembers, by field: `position`, `last.position`, or an empty name for
+            memory that is one array. Fields that are not named have none.
     """
 
     begin: Begin
     apply: Apply
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict, kw_only=True)
 
 
 PRESETS: dict[str, Callable[[Term], bool]] = {

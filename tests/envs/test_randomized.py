@@ -252,12 +252,13 @@ def test_a_resized_object_occludes_by_its_own_size():
     env = _env(terms__marker_occlusion__enabled=True, terms__object_size__enabled=True)
     state = _start(env)
     factor = np.asarray(state.draw.numbers)[:, 0]
-    _, scene = env._sensors(state.draw, env._read(state.physics))
+    true = env._read(state.physics, state.average)
+    _, scene = env._sensors(state.draw, true)
     nominal = dataclasses.replace(
         state.draw,
         parameters={k: v for k, v in state.draw.parameters.items() if k != "geom_size"},
     )
-    _, plain = env._sensors(nominal, env._read(state.physics))
+    _, plain = env._sensors(nominal, true)
     grown = np.asarray(plain.clearance - scene.clearance).mean(axis=1)
     # A face lies 25 mm from the centre, an edge and a corner further.
     assert np.corrcoef(grown, factor)[0, 1] > 0.95
@@ -269,8 +270,9 @@ def test_no_privileged_value_reaches_the_policys_input():
     env = _env("all", env__value_observation="privileged", env__policy_observation="proprioceptive")
     state = env.reset(jax.random.key(0), NUM, FAR)
     numbers = state.draw.numbers
-    assert numbers.shape[1] == 122 and env.value_size == 122 + 122
-    np.testing.assert_array_equal(state.observation.value[:, 122:], numbers)
+    assert numbers.shape[1] == 122 and env.hidden_parts[0][0] == "drawn"
+    drawn = slice(142, 142 + 122)
+    np.testing.assert_array_equal(state.observation.value[:, drawn], numbers)
 
     hidden = dataclasses.replace(
         state, draw=dataclasses.replace(state.draw, numbers=jnp.full_like(numbers, jnp.nan))
@@ -279,12 +281,14 @@ def test_no_privileged_value_reaches_the_policys_input():
     going_on = ~np.asarray(outcome.done)
     assert going_on.any()
     assert np.all(np.isfinite(after.observation.policy))
-    assert np.all(np.isnan(np.asarray(after.observation.value)[going_on, 122:]))
-    assert np.all(np.isnan(np.asarray(outcome.terminal_value_observation)[:, 122:]))
+    assert np.all(np.isnan(np.asarray(after.observation.value)[going_on, drawn]))
+    assert np.all(np.isnan(np.asarray(outcome.terminal_value_observation)[:, drawn]))
 
-    # Nor do true readings: besides what is sensed, the policy gets the hand's own at most.
-    true = env._read(state.physics)
-    own = ("joint_angles", "joint_velocities", "targets")
+    # Nor does anything else that is hidden, nor true readings: besides what is sensed, the policy
+    # gets the hand's own at most.
+    true = env._read(state.physics, state.average)
+    unseen = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), env.unseen(state))
+    own = ("joint_angles", "joint_velocities", "targets", "action_average")
     sensed = sensing.Sensed(jnp.zeros((NUM, 5, 3)), jnp.zeros((NUM, 3)), state.goal)
     for kind, known in (("paper", ()), ("proprioceptive", own)):
         blind = dataclasses.replace(
@@ -295,13 +299,15 @@ def test_no_privileged_value_reaches_the_policys_input():
                 if field.name not in known
             },
         )
-        seer = _env("all", env__policy_observation=kind)
-        seen = seer._observe(state.draw, sensed, blind, state.goal)
+        seer = _env("all", env__value_observation="privileged", env__policy_observation=kind)
+        seen = seer._observe(unseen, sensed, blind, state.goal)
         assert np.all(np.isfinite(seen.policy)) and np.any(np.isnan(seen.value))
+        assert np.all(np.isnan(seen.value[:, 142:]))
 
 
-def test_the_paper_value_observation_holds_no_draws():
-    assert _env("all").value_size == 122
+def test_the_paper_value_observation_holds_nothing_hidden():
+    env = _env("all")
+    assert env.value_size == 142 and env.hidden_parts == ()
 
 
 @pytest.mark.parametrize(

@@ -25,3 +25,19 @@ def test_it_prints_the_tables_of_a_configuration(capsys):
     # Dense 8 (22 -> 8), LSTM 4 of 8 + 4 inputs with four gates, head 4 -> 220.
     (policy,) = (line for line in lines if line[:2] == ["policy", "22"])
     assert policy[-1] == f"{(22 + 1) * 8 + 4 * (8 + 4 + 1) * 4 + (4 + 1) * 220:,}"
+
+
+def test_it_names_what_is_hidden(capsys):
+    terms = ("friction", "backlash")
+    arguments = [f"--config.terms.{name}.enabled=true" for name in terms]
+    arguments += ["--config.randomization=none", "--config.env.value_observation=privileged"]
+    assert describe.main(arguments) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    (where,) = (i for i, line in enumerate(lines) if line.endswith("what the physics terms drew"))
+    assert lines[where : where + 5] == [
+        "142 1 as drawn hidden: what the physics terms drew",
+        "143 2 1 hidden: strengths of the enabled terms",
+        "145 20 1 hidden: backlash position",
+        "165 20 1/(rad s) hidden: backlash down",
+        "185 20 1/(rad s) hidden: backlash up",
+    ]

@@ -103,6 +103,41 @@ def test_a_policy_that_sees_what_no_sensor_gives_is_refused(tmp_path, capsys, mo
     assert "paper, proprioceptive" in error and not (tmp_path / "b").exists()
 
 
+def test_nothing_hidden_leaves_with_a_policy():
+    """Its value function saw all that is hidden; contract and graph say what the policy saw."""
+    import jax
+    import onnx
+
+    from dactyl_jax.envs import make_environment, observation
+    from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint, normalization
+    from dactyl_jax.learning.networks import make_networks
+
+    config, _ = make_bundle.policy(value_observation="privileged", bank_size=16)
+    config.engine = "native"
+    config.network.dense, config.network.lstm = (16,), 16
+    env = make_environment(config)
+    networks = make_networks(config, env)
+    hidden = {part.name for part in env.hidden_parts}
+    assert {"drawn", "backlash.position", "motor_targets"} <= hidden
+    assert networks.value.inputs == 142 + sum(part.size for part in env.hidden_parts)
+    agent = PolicyAgent(
+        networks.policy.initial_parameters(jax.random.key(0)),
+        normalization.initial((networks.policy.inputs,)),
+        networks.policy,
+        env.num_actuators,
+        env.num_bins,
+    )
+
+    described = export.contract(config, PolicyCheckpoint(agent, 0, 0, 0.9))["observation"]
+    sizes = {part["name"]: part["size"] for part in described["parts"]}
+    seen = observation.policy_parts(config.env)
+    assert sizes == {part.name: part.size for part in seen} and not hidden & sizes.keys()
+    assert described["size"] == sum(sizes.values()) == networks.policy.inputs == 128
+    graph = onnx.load_from_string(export.network(agent)).graph
+    inputs = {i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in graph.input}
+    assert inputs == {"observation": [1, 128], "hidden": [1, 16], "cell": [1, 16]}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
