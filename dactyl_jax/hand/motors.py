@@ -1,8 +1,10 @@
-"""The hand's motors and joints: those of its published model, or those of a calibrated hand.
+"""The hand's motors and the damping of its joints.
 
-The published model's motors are strong and its joints hardly damped: a finger's step rings when the
-damping is drawn down to three tenths. OpenAI fitted gains, force limits and damping to their hand;
-the figures below are those of their later code (robogym).
+The published model's fingers are hardly damped: their steps ring when randomisation draws the
+damping down to three tenths. `damped` is the same hand with three times the damping of the fingers,
+so that the least damped finger still settles. OpenAI fitted gains, force limits and damping to
+their own hand, which is slower and weaker; `calibrated` has the figures of their later code
+(robogym).
 """
 
 from typing import NamedTuple
@@ -46,6 +48,7 @@ _CALIBRATED = {
     "THJ2": Motor(2.09, 0.166, (0.214,)),
     "THJ1": Motor(2.04, 0.207, (0.203,)),
 }
+_FINGER_DAMPING = 0.15  # N m s/rad, of `damped`; that of the published model is 0.05
 _ARMATURE, _WRIST_ARMATURE = 0.001, 0.005  # kg m2
 _TENDON_DAMPING = 0.1  # N m s/rad, of J1 + J2
 # What targets may be where that is less than the joint's range, rad.
@@ -54,7 +57,7 @@ _TARGETS = {
     "THJ2": (-0.524, 0.524),
     "THJ1": (0.0, 1.571),
 }
-MOTORS = ("published", "calibrated")
+MOTORS = ("published", "damped", "calibrated")
 
 
 def apply_to_spec(name: str, spec: mujoco.MjSpec) -> None:
@@ -65,8 +68,16 @@ def apply_to_spec(name: str, spec: mujoco.MjSpec) -> None:
     """
     if name not in MOTORS:
         raise ValueError(f"motors: {name!r} is unknown; it may be {', '.join(MOTORS)}")
-    if name == "published":
-        return
+    if name == "damped":
+        for joint in spec.joints:
+            if not joint.name.startswith("rh_WR"):
+                joint.damping[0] = _FINGER_DAMPING
+    if name == "calibrated":
+        _calibrate(spec)
+
+
+def _calibrate(spec: mujoco.MjSpec) -> None:
+    """Gives a model the group's motors, damping and armatures."""
     for part, motor in _CALIBRATED.items():
         actuator = spec.actuator(f"rh_A_{part}")
         actuator.gainprm[0], actuator.biasprm[1] = motor.gain, -motor.gain

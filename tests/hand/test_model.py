@@ -357,6 +357,35 @@ def test_bad_arguments_are_named():
         hand.load_model(tilt=3.0)
 
 
+@pytest.mark.parametrize(("motors", "most"), [("published", 0.5), ("damped", 0.05)])
+def test_overshoot_of_a_finger_at_the_smallest_damping_and_the_largest_gain(motors, most):
+    """A third of the range at once; the shares are of that step. Published motors ring."""
+    worst = 0.0
+    for number, name in enumerate(hand.ACTUATORS):
+        if "WR" in name:
+            continue
+        model = hand.load_model(motors=motors)
+        model.opt.gravity[:] = 0
+        fingers = model.jnt_type[model.dof_jntid] == mujoco.mjtJoint.mjJNT_HINGE
+        model.dof_damping[fingers] *= 0.3
+        model.actuator_gainprm[:, 0] *= 1.5
+        model.actuator_biasprm[:, 1] *= 1.5
+        layout, data = hand.layout(model), mujoco.MjData(model)
+        data.qpos[layout.object_qpos[2]] += 1.0
+        data.ctrl[:] = layout.start_targets
+        mujoco.mj_step(model, data, 250)
+        start = layout.coupling[number] @ data.qpos[layout.joint_qpos]
+        low, high = layout.ctrl_range[number]
+        step = 0.3 * (high - low) * (1 if start < 0.5 * (low + high) else -1)
+        data.ctrl[number] = start + step
+        for _ in range(60):
+            mujoco.mj_step(model, data)
+            angle = layout.coupling[number] @ data.qpos[layout.joint_qpos]
+            worst = max(worst, (angle - start) / step - 1)
+    assert worst < most
+    assert motors == "damped" or worst > 0.25
+
+
 def test_calibrated_motors_are_those_of_the_group():
     published, calibrated = (hand.load_model(motors=name) for name in ("published", "calibrated"))
     actuator = calibrated.actuator("rh_A_FFJ0")
@@ -372,5 +401,5 @@ def test_calibrated_motors_are_those_of_the_group():
     np.testing.assert_allclose(calibrated.actuator("rh_A_RFJ4").ctrlrange, [-0.349, 0.349])
     np.testing.assert_array_equal(calibrated.jnt_range, published.jnt_range)
     np.testing.assert_array_equal(calibrated.body_mass, published.body_mass)
-    with pytest.raises(ValueError, match="published, calibrated"):
+    with pytest.raises(ValueError, match="published, damped, calibrated"):
         hand.load_model(motors="strong")
