@@ -73,8 +73,8 @@ def default() -> ConfigDict:
                 # what its terms remember, what the motors got (envs/hidden.py).
                 "value_observation": "paper",
                 # The hand's motors and its joints' damping, see `hand.motors`.
-                "motors": "published",
-                "tilt": 0.3,
+                "motors": "damped",
+                "tilt": 0.0,
                 "finger_collisions": True,
                 "control_dt": 0.08,
                 "sim_dt": 0.008,

@@ -118,6 +118,8 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
 def _check(values: flags.FlagValues, config: ConfigDict) -> None:
     """Refuses terms that are none, and a world that has terms of its own."""
     names = [term.name for term in randomization.TERMS]
+    if values.terms is not None and not values.terms:
+        raise UserError(f"--terms is empty; name some of {', '.join(names)}, or leave it out")
     for name in values.terms or ():
         if name not in names:
             raise UserError(f"--terms: {name!r} is no term; choose of {', '.join(names)}")

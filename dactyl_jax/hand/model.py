@@ -11,7 +11,7 @@ from dactyl_jax.hand import motors as motor_tables
 from dactyl_jax.hand import objects, rig, studio
 from dactyl_jax.hand import patch as patches
 
-DEFAULT_TILT = 0.30  # rad
+DEFAULT_TILT = 0.0  # rad; a level palm, as the paper's group mounts its hand (robogym)
 
 # World position of the centre of the palm's surface, wrist at zero; the tilt turns about it.
 PALM_POSITION = np.array([0.0, 0.0, 0.25])
