@@ -33,7 +33,8 @@ _POSITIVE = (
     *("imitation.iterations", "imitation.learning_rate"),
     *("run.checkpoint_s", "run.eval_trials", "adr.step", "adr.maximum", "adr.episodes"),
 )
-_UNIT = ("ppo.discount", "ppo.gae_lambda", "adr.boundary_share")
+_SHARES = ("adr.boundary_share", "adr.reference_share", "adr.full_share")  # of the episodes
+_UNIT = ("ppo.discount", "ppo.gae_lambda", "adr.widen_share", *_SHARES)
 # Fields that older work directories do not have; their defaults say what was so before.
 _YOUNGER = ("env.model_patch",)
 
@@ -50,8 +51,10 @@ def default() -> ConfigDict:
             "seed": 0,
             "num_envs": 8192,
             "engine": "auto",
-            # A work directory whose policy a new run starts from; empty for a fresh one.
+            # A work directory, or pretrained[:NAME], whose training a new run goes on with; empty
+            # for a fresh start. Or only its policy, with a value function and a curriculum anew.
             "init_from": "",
+            "init_from_policy_only": False,
             # A preset's name; it decides on each term whose own `enabled` is left unset.
             "randomization": "all",
             "terms": {
@@ -108,14 +111,19 @@ def default() -> ConfigDict:
                 # law in `terms`.
                 "initial": 0.2,
                 "step": 0.2,
-                "maximum": 1.5,
-                # Share of the episodes that play at the limit of one term, to judge it.
+                "maximum": 1.0,
+                # Shares of the episodes that play at the limit of one term, to judge it; without
+                # randomisation, to judge it by; and at full strength, to report on. The others
+                # play at strengths up to all limits.
                 "boundary_share": 0.3,
-                # Such episodes before a term is judged, and their mean goals in a row from which
-                # on its limit widens, or below which it narrows.
+                "reference_share": 0.1,
+                "full_share": 0.1,
+                # Ended episodes of either kind before a term is judged, and the share of the goals
+                # per episode without randomisation from which on its limit widens, or below which
+                # it narrows.
                 "episodes": 24,
-                "widen_goals": 1.2,
-                "narrow_goals": 0.6,
+                "widen_share": 0.7,
+                "narrow_share": 0.4,
             },
             "network": {
                 "memory": True,
@@ -178,6 +186,8 @@ def validate(config: ConfigDict) -> None:
     def fail(field: str, may_be: str):
         raise ValueError(f"config.{field} is {value(field)!r}; it must be {may_be}.")
 
+    if config.init_from_policy_only and not config.init_from:
+        fail("init_from_policy_only", "False without config.init_from, which names the run")
     for field, choices in _CHOICES.items():
         if value(field) not in choices:
             fail(field, "one of " + ", ".join(choices))
@@ -229,10 +239,17 @@ def validate(config: ConfigDict) -> None:
     randomization.check(config)
     if not 0 <= config.adr.initial <= config.adr.maximum:
         fail("adr.initial", f"0 to config.adr.maximum ({config.adr.maximum})")
-    if not 0 <= config.adr.narrow_goals < config.adr.widen_goals:
+    if not 0 <= config.adr.narrow_share < config.adr.widen_share:
         fail(
-            "adr.narrow_goals",
-            f"0 or more and less than config.adr.widen_goals ({config.adr.widen_goals})",
+            "adr.narrow_share",
+            f"0 or more and less than config.adr.widen_share ({config.adr.widen_share})",
+        )
+    others = sum(value(field) for field in _SHARES[1:])
+    if config.adr.enabled and config.adr.boundary_share + others > 1 + 1e-6:
+        fail(
+            "adr.boundary_share",
+            f"at most {max(1 - others, 0):g}, with config.adr.reference_share at "
+            f"{config.adr.reference_share} and config.adr.full_share at {config.adr.full_share}",
         )
     for name in ("object_size", "mass", "friction"):  # uniform factors, which must stay positive
         low = config.terms[name].low
@@ -294,11 +311,19 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
 
 
 def _in_todays_words(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a saved configuration, those of the project's first version translated.
+    """The fields of a saved configuration, those of the project's first versions translated.
 
-    It smoothed targets, gave noise in shares of an actuator's whole range, and took the delay of
-    observations into its presets.
+    They judged randomisation by goals in a row, and started from another run's policy alone. The
+    very first smoothed targets, gave noise in shares of an actuator's whole range, and took the
+    delay of observations into its presets.
     """
+    old = {"adr.widen_goals", "adr.narrow_goals"}
+    if old <= set(given):
+        today = dict(leaves(default()))
+        given = {field: value for field, value in given.items() if field not in old}
+        for field in ("reference_share", "full_share", "widen_share", "narrow_share"):
+            given[f"adr.{field}"] = today[f"adr.{field}"]
+        given["init_from_policy_only"] = bool(given.get("init_from"))
     if "env.smoothing" not in given:
         return given
     noise, delay = "terms.action_noise.", "terms.observation_delay.enabled"

@@ -32,6 +32,7 @@ _FIELD_OF_FLAG = {
     "engine": "engine",
     "num_envs": "num_envs",
     "init_from": "init_from",
+    "init_from_policy_only": "init_from_policy_only",
     "max_minutes": "run.max_minutes",
     "max_iterations": "run.max_iterations",
     "goal_timeout_s": "env.goal_timeout_s",

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 _LINE_EVERY = 15.0  # s between plain lines
+_WINDOW = 100  # iterations that goals per failure are of
 
 
 class Progress:
@@ -28,7 +30,7 @@ class Progress:
         max_iterations: int,
         columns: Callable[[dict[str, Any]], dict[str, str]] | None = None,
     ):
-        self._columns = columns or _policy_columns
+        self._columns = columns or _PolicyColumns()
         self._max_minutes = max_minutes
         self._max_iterations = max_iterations
         self._console = Console()
@@ -73,19 +75,28 @@ class Progress:
         return min(max(shares), 1.0), max(min(left), 0.0) if left else None
 
 
-def _policy_columns(row: dict[str, Any]) -> dict[str, str]:
+class _PolicyColumns:
     """Of a policy's training."""
-    shown = {
-        "steps": short(row["control_steps"]),
-        "steps/s": f"{row['control_steps_per_second']:.0f}",
-        "goals/min": f"{row['goals_per_minute']:.1f}",
-        "drops/min": f"{row['drops_per_minute']:.2f}",
-        "goals up to": f"{math.degrees(row['goal_distance']):.0f} deg",
-    }
-    for count in ("diverged", "overflow"):
-        if row[count]:
-            shown[count] = f"{row[count]:.0f}"
-    return shown
+
+    def __init__(self) -> None:
+        self._full: deque[tuple[int, int]] = deque(maxlen=_WINDOW)  # goals and failures
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, str]:
+        shown = {
+            "steps": short(row["control_steps"]),
+            "steps/s": f"{row['control_steps_per_second']:.0f}",
+            "goals/min": f"{row['goals_per_minute']:.1f}",
+            "drops/min": f"{row['drops_per_minute']:.2f}",
+            "goals up to": f"{math.degrees(row['goal_distance']):.0f} deg",
+        }
+        if "full_goals" in row:
+            self._full.append((row["full_goals"], row["full_failures"]))
+            goals, failures = (sum(counts) for counts in zip(*self._full, strict=True))
+            shown["full strength"] = f"{goals / max(failures, 1):.1f} goals/failure"
+        for count in ("diverged", "overflow"):
+            if row[count]:
+                shown[count] = f"{row[count]:.0f}"
+        return shown
 
 
 def _panel(shown: dict[str, str], share: float) -> Group:

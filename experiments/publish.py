@@ -58,18 +58,21 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Evaluates and writes."""
     cli.refuse_overrides(values, config, base_config(values), but=("engine",))
     from dactyl_jax import pretrained
-    from dactyl_jax.learning import restore_policy
+    from dactyl_jax.learning import restore_continuation, restore_policy
     from experiments import runs
 
     workdir = WorkDirectory(values.workdir)
     folder = pretrained.folder(values.name)
     last = files.check_output("name", str(folder / "metrics.json"))
     checkpoint = restore_policy(workdir.path)
-    parameters, description = pretrained.pack(checkpoint)
+    continuation = restore_continuation(workdir.path)
+    if continuation is None:
+        print(f"{workdir.path} kept no value function: others can go on with the policy alone.")
+    parameters, description = pretrained.pack(checkpoint, continuation)
     if len(parameters) > _MOST_BYTES:
         raise UserError(
-            f"--workdir: the policy takes {len(parameters) / 1e6:.1f} MB, and the package has room "
-            f"for {_MOST_BYTES / 1e6:g}; publish one with a smaller config.network"
+            f"--workdir: policy and value function take {len(parameters) / 1e6:.1f} MB, and the "
+            f"package has room for {_MOST_BYTES / 1e6:g}; publish one with a smaller config.network"
         )
     command = ["python", "-m", "experiments.publish"]
     command += [f"--{flag}={values[flag].value}" for flag in ("workdir", "name", "trials", "seed")]

@@ -5,7 +5,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from dactyl_jax import evaluation, pretrained
-from dactyl_jax.learning import PolicyCheckpoint, restore_policy
+from dactyl_jax.learning import (
+    Continuation,
+    PolicyCheckpoint,
+    restore_continuation,
+    restore_policy,
+)
 from experiments import origin
 from experiments.workdir import WorkDirectory
 
@@ -32,13 +37,24 @@ def load_policy(run: str) -> PolicyCheckpoint:
     return restore_policy(run)
 
 
+def load_continuation(run: str) -> Continuation | None:
+    """What goes on in a policy's training beside it, or None where that was not kept; argument and
+    errors as of `load_config`."""
+    name = _pretrained(run)
+    if name:
+        return pretrained.continuation(name)
+    WorkDirectory(run).load_config()
+    return restore_continuation(run)
+
+
 def lineage(run: str) -> dict[str, Any]:
     """Where a policy came from, with the origins of the policies that its run learned from.
 
     Returns:
-        What `origin.read` does of its run, and `workdir`, `seed`, `steps`, `years` (simulated ones,
-        of this run alone), `wall_minutes`, and `init_from` and `teacher`: lineages, or None where
-        there was none. Of an ancestor that is not here, only `workdir`.
+        What `origin.read` does of its run, and `workdir`, `seed`, `steps` (with those that it went
+        on from), `years` (simulated ones, of this run alone), `wall_minutes`, and `init_from` and
+        `teacher`: lineages, or None where there was none. Of an ancestor that is not here, only
+        `workdir`.
 
     Raises:
         ValueError: as `load_config`.
@@ -48,11 +64,12 @@ def lineage(run: str) -> dict[str, Any]:
         return pretrained.load(name)[2]["origin"]
     config, workdir, checkpoint = load_config(run), WorkDirectory(run), load_policy(run)
     rows = [row for row in workdir.read_metrics() if row["iteration"] <= checkpoint.iteration]
+    own_steps = checkpoint.steps - checkpoint.steps_before
     return origin.read(workdir) | {
         "workdir": run,
         "seed": config.seed,
         "steps": checkpoint.steps,
-        "years": checkpoint.steps * config.env.control_dt / evaluation.YEAR,
+        "years": own_steps * config.env.control_dt / evaluation.YEAR,
         "wall_minutes": rows[-1]["wall_minutes"] if rows else None,
         "init_from": _ancestor(config.init_from),
         "teacher": _ancestor(config.imitation.teacher),

@@ -5,7 +5,6 @@ continues a run that was stopped, and evaluates a finished one again.
 """
 
 import contextlib
-import dataclasses
 import shlex
 import sys
 import time
@@ -38,8 +37,14 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "init_from",
         None,
-        "start a new run from the policy of another run's work directory, or from pretrained, or "
+        "go on in a new run with the training of another's work directory, or of pretrained, or of "
         "pretrained:unrandomised",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "init_from_policy_only",
+        None,
+        "take nothing but the policy from --init_from",
         flag_values=values,
     )
 
@@ -50,7 +55,8 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     `command` is what the user typed; a new run keeps it.
     """
     workdir = WorkDirectory(values.workdir or f"runs/{cli.config_name(values)}")
-    from experiments import origin, preparation, runs
+    from dactyl_jax.learning import restore_steps_before
+    from experiments import continuation, origin, preparation
 
     config.engine = preparation.engine_name(config)
     if config.env.world == "surrogate":
@@ -61,10 +67,11 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     workdir.check(config)
     with workdir.lock() if processes.is_first() else contextlib.nullcontext():
         (resuming,) = processes.agree(workdir.check(config))
+        steps_before = restore_steps_before(workdir.path) if resuming else None
         source = None
-        if config.init_from and not resuming:
-            source = runs.load_policy(config.init_from).agent
-            _check_source(runs.load_config(config.init_from), config)
+        if config.init_from and steps_before is None:
+            source = continuation.load(config)
+            steps_before = source.steps
         teacher = _load_teacher(config) if config.imitation.teacher else None
         if processes.is_first():
             print(
@@ -76,6 +83,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
             config,
             source,
             teacher,
+            steps_before or 0,
             None if resuming else origin.describe(command),
             values.dump_nan,
         )
@@ -90,28 +98,34 @@ def _train(
     config: ConfigDict,
     source,
     teacher,
+    steps_before: int,
     origin: dict[str, Any] | None,
     dump_nan: str | None,
 ) -> bool:
     """Trains to the end, or to a signal; whether it was a signal."""
-    from dactyl_jax.envs import adr, make_environment
+    from dactyl_jax.envs import make_environment
     from dactyl_jax.learning import Checkpoints
-    from experiments import preparation, training
+    from experiments import continuation, preparation, training
     from experiments.progress import Progress
 
-    limits = np.asarray(adr.initial(config).strength) if config.adr.enabled else None
+    start = continuation.initial_curriculum(config, source, teacher)
+    limits = np.asarray(start.limits.strength) if config.adr.enabled else None
     env = make_environment(config, limits, dump_nan=dump_nan)
-    trainer = training.make_trainer(config, env, teacher)
+    agent = teacher.agent if teacher else None
+    trainer = training.make_trainer(config, env, start, agent, steps_before)
     preparation.check_memory(trainer)
     state = trainer.initial_state()
     if source is not None:
-        state = trainer.place(_with_policy(state, trainer, source))
+        begun, said = continuation.begin(state, trainer, source)
+        state = trainer.place(begun)
+        if processes.is_first():
+            print(said, flush=True)
     if origin is not None and processes.is_first():
         workdir.claim(config, origin)
     checkpoints = Checkpoints(workdir.path)
     try:
         if checkpoints.latest_iteration() is None:
-            checkpoints.save(state, trainer.networks, trainer.steps(state))
+            training.save(checkpoints, trainer, state)
         else:
             state = checkpoints.restore(state)
             print(f"Continuing after iteration {int(state.iteration)}.", flush=True)
@@ -150,32 +164,6 @@ def _load_teacher(config: ConfigDict):
                 f"--config.env.{field}={theirs.env[field]}"
             )
     return runs.load_policy(folder)
-
-
-def _check_source(theirs: ConfigDict, ours: ConfigDict) -> None:
-    """Refuses another run's policy where its actions or observations mean something else."""
-    for field in ("action", "policy_observation"):
-        if theirs.env[field] != ours.env[field]:
-            raise UserError(
-                f"--init_from: its policy was trained with env.{field}={theirs.env[field]!r}; "
-                f"give this run --config.env.{field}={theirs.env[field]}"
-            )
-
-
-def _with_policy(state, trainer, source):
-    """A fresh state with the policy, and the statistics of its observations, of another run."""
-    if source.network != trainer.networks.policy:
-        ours, theirs = (dataclasses.asdict(n) for n in (trainer.networks.policy, source.network))
-        field = next(name for name in ours if ours[name] != theirs[name])
-        raise UserError(
-            f"--init_from: its policy has {field}={theirs[field]!r}, this run has {ours[field]!r}; "
-            "give this run the same --config.network and --config.env.policy_observation"
-        )
-    learner = state.learner
-    normalizers = dataclasses.replace(learner.normalizers, policy_observation=source.statistics)
-    parameters = {**learner.parameters, "policy": source.parameters}
-    learner = dataclasses.replace(learner, parameters=parameters, normalizers=normalizers)
-    return dataclasses.replace(state, learner=learner)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,27 +14,47 @@ from ml_collections import ConfigDict
 from tensorboardX import SummaryWriter
 
 from dactyl_jax.envs import Reorientation, adr, curriculum
-from dactyl_jax.learning import Checkpoints, PolicyCheckpoint, Trainer, TrainState
+from dactyl_jax.learning import Checkpoints, PolicyAgent, Trainer, TrainState
 from experiments import processes
 from experiments.progress import Progress
 from experiments.workdir import WorkDirectory
 
 
 def make_trainer(
-    config: ConfigDict, env: Reorientation, teacher: PolicyCheckpoint | None = None
+    config: ConfigDict,
+    env: Reorientation,
+    start: curriculum.CurriculumState | None = None,
+    teacher: PolicyAgent | None = None,
+    steps_before: int = 0,
 ) -> Trainer:
-    """The trainer of a configuration, with its curriculum of goal distances.
+    """The trainer of a configuration.
 
-    Those who have a teacher begin with the goals that it had come to.
+    Args:
+        config: of the run.
+        env: its environments.
+        start: where the curriculum starts; by default as the configuration says.
+        teacher, steps_before: see `Trainer`.
     """
     return Trainer(
         config,
         env,
-        curriculum.initial(config, teacher.goal_distance if teacher else 0.0),
+        curriculum.initial(config) if start is None else start,
         lambda state, events: curriculum.update(
             config, state, events.goals, events.minutes, events.counters
         ),
-        teacher.agent if teacher else None,
+        teacher,
+        steps_before=steps_before,
+    )
+
+
+def save(checkpoints: Checkpoints, trainer: Trainer, state: TrainState) -> None:
+    """Stores a state, and what goes on in other runs."""
+    checkpoints.save(
+        state,
+        trainer.networks,
+        trainer.steps(state),
+        trainer.steps_before,
+        adr.by_term(trainer.config, state.curriculum.limits),
     )
 
 
@@ -87,7 +107,7 @@ def train(
             over, due = processes.agree(finished() or stop.is_set(), due)
             if due or over:
                 stored = time.monotonic()
-                checkpoints.save(state, trainer.networks, trainer.steps(state))
+                save(checkpoints, trainer, state)
             if over:
                 (stopped,) = processes.agree(stop.is_set())
                 return state, stopped
@@ -131,6 +151,7 @@ def _row(
 ) -> dict[str, Any]:
     config = trainer.config
     seconds = time.monotonic() - begun
+    limits = adr.by_term(config, state.curriculum.limits)
     values = {name: value.item() for name, value in metrics.items()}
     values["environment_minutes"] = values.pop("minutes")
     return {
@@ -138,7 +159,7 @@ def _row(
         "control_steps": trainer.steps(state),
         "control_steps_per_second": config.num_envs * config.ppo.horizon / seconds,
         **values,
-        **(adr.report(config, state.curriculum.limits) if config.adr.enabled else {}),
+        **{f"limit_{term}": limit for term, limit in limits.items()},
     }
 
 

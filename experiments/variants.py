@@ -17,8 +17,9 @@ _TASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "block": ("block", {}),
     "sphere": ("sphere", {"env.object": "sphere"}),
 }
-_FROM = {
+_FROM = {  # its policy alone: the goals and the value function are of the variant's own task
     "init_from": "pretrained:unrandomised",
+    "init_from_policy_only": True,
     "curriculum.initial_distance": math.pi,
     "randomization": "none",
 }

@@ -44,7 +44,9 @@ def test_default_is_valid():
         ("env.bank_redraw", -1, "never"),
         ("env.value_observation", "everything", "privileged"),
         ("adr.initial", 2.0, "adr.maximum"),
-        ("adr.narrow_goals", 5.0, "widen_goals"),
+        ("adr.narrow_share", 0.9, "widen_share"),
+        ("adr.reference_share", 0.0, "greater than 0"),
+        ("init_from_policy_only", True, "config.init_from"),
         ("adr.boundary_share", 1.5, "at most 1"),
         ("ppo.learning_rate", float("nan"), "greater than 0"),
     ],
@@ -62,6 +64,7 @@ def test_wrong_value_is_refused_in_words(field, value, says):
     [
         ("adr.maximum", 2.0, "less than 2, with config.terms.mass.low"),
         ("env.bank_redraw", 0, "adr.enabled"),
+        ("adr.boundary_share", 0.9, "at most 0.8, with config.adr.reference_share at 0.1"),
     ],
 )
 def test_what_adr_needs_is_checked_where_it_is_enabled(field, value, says):
@@ -98,6 +101,8 @@ def test_saved_configurations_of_the_first_version_keep_their_task():
     }
     enabled = {term.name for term in randomization.TERMS if term.enabled(saved)}
     assert enabled == {term.name for term in randomization.TERMS}
+    assert saved.adr.maximum == 1.5 and saved.adr.widen_share == 0.7
+    assert (saved.init_from, saved.init_from_policy_only) == ("runs/adr1", True)
     alone, _, _ = pretrained.load("unrandomised")
     assert not any(term.enabled(alone) for term in randomization.TERMS)
     again = config_lib.complete(ConfigDict(json.loads(saved.to_json())), origin="saved")

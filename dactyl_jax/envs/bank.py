@@ -20,6 +20,7 @@ from ml_collections import ConfigDict
 
 from dactyl_jax import hand, physics, randomization
 from dactyl_jax.cache import kept_on_disk
+from dactyl_jax.envs import adr
 from dactyl_jax.envs.drop import dropped
 
 _SETTLING_STEPS = 25  # control steps from letting go of the object: 2 s
@@ -37,13 +38,14 @@ class Draw:
         parameters: `{field: [N, ...]}`, the model's drawn fields and the constants derived of them.
         numbers: what the physics terms drew, side by side, `[N, D]`.
         strengths: of each of `randomization.TERMS`, `[N, T]`; 1 is the law as configured.
-        tested: number of the term at whose limit the episode plays, `[N]` int32; -1: of none.
+        role: what the episode is for, `[N]` int32: number of the term at whose limit it plays, or
+            one of `adr.FREE`, `adr.REFERENCE` (all strengths 0) and `adr.FULL` (all 1).
     """
 
     parameters: physics.Parameters
     numbers: jax.Array
     strengths: jax.Array
-    tested: jax.Array
+    role: jax.Array
 
 
 @jax.tree_util.register_dataclass
@@ -87,7 +89,9 @@ def build(
         model: the nominal one.
         generation: number of the bank in a run that redraws it.
         limits: of automatic domain randomisation: the largest strength of each of
-            `randomization.TERMS`, `[T]`. Without limits all strengths are 1.
+            `randomization.TERMS`, `[T]`. Shares of the pairs, see `config.adr`, play at the limit
+            of one term, without randomisation, and at full strength. Without limits all strengths
+            are 1.
         strengths: of each of `randomization.TERMS`, `[T]`, the same in every draw; without limits
             only. Pair n is then the first of the candidates n, n + size, n + 2 size, ... that
             settles: banks at other strengths hold the same hands and starts in the same places, but
@@ -120,7 +124,7 @@ def build(
     if limits is not None:
         follows_from["limits"] = limits.tolist()
         follows_from["tested"] = [term.name for term in enabled]
-        follows_from["boundary_share"] = config.adr.boundary_share
+        follows_from["shares"] = _shares(config)
     key = hashlib.sha256(json.dumps(follows_from, sort_keys=True).encode()).hexdigest()
     settled = kept_on_disk(
         "bank",
@@ -202,15 +206,20 @@ def _draw(
 ) -> Draw:
     count, names = len(indices), [term.name for term in randomization.TERMS]
     strengths = np.tile(np.ones(len(names)) if fixed is None else fixed, (count, 1))
-    tested = np.full(count, -1)
+    role = np.full(count, adr.FULL if fixed is None and limits is None else adr.FREE)
     enabled = np.flatnonzero([term.enabled(config) for term in randomization.TERMS])
     if limits is not None:
         for row, index in enumerate(indices):
             rng = np.random.default_rng([config.seed, 2, generation, int(index)])
             strengths[row] = rng.uniform(0, limits)
-            if rng.uniform() < config.adr.boundary_share:
-                tested[row] = rng.choice(enabled)
-                strengths[row, tested[row]] = limits[tested[row]]
+            kind = np.searchsorted(np.cumsum(_shares(config)), rng.uniform(), side="right")
+            if kind == 0:
+                role[row] = rng.choice(enabled)
+                strengths[row, role[row]] = limits[role[row]]
+            elif kind == 1:
+                role[row], strengths[row] = adr.REFERENCE, 0.0
+            elif kind == 2:
+                role[row], strengths[row] = adr.FULL, 1.0
     # A generation's draws must not be those of another: their numbers lie apart.
     fields, numbers = randomization.physics.draw(
         model,
@@ -222,9 +231,14 @@ def _draw(
         "parameters": physics.derive(model, fields) if fields else {},
         "numbers": numbers.astype(np.float32),
         "strengths": strengths.astype(np.float32),
-        "tested": tested.astype(np.int32),
+        "role": role.astype(np.int32),
     }
     return Draw(**rows)
+
+
+def _shares(config: ConfigDict) -> list[float]:
+    """Of episodes at the limit of one term, without randomisation, and at full strength."""
+    return [config.adr[f"{name}_share"] for name in ("boundary", "reference", "full")]
 
 
 def _let_go(

@@ -4,6 +4,7 @@ It follows counts of the roll-outs alone, never the clock, so that a resumed run
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
@@ -26,17 +27,20 @@ class CurriculumState:
     limits: adr.Limits
 
 
-def initial(config: ConfigDict, reached: float = 0.0) -> CurriculumState:
+def initial(
+    config: ConfigDict, reached: float = 0.0, limits: Mapping[str, float] | None = None
+) -> CurriculumState:
     """The start: near goals, or uniform ones (pi) where the curriculum is disabled.
 
     Args:
         config: the whole configuration.
         reached: largest goal angle that can be asked for already, rad.
+        limits: of automatic domain randomisation, that a policy has come to, by term.
     """
     distance = config.curriculum.initial_distance if config.curriculum.enabled else jnp.pi
     distance = min(max(distance, reached), jnp.pi)
     return CurriculumState(
-        jnp.float32(distance), jnp.float32(0.0), jnp.float32(0.0), adr.initial(config)
+        jnp.float32(distance), jnp.float32(0.0), jnp.float32(0.0), adr.initial(config, limits)
     )
 
 

@@ -75,7 +75,8 @@ class Outcome:
         goals: consecutive goals of the episode, this step's included, before any reset; int32.
         distance: angle to the goal that the step was rewarded for, rad.
         contact_force: net force of all contacts on the object at the step's end, `[E, 3]` N.
-        counters: of automatic domain randomisation, see `adr.count`; empty without it.
+        counters: at full strength, `adr.at_full_strength`, and of automatic domain randomisation,
+            `adr.count`; empty without randomisation.
     """
 
     reward: jax.Array
@@ -270,7 +271,7 @@ class Reorientation:
             goals=count,
             distance=distance,
             contact_force=info.contact_force,
-            counters=self._counters(state, done, count),
+            counters=self._counters(state, done, reached, fell | timed_out),
         )
         going_on = EnvState(
             bank=state.bank,
@@ -420,16 +421,21 @@ class Reorientation:
         key = jax.random.key(0)
         return hidden.parts(jax.eval_shape(lambda: self.unseen(self.reset(key, 1, 0.0))))
 
-    def _counters(self, state: EnvState, done: jax.Array, goals: jax.Array) -> dict[str, jax.Array]:
-        if not self.config.adr.enabled:
+    def _counters(
+        self, state: EnvState, done: jax.Array, reached: jax.Array, failed: jax.Array
+    ) -> dict[str, jax.Array]:
+        if not any(term.enabled(self.config) for term in randomization.TERMS):
             return {}
+        role, strengths = state.draw.role, state.draw.strengths
+        if not self.config.adr.enabled:
+            return adr.at_full_strength(role, reached, failed)
         # Episodes from before the bank was redrawn may play at limits that have moved since.
-        tested = state.draw.tested[:, None]
+        tested = jnp.maximum(role, 0)
         at_limit = (
-            jnp.take_along_axis(state.draw.strengths, tested, axis=1)[:, 0]
-            == (state.bank.limits[state.draw.tested])
+            jnp.take_along_axis(strengths, tested[:, None], axis=1)[:, 0]
+            == (state.bank.limits[tested])
         )
-        return adr.count(state.draw.tested, done & at_limit, goals)
+        return adr.count(role, at_limit, done, reached, failed)
 
     def _read(self, state: physics.State, average: actions.Average) -> readings.Readings:
         return readings.read(self._layout, self._chain, state, average.value)

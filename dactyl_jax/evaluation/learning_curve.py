@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dactyl_jax.evaluation import plotting
-from dactyl_jax.evaluation.plotting import BLUE, GREEN, RED
+from dactyl_jax.evaluation.plotting import BLUE, GREEN, GREY, RED
 
 
 def draw_learning_curve(
@@ -17,7 +18,9 @@ def draw_learning_curve(
 
     Args:
         rows: one an iteration, with `control_steps`, `goals_per_minute`, `drops_per_minute` and
-            `goal_distance` (rad).
+            `goal_distance` (rad); where something is randomised also `full_goals` and
+            `full_failures`, and where the randomisation widens `reference_goals` and
+            `reference_failures`.
         path: of the picture.
         title: its heading.
         control_dt: seconds of a control step.
@@ -26,8 +29,10 @@ def draw_learning_curve(
     unit, name = plotting.steps_unit(steps.max())
     x = steps / unit
 
-    figure = Figure(figsize=(8, 7.5), dpi=130, layout="constrained")
-    panels = figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 2))
+    randomised = "full_goals" in rows[0]
+    figure = Figure(figsize=(8, 10 if randomised else 7.5), dpi=130, layout="constrained")
+    heights = (3, 2, 2, 2) if randomised else (3, 2, 2)
+    panels = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     figure.suptitle(title, fontsize=12, fontweight="bold")
     for panel, key, colour, label in (
         (panels[0], "goals_per_minute", BLUE, "goals per\nenvironment-minute"),
@@ -41,9 +46,37 @@ def draw_learning_curve(
     distance = np.degrees([row["goal_distance"] for row in rows])
     panels[2].step(x, distance, where="post", color=GREEN, linewidth=2)
     plotting.goal_distance_axis(panels[2])
-    panels[2].set_xlabel(name)
+    if randomised:
+        _draw_goals_per_failure(panels[3], x, rows)
+    panels[-1].set_xlabel(name)
     for panel in panels:
         plotting.tidy(panel)
-        panel.set_xlim(0, float(x.max()))
+        panel.margins(x=0)
     plotting.years_axis(panels[0], unit * control_dt)
     plotting.save(figure, path)
+
+
+def goals_per_failure(rows: Sequence[Mapping[str, float]], kind: str) -> np.ndarray:
+    """Goals over drops and time-outs, both smoothed, `[iteration]`; nan where nothing failed.
+
+    Args:
+        rows: as of `draw_learning_curve`.
+        kind: of the episodes: `full` or `reference`.
+    """
+    goals, failures = (
+        plotting.smooth(np.array([row[f"{kind}_{what}"] for row in rows], float))
+        for what in ("goals", "failures")
+    )
+    return np.divide(goals, failures, out=np.full_like(goals, np.nan), where=failures > 0)
+
+
+def _draw_goals_per_failure(
+    panel: Axes, x: np.ndarray, rows: Sequence[Mapping[str, float]]
+) -> None:
+    panel.plot(x, goals_per_failure(rows, "full"), color=BLUE, label="at full strength")
+    if "reference_goals" in rows[0]:
+        reference = goals_per_failure(rows, "reference")
+        panel.plot(x, reference, color=GREY, label="without randomisation")
+    panel.set_ylabel("goals per failure")
+    panel.set_ylim(bottom=0)
+    panel.legend(fontsize=8, frameon=False)

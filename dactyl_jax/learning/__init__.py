@@ -1,13 +1,21 @@
 """Recurrent proximal policy optimisation, from networks to checkpoints and agents."""
 
 from dactyl_jax.learning.agent import Agent, PolicyAgent, RandomAgent, ZeroAgent
-from dactyl_jax.learning.checkpoints import Checkpoints, PolicyCheckpoint, restore_policy
+from dactyl_jax.learning.checkpoints import (
+    Checkpoints,
+    Continuation,
+    PolicyCheckpoint,
+    restore_continuation,
+    restore_policy,
+    restore_steps_before,
+)
 from dactyl_jax.learning.rollout import Events
 from dactyl_jax.learning.trainer import Trainer, TrainState
 
 __all__ = [
     "Agent",
     "Checkpoints",
+    "Continuation",
     "Events",
     "PolicyAgent",
     "PolicyCheckpoint",
@@ -15,5 +23,7 @@ __all__ = [
     "TrainState",
     "Trainer",
     "ZeroAgent",
+    "restore_continuation",
     "restore_policy",
+    "restore_steps_before",
 ]

@@ -1,14 +1,18 @@
-"""Checkpoints of a run: its full state to continue bit for bit, and its policy alone to use."""
+"""Checkpoints of a run: its full state to continue bit for bit, its policy alone to use, and what
+other runs need beside the policy to go on with its training."""
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from dactyl_jax.learning import normalization
 from dactyl_jax.learning.agent import PolicyAgent
-from dactyl_jax.learning.networks import ActorCritic, Network
+from dactyl_jax.learning.networks import ActorCritic, Network, Parameters
 from dactyl_jax.learning.store import Store, one_line
 from dactyl_jax.learning.trainer import TrainState
 
@@ -22,12 +26,35 @@ class PolicyCheckpoint:
         iteration: iterations it was trained for.
         steps: control steps it was trained for, over all environments.
         goal_distance: last stage of its curriculum, in rad.
+        steps_before: those of the steps that were done before its run, which went on with another.
     """
 
     agent: PolicyAgent
     iteration: int
     steps: int
     goal_distance: float
+    steps_before: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Continuation:
+    """What goes on in a policy's training, beside the policy.
+
+    Attributes:
+        parameters: of the value network.
+        network: its design.
+        observation: statistics of what it sees.
+        target: statistics of what it predicts.
+        learning_rate: of the next iteration, `[]`.
+        limits: of automatic domain randomisation, by term; empty without it.
+    """
+
+    parameters: Parameters
+    network: Network
+    observation: normalization.Statistics
+    target: normalization.Statistics
+    learning_rate: jax.Array
+    limits: Mapping[str, float]
 
 
 class Checkpoints:
@@ -41,25 +68,42 @@ class Checkpoints:
         """The iteration of the last complete checkpoint; None before the first."""
         return self._store.latest_iteration()
 
-    def save(self, state: TrainState, networks: ActorCritic, steps: int) -> None:
+    def save(
+        self,
+        state: TrainState,
+        networks: ActorCritic,
+        steps: int,
+        steps_before: int = 0,
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
         """Stores a state; returns when it is complete on disk. Does nothing for one stored already.
 
         Args:
             state: the state.
             networks: the designs of its networks.
             steps: control steps so far, for those who use the policy.
+            steps_before: those of them that were done before this run.
+            limits: see `Continuation`.
         """
         description = {
             "network": dataclasses.asdict(networks.policy),
+            "value_network": dataclasses.asdict(networks.value),
             "num_actuators": networks.num_actuators,
             "num_bins": networks.num_bins,
             "steps": steps,
+            "steps_before": steps_before,
             "goal_distance": float(state.curriculum.goal_distance),
+            "limits": dict(limits or {}),
         }
-        policy = _policy(
-            state.learner.parameters["policy"], state.learner.normalizers.policy_observation
+        learner = state.learner
+        policy = _policy(learner.parameters["policy"], learner.normalizers.policy_observation)
+        value = _value(
+            learner.parameters["value"],
+            learner.normalizers.value_observation,
+            learner.normalizers.value_target,
+            learner.learning_rate,
         )
-        self._store.save(int(state.iteration), description, state=state, policy=policy)
+        self._store.save(int(state.iteration), description, state=state, policy=policy, value=value)
 
     def restore(self, template: TrainState) -> TrainState:
         """The state of the last checkpoint.
@@ -83,11 +127,8 @@ def restore_policy(workdir: str | os.PathLike) -> PolicyCheckpoint:
     Raises:
         ValueError: there is no checkpoint, or it cannot be read.
     """
-    store = Store(workdir, create=False)
-    try:
-        description = store.describe()
-        design = description["network"] | {"dense": tuple(description["network"]["dense"])}
-        network = Network(**design)
+    with _described(workdir, "policy") as (store, description):
+        network = Network.from_json(description["network"])
         template = _policy(
             jax.eval_shape(network.initial_parameters, jax.random.key(0)),
             normalization.initial((network.inputs,)),
@@ -105,10 +146,56 @@ def restore_policy(workdir: str | os.PathLike) -> PolicyCheckpoint:
             store.latest_iteration() or 0,
             description["steps"],
             description["goal_distance"],
+            description.get("steps_before", 0),
         )
+
+
+def restore_continuation(workdir: str | os.PathLike) -> Continuation | None:
+    """What goes on beside the policy of `restore_policy`; None from a run too old to have kept it.
+
+    Raises:
+        ValueError: there is no checkpoint, or it cannot be read.
+    """
+    with _described(workdir, "value function") as (store, description):
+        if "value_network" not in description:
+            return None
+        network = Network.from_json(description["value_network"])
+        template = _value(
+            jax.eval_shape(network.initial_parameters, jax.random.key(0)),
+            normalization.initial((network.inputs,)),
+            normalization.initial(),
+            jnp.float32(0.0),
+        )
+        value = store.restore("value", template)
+        return Continuation(network=network, limits=description["limits"], **value)
+
+
+def restore_steps_before(workdir: str | os.PathLike) -> int | None:
+    """Control steps before a run's own, of its last checkpoint; None before the first checkpoint.
+
+    Raises:
+        ValueError: the checkpoint cannot be read.
+    """
+    if not Store.has_any(workdir):
+        return None
+    with _described(workdir, "steps") as (_, description):
+        return description.get("steps_before", 0)
+
+
+@contextlib.contextmanager
+def _described(workdir: str | os.PathLike, what: str) -> Iterator[tuple[Store, dict[str, Any]]]:
+    """The checkpoints of a run, and the description of the last one.
+
+    Args:
+        workdir: of the run.
+        what: is looked for in it, to be named where something of it is missing.
+    """
+    store = Store(workdir, create=False)
+    try:
+        yield store, store.describe()
     except (KeyError, TypeError) as error:
         raise ValueError(
-            f"{store.folder} does not describe its policy: {one_line(error)}"
+            f"{store.folder} does not describe its {what}: {one_line(error)}"
         ) from error
     finally:
         store.close()
@@ -116,3 +203,17 @@ def restore_policy(workdir: str | os.PathLike) -> PolicyCheckpoint:
 
 def _policy(parameters: Any, statistics: normalization.Statistics) -> dict[str, Any]:
     return {"parameters": parameters, "statistics": statistics}
+
+
+def _value(
+    parameters: Any,
+    observation: normalization.Statistics,
+    target: normalization.Statistics,
+    learning_rate: jax.Array,
+) -> dict[str, Any]:
+    return {
+        "parameters": parameters,
+        "observation": observation,
+        "target": target,
+        "learning_rate": learning_rate,
+    }

@@ -24,7 +24,8 @@ class Outcome(Protocol):
     `done`: the episode ended and the state is that of the next one already; `truncated`: it was
     cut, not lost (time-out, goal cap). `terminal_value_observation` `[env, value_size]` is of the
     state before any reset. `goals` counts those in a row, this step included, before any reset.
-    `counters` `[env, ...]` are what the curriculum wants summed over the roll-out, int32.
+    `counters` `[env, ...]` are what the curriculum wants summed over the roll-out, int32; those of
+    them that are `[env]` are metrics, too.
     """
 
     reward: jax.Array

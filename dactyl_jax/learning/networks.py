@@ -61,6 +61,11 @@ class Network:
                 f"it must be one of {', '.join(_ACTIVATIONS)}."
             )
 
+    @classmethod
+    def from_json(cls, design: Mapping[str, Any]) -> "Network":
+        """The inverse of `dataclasses.asdict`, also by way of JSON, which knows no tuples."""
+        return cls(**dict(design) | {"dense": tuple(design["dense"])})
+
     def initial_parameters(self, key: jax.Array) -> Parameters:
         """Draws orthogonal weights; biases are 0, and 1 for the LSTM's forget gate."""
         return nnx.to_pure_dict(nnx.state(_Layers(self, nnx.Rngs(key))))

@@ -51,6 +51,12 @@ class Store:
         except (OSError, ValueError) as error:
             raise ValueError(f"{self.folder} cannot hold checkpoints: {one_line(error)}") from error
 
+    @staticmethod
+    def has_any(workdir: str | os.PathLike) -> bool:
+        """Whether a work directory holds a complete checkpoint."""
+        folder = os.path.join(os.path.abspath(workdir), FOLDER)
+        return os.path.isdir(folder) and any(name.isdigit() for name in os.listdir(folder))
+
     def latest_iteration(self) -> int | None:
         """The iteration of the last complete checkpoint; None before the first."""
         return self._manager.latest_step()

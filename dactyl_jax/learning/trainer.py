@@ -50,6 +50,7 @@ class Trainer:
         networks: the designs of policy and value network.
         teacher: the policy to imitate for `config.imitation.iterations`, if any.
         mesh: the devices.
+        steps_before: control steps that the networks were trained for in other runs.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Trainer:
         update_curriculum: Callable[[Any, Events], Any],
         teacher: PolicyAgent | None = None,
         mesh: Mesh | None = None,
+        steps_before: int = 0,
     ):
         """Compiles nothing yet.
 
@@ -71,6 +73,7 @@ class Trainer:
                 counts.
             teacher: sees what the value function sees, and acts as the policy does.
             mesh: the devices; by default all there are, of all processes.
+            steps_before: control steps that the networks were trained for in other runs.
 
         Raises:
             ValueError: the horizon is not made of whole chunks, the teacher does not fit, or the
@@ -90,6 +93,7 @@ class Trainer:
         self.config = config
         self.env = env
         self.teacher = teacher
+        self.steps_before = steps_before
         self.networks = make_networks(config, env)
         self._initial_curriculum = initial_curriculum
         self._update_curriculum = update_curriculum
@@ -135,8 +139,12 @@ class Trainer:
         return self._iteration(state, self.teacher if imitating else None)
 
     def steps(self, state: TrainState) -> int:
-        """Control steps so far, over all environments; a Python integer, which cannot overflow."""
-        return int(state.iteration) * self.config.ppo.horizon * self.config.num_envs
+        """Control steps so far, over all environments, those before this run included.
+
+        A Python integer, which cannot overflow.
+        """
+        own = int(state.iteration) * self.config.ppo.horizon * self.config.num_envs
+        return self.steps_before + own
 
     def _make_initial_state(self, seed_key: jax.Array) -> TrainState:
         key, env_key, learner_key = jax.random.split(seed_key, 3)
@@ -198,11 +206,16 @@ class Trainer:
 
 
 def _summary(events: Events) -> ppo.Metrics:
-    """Counts of a roll-out, and rates per environment-minute."""
+    """Counts of a roll-out, those of the environment's that are single, and rates per
+    environment-minute."""
     counts = {field.name: getattr(events, field.name) for field in dataclasses.fields(events)}
-    del counts["counters"]  # of the curriculum's, which reports on them itself
-    return counts | {
-        "goals_per_minute": events.goals / events.minutes,
-        "drops_per_minute": events.drops / events.minutes,
-        "goals_per_episode": events.episode_goals / jnp.maximum(events.episodes, 1),
-    }
+    own = {name: value for name, value in counts.pop("counters").items() if not value.ndim}
+    return (
+        counts
+        | own
+        | {
+            "goals_per_minute": events.goals / events.minutes,
+            "drops_per_minute": events.drops / events.minutes,
+            "goals_per_episode": events.episode_goals / jnp.maximum(events.episodes, 1),
+        }
+    )

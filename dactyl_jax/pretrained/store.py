@@ -3,14 +3,17 @@
 ::
 
     config.json      the whole configuration of the training
-    parameters.npz   float32 arrays of the policy network and its observations' statistics, by path
-    metrics.json     the network's design, its experience, where it came from and how it does
+    parameters.npz   float32 arrays of the policy network and its observations' statistics, by path,
+                     and of what goes on in its training: value network, learning rate, limits
+    metrics.json     the networks' designs, the experience, where it came from and how it does
 """
 
+import contextlib
 import dataclasses
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
-from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint
+from dactyl_jax.learning import Continuation, PolicyAgent, PolicyCheckpoint
 from dactyl_jax.learning.networks import Network
 from dactyl_jax.learning.normalization import Statistics
 
@@ -44,8 +47,7 @@ def load(name: str = NAMES[0]) -> tuple[ConfigDict, dict[str, Any], dict[str, An
     """What the package holds of a policy.
 
     Returns:
-        The validated configuration of its training; a tree of float32 arrays, the policy network's
-        parameters under `network` and those of its observations under `statistics`; and
+        The validated configuration of its training; a tree of float32 arrays, see `pack`; and
         metrics.json, with angles in rad.
 
     Raises:
@@ -78,38 +80,60 @@ def policy(name: str = NAMES[0]) -> PolicyCheckpoint:
         ValueError: as `load`, or its parameters are not those of the network it describes.
     """
     _, parameters, metrics = load(name)
-    try:
-        design = metrics["network"] | {"dense": tuple(metrics["network"]["dense"])}
+    with _described(name):
         agent = PolicyAgent(
             parameters=jax.tree.map(jnp.asarray, parameters["network"]),
-            statistics=Statistics(**jax.tree.map(jnp.asarray, parameters["statistics"])),
-            network=Network(**design),
+            statistics=_statistics(parameters["statistics"]),
+            network=Network.from_json(metrics["network"]),
             num_actuators=metrics["num_actuators"],
             num_bins=metrics["num_bins"],
         )
         checkpoint = PolicyCheckpoint(
             agent, metrics["iteration"], metrics["steps"], metrics["goal_distance"]
         )
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{str(folder(name))!r} does not describe its policy ({error}); publish it again"
-        ) from None
-    expected = jax.eval_shape(agent.network.initial_parameters, jax.random.key(0))
-    if jax.tree.map(jnp.shape, agent.parameters) != jax.tree.map(jnp.shape, expected):
-        raise ValueError(
-            f"{str(folder(name))!r} holds the parameters of another network than it describes; "
-            "publish it again"
-        )
+    _check(name, agent.network, agent.parameters)
     return checkpoint
 
 
-def pack(checkpoint: PolicyCheckpoint) -> tuple[bytes, dict[str, Any]]:
-    """The inverse of `policy`: the bytes of parameters.npz, and its part of metrics.json."""
+def continuation(name: str = NAMES[0]) -> Continuation | None:
+    """What goes on in a policy's training, as `learning.restore_continuation` gives it of a run.
+
+    Returns:
+        None for a policy that was published without it.
+
+    Raises:
+        ValueError: as `policy`.
+    """
+    _, parameters, metrics = load(name)
+    with _described(name):
+        if "value_network" not in metrics:
+            return None
+        value = parameters["value"]
+        result = Continuation(
+            parameters=jax.tree.map(jnp.asarray, value["network"]),
+            network=Network.from_json(metrics["value_network"]),
+            observation=_statistics(value["statistics"]),
+            target=_statistics(value["targets"]),
+            learning_rate=jnp.asarray(parameters["learning_rate"]),
+            limits={term: float(limit) for term, limit in parameters.get("limits", {}).items()},
+        )
+    _check(name, result.network, result.parameters)
+    return result
+
+
+def pack(
+    checkpoint: PolicyCheckpoint, continuation: Continuation | None = None
+) -> tuple[bytes, dict[str, Any]]:
+    """The inverse of `policy` and `continuation`.
+
+    Returns:
+        The bytes of parameters.npz, and its part of metrics.json. Arrays are those of the policy,
+        `network` and `statistics` (of its observations); those of the value function, `value`, with
+        `targets` beside the two; `learning_rate`; and `limits` by term.
+    """
     agent = checkpoint.agent
-    arrays = flat({"network": agent.parameters, "statistics": agent.statistics})
-    stream = io.BytesIO()
-    np.savez_compressed(stream, allow_pickle=False, **arrays)
-    return stream.getvalue(), {
+    arrays = {"network": agent.parameters, "statistics": agent.statistics}
+    description = {
         "network": dataclasses.asdict(agent.network),
         "num_actuators": agent.num_actuators,
         "num_bins": agent.num_bins,
@@ -117,6 +141,44 @@ def pack(checkpoint: PolicyCheckpoint) -> tuple[bytes, dict[str, Any]]:
         "steps": checkpoint.steps,
         "goal_distance": checkpoint.goal_distance,
     }
+    if continuation is not None:
+        arrays |= {
+            "value": {
+                "network": continuation.parameters,
+                "statistics": continuation.observation,
+                "targets": continuation.target,
+            },
+            "learning_rate": continuation.learning_rate,
+            "limits": dict(continuation.limits),
+        }
+        description["value_network"] = dataclasses.asdict(continuation.network)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **flat(arrays))
+    return stream.getvalue(), description
+
+
+@contextlib.contextmanager
+def _described(name: str) -> Iterator[None]:
+    """Names the policy's folder where its files lack what is looked for."""
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{str(folder(name))!r} does not describe its policy ({error}); publish it again"
+        ) from None
+
+
+def _statistics(arrays: dict[str, np.ndarray]) -> Statistics:
+    return Statistics(**jax.tree.map(jnp.asarray, arrays))
+
+
+def _check(name: str, network: Network, parameters: Any) -> None:
+    expected = jax.eval_shape(network.initial_parameters, jax.random.key(0))
+    if jax.tree.map(jnp.shape, parameters) != jax.tree.map(jnp.shape, expected):
+        raise ValueError(
+            f"{str(folder(name))!r} holds the parameters of another network than it describes; "
+            "publish it again"
+        )
 
 
 def flat(tree: Any) -> dict[str, np.ndarray]:

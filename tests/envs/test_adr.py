@@ -26,32 +26,54 @@ def _config(**fields):
     return config
 
 
-def _counts(term, episodes, goals):
+def _counts(term, episodes, goals, reference=(100, 1000)):
+    """Of a roll-out: `episodes` and `goals` of a term, and of the reference."""
     zeros = np.zeros(len(TERMS), np.int32)
     counts = {"tested_episodes": zeros.copy(), "tested_goals": zeros.copy()}
     counts["tested_episodes"][term] = episodes
     counts["tested_goals"][term] = goals
-    return counts
+    return counts | dict(zip(("reference_episodes", "reference_goals"), reference, strict=True))
 
 
-def test_a_limit_widens_with_goals_and_narrows_without_and_the_others_stay():
-    config = _config(episodes=10, widen_goals=3.0, narrow_goals=1.0, step=0.1)
+def test_a_limit_follows_the_share_of_the_reference_s_goals_and_the_others_stay():
+    """Ten goals an episode without randomisation: widened from 7 on, narrowed below 4."""
+    config = _config(episodes=10, step=0.1)
     start = adr.initial(config)
-    for goals, expected in ((30, 0.4), (29, 0.3), (10, 0.3), (9, 0.2)):
+    for goals, expected in ((70, 0.4), (69, 0.3), (40, 0.3), (39, 0.2)):
         limits = adr.update(config, start, _counts(FRICTION, 10, goals))
         assert float(limits.strength[FRICTION]) == pytest.approx(expected)
         np.testing.assert_array_equal(np.delete(limits.strength, FRICTION), np.float32(0.3))
-        assert float(limits.episodes[FRICTION]) == 0  # judged: counted anew
+        # Judged: counted anew, the reference of this term included.
+        assert float(limits.episodes[FRICTION]) == float(limits.reference_episodes[FRICTION]) == 0
+        assert float(limits.reference_episodes[BACKLASH]) == 100
 
 
-def test_a_term_is_judged_by_enough_episodes_of_several_iterations():
+def test_the_same_goals_widen_a_limit_or_narrow_it_by_the_reference():
     config = _config(episodes=10, step=0.1)
-    limits = adr.initial(config)
-    for _ in range(3):
-        limits = adr.update(config, limits, _counts(FRICTION, 3, 12))
+    for reference, expected in (((10, 20), 0.4), ((10, 40), 0.3), ((10, 60), 0.2)):
+        limits = adr.update(config, adr.initial(config), _counts(FRICTION, 10, 20, reference))
+        assert float(limits.strength[FRICTION]) == pytest.approx(expected)
+
+
+def test_few_episodes_of_either_kind_judge_nothing():
+    config = _config(episodes=10, step=0.1)
+    for episodes, reference in ((9, (100, 1000)), (100, (9, 90))):
+        counts = _counts(FRICTION, episodes, 10 * episodes, reference)
+        limits = adr.update(config, adr.initial(config), counts)
         assert float(limits.strength[FRICTION]) == pytest.approx(0.3)
-    limits = adr.update(config, limits, _counts(FRICTION, 3, 12))
-    assert float(limits.strength[FRICTION]) == pytest.approx(0.4)
+        assert float(limits.episodes[FRICTION]) == episodes
+        # The next roll-out adds to them.
+        limits = adr.update(config, limits, counts)
+        assert float(limits.strength[FRICTION]) == pytest.approx(0.4)
+
+
+def test_a_policy_that_reaches_nothing_moves_no_limit():
+    config = _config(episodes=10, step=0.1)
+    for goals in (0, 9, 100):
+        counts = _counts(FRICTION, 10, goals, reference=(10, 9))
+        limits = adr.update(config, adr.initial(config), counts)
+        assert float(limits.strength[FRICTION]) == pytest.approx(0.3)
+        assert float(limits.episodes[FRICTION]) == 0  # what it was like then is forgotten
 
 
 def test_a_moved_limit_waits_for_the_next_bank():
@@ -74,25 +96,68 @@ def test_limits_stay_between_zero_and_the_maximum():
     assert float(high.strength[FRICTION]) == pytest.approx(0.1)
 
 
+def test_limits_go_on_by_the_names_of_their_terms():
+    config = _config()
+    limits = adr.initial(config, {"backlash": 0.7, "friction": 1.5, "of_another_day": 0.1})
+    assert float(limits.strength[BACKLASH]) == pytest.approx(0.7)
+    assert float(limits.strength[FRICTION]) == 1.0  # the maximum
+    others = np.delete(limits.strength, [FRICTION, BACKLASH])
+    np.testing.assert_array_equal(others, np.float32(0.3))
+    names = adr.by_term(config, limits)
+    assert names["backlash"] == pytest.approx(0.7) and "of_another_day" not in names
+    np.testing.assert_array_equal(adr.initial(config, names).strength, limits.strength)
+
+
+def test_counts_by_role():
+    """A term's limit twice, one of them no longer today's; then by strengths as drawn, 0 and 1."""
+    role = np.array([FRICTION, FRICTION, adr.FREE, adr.REFERENCE, adr.REFERENCE, adr.FULL])
+    at_limit = np.array([True, False, True, True, True, True])
+    ended = np.array([True, True, True, True, False, True])
+    reached = np.array([False, True, True, False, True, True])
+    failed = np.array([True, True, True, False, False, True])
+    counts = adr.count(*map(jnp.asarray, (role, at_limit, ended, reached, failed)))
+    total = {name: np.sum(values, axis=0) for name, values in counts.items()}
+    assert {name: int(value) for name, value in total.items() if value.ndim == 0} == {
+        "full_goals": 1,
+        "full_failures": 1,
+        "reference_goals": 1,
+        "reference_failures": 0,
+        "reference_episodes": 1,
+    }
+    one = np.eye(len(TERMS), dtype=int)[FRICTION]
+    np.testing.assert_array_equal(total["tested_episodes"], one)
+    np.testing.assert_array_equal(total["tested_goals"], 0 * one)
+
+
 @pytest.fixture(scope="module")
 def env():
-    config = _config(boundary_share=0.5)
+    config = _config(boundary_share=0.4, reference_share=0.2, full_share=0.2)
     limits = np.full(len(TERMS), 0.3, np.float32)
     limits[BACKLASH] = 0.8
     return envs.make_environment(config, limits)
 
 
-def test_a_bank_draws_strengths_up_to_the_limits_and_tests_terms_at_them(env):
+def test_a_bank_draws_strengths_by_roles(env):
     draws = jax.tree.map(np.asarray, env.bank.draws)
     limits = np.asarray(env.bank.limits)
-    assert np.all(draws.strengths <= limits) and np.all(draws.strengths >= 0)
-    tested = draws.tested >= 0
-    assert 0.25 < tested.mean() < 0.75
-    at = draws.strengths[tested, draws.tested[tested]]
-    np.testing.assert_array_equal(at, limits[draws.tested[tested]])
+    tested = draws.role >= 0
+    roles = {role: draws.role == role for role in (adr.FREE, adr.REFERENCE, adr.FULL)}
+    assert 0.2 < tested.mean() < 0.6
+    for share in (mask.mean() for mask in roles.values()):
+        assert 0.06 < share < 0.4
+    assert tested.sum() + sum(mask.sum() for mask in roles.values()) == env.bank.size
+    assert np.all(draws.strengths[roles[adr.REFERENCE]] == 0)
+    assert np.all(draws.strengths[roles[adr.FULL]] == 1)
+
+    drawn = draws.strengths[tested | roles[adr.FREE]]
+    assert np.all(drawn <= limits) and np.all(drawn >= 0)
+    at = draws.strengths[tested, draws.role[tested]]
+    np.testing.assert_array_equal(at, limits[draws.role[tested]])
     # Where a term is not tested its strength is uniform below the limit.
-    assert 0.05 < draws.strengths[~tested, FRICTION].mean() < 0.25
-    assert 0.2 < draws.strengths[~tested, BACKLASH].mean() < 0.6
+    free = tested & (draws.role != FRICTION) & (draws.role != BACKLASH)
+    free |= roles[adr.FREE]
+    assert 0.05 < draws.strengths[free, FRICTION].mean() < 0.25
+    assert 0.2 < draws.strengths[free, BACKLASH].mean() < 0.6
 
 
 def test_strength_scales_what_is_drawn(env):
@@ -107,14 +172,16 @@ def test_only_episodes_at_the_banks_limit_count(env):
     state = env.reset(jax.random.key(0), 32, jnp.float32(0.9))
     palm = state.physics.qpos.at[:, -5].add(-0.3)  # the object below the palm: all drop
     dropped = dataclasses.replace(state, physics=dataclasses.replace(state.physics, qpos=palm))
-    dropped = dataclasses.replace(dropped, goals=jnp.full(32, 2))
     step = jax.jit(env.step)
     _, outcome = step(dropped, jnp.full((32, 20), 5), jnp.float32(0.9))
     assert np.all(outcome.done)
-    tested = np.asarray(state.draw.tested)
-    expected = np.bincount(tested[tested >= 0], minlength=len(TERMS))
-    np.testing.assert_array_equal(outcome.counters["tested_episodes"].sum(axis=0), expected)
-    np.testing.assert_array_equal(outcome.counters["tested_goals"].sum(axis=0), 2 * expected)
+    counts = jax.tree.map(lambda x: np.sum(x, axis=0), outcome.counters)
+    role = np.asarray(state.draw.role)
+    expected = np.bincount(role[role >= 0], minlength=len(TERMS))
+    np.testing.assert_array_equal(counts["tested_episodes"], expected)
+    assert counts["full_failures"] == np.sum(role == adr.FULL) > 0
+    assert counts["reference_failures"] == np.sum(role == adr.REFERENCE) > 0
+    assert counts["reference_episodes"] == counts["reference_failures"]
 
     wider = dataclasses.replace(dropped.bank, limits=dropped.bank.limits.at[BACKLASH].add(0.1))
     _, outcome = step(
@@ -124,12 +191,28 @@ def test_only_episodes_at_the_banks_limit_count(env):
     np.testing.assert_array_equal(outcome.counters["tested_episodes"].sum(axis=0), expected)
 
 
-def test_report_names_the_enabled_terms():
+@pytest.mark.parametrize(("preset", "full"), [("none", None), ("basic", 4)])
+def test_without_widening_all_hands_play_at_full_strength_or_none(preset, full):
+    config = _config()
+    config.adr.enabled, config.randomization, config.env.bank_size = False, preset, 4
+    env = envs.make_environment(config)
+    state = env.reset(jax.random.key(0), 4, jnp.float32(0.9))
+    palm = state.physics.qpos.at[:, -5].add(-0.3)
+    dropped = dataclasses.replace(state, physics=dataclasses.replace(state.physics, qpos=palm))
+    _, outcome = jax.jit(env.step)(dropped, jnp.full((4, 20), 5), jnp.float32(0.9))
+    counts = {name: int(values.sum()) for name, values in outcome.counters.items()}
+    assert counts == ({} if full is None else {"full_goals": 0, "full_failures": full})
+
+
+def test_limits_are_named_for_the_enabled_terms():
     config = _config()
     config.randomization = "no_sensing"
-    report = adr.report(config, adr.initial(config))
-    assert report["limit_friction"] == pytest.approx(0.3)
-    assert "limit_fingertip_noise" not in report and len(report) == len(TERMS) - 4
+    limits = adr.by_term(config, adr.initial(config))
+    assert limits["friction"] == pytest.approx(0.3)
+    enabled = [term.name for term in randomization.TERMS if term.enabled(config)]
+    assert "fingertip_noise" not in limits and list(limits) == enabled
+    config.adr.enabled = False
+    assert adr.by_term(config, adr.initial(config)) == {}
 
 
 def test_a_different_limit_is_another_bank(tmp_path, monkeypatch):

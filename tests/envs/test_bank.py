@@ -6,7 +6,7 @@ import pytest
 
 from dactyl_jax import config as config_lib
 from dactyl_jax import hand, physics, randomization
-from dactyl_jax.envs import bank
+from dactyl_jax.envs import adr, bank
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +117,10 @@ def test_strengths_of_physics_make_another_bank_and_others_do_not(config, model,
     assert len(settlings) == count
     np.testing.assert_array_equal(built.draws.strengths, [_strengths(backlash=0.0)] * 4)
     np.testing.assert_array_equal(built.limits, _strengths(backlash=0.0))
-    assert np.all(np.asarray(built.draws.tested) == -1)
+    assert np.all(np.asarray(built.draws.role) == adr.FREE)
     bank.build(config, model, strengths=_strengths(mass=0.0))
     assert len(settlings) > count
+    assert np.all(np.asarray(bank.build(config, model).draws.role) == adr.FULL)
 
 
 def test_a_term_at_strength_zero_is_one_that_is_disabled(config, model):

@@ -1,5 +1,6 @@
 """A tiny run becomes a policy of the package, and programs use it as they use the run."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,7 +10,7 @@ import pytest
 
 import dactyl_jax.config
 from dactyl_jax import pretrained
-from dactyl_jax.learning import restore_policy
+from dactyl_jax.learning import restore_continuation, restore_policy
 from dactyl_jax.pretrained import store
 from experiments import evaluate, publish, record, runs, scoring, suite, train
 from experiments.workdir import WorkDirectory
@@ -109,6 +110,10 @@ def test_the_policy_is_that_of_the_run(trained, shipped):
     assert jax.tree.structure(ours) == jax.tree.structure(theirs)
     jax.tree.map(np.testing.assert_array_equal, ours.agent, theirs.agent)
     assert ours.goal_distance == theirs.goal_distance
+    ours, theirs = pretrained.continuation(NAME), restore_continuation(trained)
+    assert (ours.network, ours.limits) == (theirs.network, theirs.limits)
+    for field in ("parameters", "observation", "target", "learning_rate"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(ours, field), getattr(theirs, field))
 
 
 def test_randomised_policies_are_also_measured_without(trained):
@@ -140,6 +145,14 @@ def test_a_run_that_started_from_another_says_where_that_came_from(trained, tmp_
     own = 32 * 0.08 / (365.25 * 86400)
     assert origin["years"] == pytest.approx(own)
     assert runs.years(origin) == pytest.approx(2 * own)
+
+
+def test_steps_that_a_run_went_on_from_are_years_of_its_source_alone(trained, monkeypatch):
+    policy = dataclasses.replace(restore_policy(trained), steps=100, steps_before=68)
+    monkeypatch.setattr(runs, "load_policy", lambda run: policy)
+    lineage = runs.lineage(str(trained))
+    assert lineage["steps"] == 100
+    assert lineage["years"] == pytest.approx(32 * 0.08 / (365.25 * 86400))
 
 
 def test_wrong_commands_are_refused_before_the_first_trial(

@@ -1,5 +1,7 @@
 """Training from the command line: stop, continue, refuse, start from another run."""
 
+import dataclasses
+import functools
 import json
 import os
 import random
@@ -10,12 +12,21 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dactyl_jax.envs import make_environment
-from dactyl_jax.learning import Checkpoints, restore_policy
-from experiments import train, training
+from dactyl_jax.envs import adr, make_environment
+from dactyl_jax.learning import (
+    Checkpoints,
+    Continuation,
+    PolicyAgent,
+    PolicyCheckpoint,
+    normalization,
+    restore_continuation,
+    restore_policy,
+)
+from experiments import cli, continuation, train, training
 from experiments.workdir import WorkDirectory
 
 
@@ -69,19 +80,29 @@ def test_a_run_in_parts_equals_a_run_in_one(trained, tiny, tmp_path, no_report, 
 ADR = [
     "--config.randomization=basic",
     "--config.adr.enabled=true",
-    "--config.adr.boundary_share=1",
+    "--config.adr.boundary_share=0.5",
+    "--config.adr.reference_share=0.4",
+    "--config.adr.full_share=0.1",
     "--config.adr.episodes=1",
     "--config.adr.initial=0.5",
     "--config.adr.step=0.1",
-    "--config.adr.narrow_goals=1",
+    "--config.env.bank_size=32",
     "--config.env.bank_redraw=3",
     "--config.env.goal_timeout_s=0.16",
 ]
 
 
 @pytest.mark.slow
-def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report):
-    """Episodes so short that no goal is reached: the limits of the terms tested must narrow."""
+def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report, monkeypatch):
+    """Episodes so short that no goal is reached: told that there were some without randomisation,
+    limits must narrow."""
+    count = adr.count
+
+    def pretend(role, *happened):
+        counts = count(role, *happened)
+        return counts | {"reference_goals": 9 * counts["reference_episodes"]}
+
+    monkeypatch.setattr(adr, "count", pretend)
     straight, parts = tmp_path / "straight", tmp_path / "parts"
     assert train.main([*tiny, *ADR, f"--workdir={straight}", "--max_iterations=8"]) == 0
     for limit in (3, 8):
@@ -96,6 +117,8 @@ def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report)
     for values in limits.values():
         assert np.all(np.abs(np.diff(values)) < 0.1 + 1e-6)
         assert values[0] - values[2] < 0.1 + 1e-6
+    assert {"full_goals", "full_failures", "reference_goals", "reference_failures"} <= set(rows[0])
+    assert "tested_goals" not in rows[0]
 
 
 def test_the_surrogate_world_is_not_trained_in(tiny, tmp_path, capsys):
@@ -159,19 +182,125 @@ def test_impossible_sizes_are_refused_before_anything_is_written(
     assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_a_policy_is_taken_over(trained, tiny, tmp_path, no_report):
-    arguments = [f"--workdir={tmp_path}/run", f"--init_from={trained}", "--config.seed=5"]
-    sure = "--config.run.max_minutes=1e-9"  # no iteration: the policy as it was taken over
-    assert train.main([*tiny, *arguments, sure]) == 0
-    ours, theirs = restore_policy(tmp_path / "run"), restore_policy(trained)
-    assert ours.iteration == 0
-    for a, b in zip(
-        jax.tree.leaves(ours.agent.parameters),
-        jax.tree.leaves(theirs.agent.parameters),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(ours.agent.statistics.mean, theirs.agent.statistics.mean)
+def same(ours, theirs):
+    """Whether all arrays of two trees are equal."""
+    leaves = jax.tree.leaves(ours), jax.tree.leaves(theirs)
+    return all(np.array_equal(a, b) for a, b in zip(*leaves, strict=True))
+
+
+AT_ONCE = "--config.run.max_minutes=1e-9"  # no iteration: what was taken over, as it was
+
+
+def test_the_training_goes_on_whole(trained, tiny, tmp_path, no_report, capsys):
+    run = tmp_path / "run"
+    arguments = [f"--workdir={run}", f"--init_from={trained}", "--config.seed=5"]
+    assert train.main([*tiny, *arguments, AT_ONCE]) == 0
+    said = capsys.readouterr().out
+    assert f"From {trained}: policy, value function, learning rate" in said
+    assert "Anew: Adam's moments.\n" in said
+    ours, theirs = restore_policy(run), restore_policy(trained)
+    assert (ours.iteration, ours.steps, ours.steps_before) == (0, 32, 32)
+    assert ours.goal_distance == theirs.goal_distance
+    assert same(ours.agent, theirs.agent)
+    ours, theirs = restore_continuation(run), restore_continuation(trained)
+    for field in ("parameters", "observation", "target", "learning_rate"):
+        assert same(getattr(ours, field), getattr(theirs, field)), field
+    # The source is not needed any more, and steps count on.
+    assert train.main([*tiny, *arguments, "--max_iterations=1"]) == 0
+    assert "From" not in capsys.readouterr().out
+    assert WorkDirectory(run).read_metrics()[-1]["control_steps"] == 48
+    assert restore_policy(run).steps == 48
+
+
+def test_a_policy_goes_on_alone_where_that_is_asked_for(trained, tiny, tmp_path, no_report, capsys):
+    run = tmp_path / "run"
+    arguments = [f"--workdir={run}", f"--init_from={trained}", "--init_from_policy_only"]
+    assert train.main([*tiny, *arguments, "--config.seed=5", AT_ONCE]) == 0
+    assert "policy. Anew: value function, learning rate, curriculum," in capsys.readouterr().out
+    assert same(restore_policy(run).agent, restore_policy(trained).agent)
+    assert restore_policy(run).steps == 0
+    ours, theirs = restore_continuation(run), restore_continuation(trained)
+    assert not same(ours.parameters, theirs.parameters)
+    assert float(ours.observation.count) == 0
+
+
+@pytest.fixture(scope="module")
+def trainers(tiny):
+    """A maker of trainers in the tiny run's world, by fields of their configuration; it trains
+    nothing."""
+
+    @functools.cache
+    def make(**fields):
+        config = cli.parse(tiny, train.define_flags, cli.device_preset)[1]
+        config.update_from_flattened_dict(
+            {name.replace("__", "."): value for name, value in fields.items()}
+        )
+        return training.make_trainer(config, make_environment(config))
+
+    return make
+
+
+def source(trainer, whole=True, **changed):
+    """A source at the end of a training in the trainer's world, with some of it changed."""
+    networks, count = trainer.networks, jnp.float32(7.0)
+    parameters = networks.initial_parameters(jax.random.key(9))
+    seen, wanted = (
+        dataclasses.replace(normalization.initial(shape), count=count)
+        for shape in ((networks.value.inputs,), ())
+    )
+    went_on = Continuation(
+        parameters["value"], networks.value, seen, wanted, jnp.float32(1e-3), {"friction": 0.6}
+    )
+    statistics = normalization.initial((networks.policy.inputs,))
+    agent = PolicyAgent(parameters["policy"], statistics, networks.policy, 20, 11)
+    went_on = dataclasses.replace(went_on, **changed)
+    return continuation.Source("there", PolicyCheckpoint(agent, 3, 96, 2.0), went_on, whole)
+
+
+def test_a_value_function_of_another_size_starts_anew(trainers):
+    trainer = trainers()
+    network = dataclasses.replace(trainer.networks.value, inputs=479)
+    state, said = continuation.begin(
+        trainer.initial_state(), trainer, source(trainer, network=network)
+    )
+    inputs = trainer.networks.value.inputs
+    assert f"value function (of another size: 479 there, {inputs} here)" in said
+    assert float(state.learner.normalizers.value_observation.count) == 0
+    assert float(state.learner.learning_rate) == pytest.approx(1e-3)
+    network = dataclasses.replace(trainer.networks.value, lstm=99)
+    _, said = continuation.begin(trainer.initial_state(), trainer, source(trainer, network=network))
+    assert "value function (of another lstm: 99 there, 8 here)" in said
+
+
+def test_a_fixed_learning_rate_stays_the_run_s_own(trainers):
+    trainer = trainers(ppo__schedule="fixed", ppo__learning_rate=2e-4)
+    state, said = continuation.begin(trainer.initial_state(), trainer, source(trainer))
+    assert float(state.learner.learning_rate) == pytest.approx(2e-4)
+    assert "learning rate (config.ppo.schedule is fixed)" in said
+    assert float(state.learner.normalizers.value_target.count) == 7
+
+
+def test_what_was_not_kept_starts_anew(trainers):
+    trainer = trainers()
+    old = dataclasses.replace(source(trainer), training=None)
+    state, said = continuation.begin(trainer.initial_state(), trainer, old)
+    assert "policy, goals up to" in said
+    assert "value function (not kept there), learning rate (not kept there)" in said
+    assert same(state.learner.parameters["policy"], old.policy.agent.parameters)
+
+
+def test_goals_and_limits_start_where_they_were(trainers):
+    trainer = trainers()
+    config = trainer.config.copy_and_resolve_references()
+    config.randomization, config.adr.enabled = "basic", True
+    there = source(trainer)
+    start = continuation.initial_curriculum(config, there, None)
+    assert float(start.goal_distance) == pytest.approx(2.0)
+    limits = adr.by_term(config, start.limits)
+    assert limits.pop("friction") == pytest.approx(0.6)
+    assert set(limits.values()) == {float(np.float32(config.adr.initial))}
+    alone = continuation.initial_curriculum(config, source(trainer, whole=False), None)
+    assert float(alone.goal_distance) == pytest.approx(config.curriculum.initial_distance)
 
 
 def test_a_policy_of_another_design_is_refused(trained, tiny, tmp_path, capsys):
@@ -260,6 +389,21 @@ def test_a_signal_stops_cleanly_with_a_checkpoint(tiny, tmp_path, number):
     assert "the same command continues" in output
     assert "Traceback" not in output
     assert restore_policy(tmp_path / "run").iteration == iterations(tmp_path / "run")[-1]
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_still_takes_over(
+    trained, tiny, tmp_path, no_report, capsys, monkeypatch
+):
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    arguments = [*tiny, f"--workdir={tmp_path}/run", f"--init_from={trained}", AT_ONCE]
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save", kill)
+        assert train.main(arguments) == cli.EXIT_INTERRUPTED
+    assert train.main(arguments) == 0
+    assert "From" in capsys.readouterr().out
+    assert same(restore_policy(tmp_path / "run").agent, restore_policy(trained).agent)
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import json
 import os
 import pathlib
 import random
@@ -11,7 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dactyl_jax.learning import Checkpoints, Trainer, restore_policy
+from dactyl_jax.learning import (
+    Checkpoints,
+    Trainer,
+    restore_continuation,
+    restore_policy,
+    restore_steps_before,
+)
 from tests.learning import toy
 
 
@@ -96,6 +103,35 @@ def test_the_policy_is_restored_alone(memory, tmp_path):
         observation, restored.agent.initial_carry(64), jnp.ones(64, bool)
     )
     np.testing.assert_allclose(logits.reshape(64, -1), output[0], atol=1e-6)
+
+
+def test_what_goes_on_beside_the_policy_is_restored_alone(trainer, tmp_path):
+    state = _iterate(trainer, trainer.initial_state(), 1)
+    assert restore_steps_before(tmp_path) is None
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(state, trainer.networks, 1500, 500, {"friction": 0.25})
+    checkpoints.close()
+    assert restore_steps_before(tmp_path) == 500
+    policy, found = restore_policy(tmp_path), restore_continuation(tmp_path)
+    assert (policy.steps, policy.steps_before) == (1500, 500)
+    assert found.network == trainer.networks.value
+    assert found.limits == {"friction": 0.25}
+    learner = state.learner
+    assert _bits(found.parameters) == _bits(learner.parameters["value"])
+    assert _bits(found.observation) == _bits(learner.normalizers.value_observation)
+    assert _bits(found.target) == _bits(learner.normalizers.value_target)
+    assert _bits(found.learning_rate) == _bits(learner.learning_rate)
+
+
+def test_a_checkpoint_from_before_it_was_kept_has_a_policy_only(trainer, tmp_path):
+    _save(trainer, trainer.initial_state(), tmp_path)
+    (file,) = (tmp_path / "checkpoints" / "0" / "description").rglob("metadata")
+    description = json.loads(file.read_text())
+    for name in ("value_network", "steps_before", "limits"):
+        del description[name]
+    file.write_text(json.dumps(description))
+    assert restore_continuation(tmp_path) is None
+    assert restore_policy(tmp_path).steps_before == restore_steps_before(tmp_path) == 0
 
 
 def test_what_is_half_written_is_ignored_and_removed(trainer, tmp_path):

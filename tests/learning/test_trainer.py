@@ -51,6 +51,20 @@ def test_the_curriculum_is_told_the_counts():
     np.testing.assert_allclose(
         state.curriculum.goal_distance, 0.9 + 1e-3 * metrics["goals"], rtol=1e-6
     )
+    # Counters that are single are metrics; tables are the curriculum's alone.
+    assert metrics["full_goals"] == metrics["goals"] > 0
+    assert "right_and_left" not in metrics
+
+
+def test_steps_count_on_from_those_of_another_run():
+    trainer = Trainer(
+        toy.config(),
+        toy.Recall(),
+        toy.initial_curriculum(),
+        toy.update_curriculum,
+        steps_before=10**12,
+    )
+    assert trainer.steps(trainer.initial_state()) == 10**12
 
 
 def test_a_horizon_of_broken_chunks_is_refused():

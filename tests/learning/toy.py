@@ -92,7 +92,10 @@ class Recall:
                 diverged=jnp.zeros_like(done),
                 overflow=jnp.zeros_like(done),
                 goals=goals,
-                counters={"right_and_left": jnp.stack([right, ~right]).astype(jnp.int32)},
+                counters={
+                    "right_and_left": jnp.stack([right, ~right]).astype(jnp.int32),
+                    "full_goals": right.astype(jnp.int32),
+                },
             )
 
         return jax.vmap(step)(state, action)

@@ -10,7 +10,7 @@ import pytest
 
 from dactyl_jax import config as config_lib
 from dactyl_jax import hand, pretrained
-from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint
+from dactyl_jax.learning import Continuation, PolicyAgent, PolicyCheckpoint
 from dactyl_jax.learning.networks import Network
 from dactyl_jax.learning.normalization import Statistics
 from dactyl_jax.pretrained import store, vision_store
@@ -29,8 +29,23 @@ def checkpoint(memory=True):
     return PolicyCheckpoint(PolicyAgent(parameters, statistics, network, 2, 11), 7, 1234, 0.9)
 
 
-def keep(folder, kept):
-    parameters, description = pretrained.pack(kept)
+def training():
+    """A value function of another size, and the rest of what goes on."""
+    network = Network(
+        inputs=7, outputs=1, dense=(5,), lstm=4, memory=False, activation="elu", head_scale=1.0
+    )
+    rng = np.random.default_rng(1)
+    seen, predicted = (
+        Statistics(*(np.float32(rng.random(shape)) for shape in ((), features, features)))
+        for features in ((7,), ())
+    )
+    parameters = network.initial_parameters(jax.random.key(1))
+    limits = {"friction": 0.5, "backlash": 0.25}
+    return Continuation(parameters, network, seen, predicted, np.float32(2e-4), limits)
+
+
+def keep(folder, kept, continuation=None):
+    parameters, description = pretrained.pack(kept, continuation)
     folder.mkdir(exist_ok=True)
     (folder / "parameters.npz").write_bytes(parameters)
     (folder / "metrics.json").write_text(json.dumps(description | {"years": 0.5}))
@@ -53,6 +68,35 @@ def test_a_policy_is_the_same_after_its_files(memory, root):
     assert (found.iteration, found.steps, found.goal_distance) == (7, 1234, 0.9)
     assert jax.tree.structure(found.agent) == jax.tree.structure(kept.agent)
     jax.tree.map(np.testing.assert_array_equal, found.agent, kept.agent)
+
+
+def test_its_training_is_the_same_after_its_files(root):
+    kept = training()
+    keep(root / "policy", checkpoint(), kept)
+    found = pretrained.continuation()
+    assert found.network == kept.network and found.limits == kept.limits
+    for field in ("parameters", "observation", "target", "learning_rate"):
+        ours, theirs = getattr(found, field), getattr(kept, field)
+        assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+        jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+    jax.tree.map(np.testing.assert_array_equal, pretrained.policy().agent, checkpoint().agent)
+    _, parameters, _ = pretrained.load()
+    assert set(parameters) == {"network", "statistics", "value", "learning_rate", "limits"}
+
+
+def test_a_policy_published_alone_has_no_training(root):
+    assert pretrained.continuation() is None
+
+
+def test_a_value_function_of_another_network_is_refused(root):
+    keep(root / "policy", checkpoint(), training())
+    file = root / "policy" / "metrics.json"
+    metrics = json.loads(file.read_text())
+    metrics["value_network"]["lstm"] = 8
+    file.write_text(json.dumps(metrics))
+    with pytest.raises(ValueError, match="another network"):
+        pretrained.continuation()
+    pretrained.policy()
 
 
 def test_what_is_loaded_is_plain(root):
