@@ -98,7 +98,8 @@ def test_noise_on_targets_is_in_half_ranges_and_scales_the_way_to_go():
     first, second = ((episodes.step().asked + 0.7) / 1.2 for _ in range(2))
     assert np.std(first) == pytest.approx(0.015, rel=0.01)
     assert abs(np.corrcoef(first[:, 0], second[:, 0])[0, 1]) < 0.04
-    episodes = _Episodes("action_noise", scene=scene, additive_episode=0.0)
+    laws["multiplicative_step"] = 0.0
+    episodes = _Episodes("action_noise", scene=scene, additive_episode=0.0, **laws)
     assert np.std(episodes.step().asked[:, 3]) == pytest.approx(0.08, rel=0.03)
 
 
