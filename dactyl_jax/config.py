@@ -76,7 +76,7 @@ def default() -> ConfigDict:
                 # what its terms remember, what the motors got (envs/hidden.py).
                 "value_observation": "paper",
                 # The hand's motors and its joints' damping, see `hand.motors`.
-                "motors": "damped",
+                "motors": "calibrated",
                 "tilt": 0.0,
                 "finger_collisions": True,
                 "control_dt": 0.08,

@@ -4,7 +4,7 @@ The published model's fingers are hardly damped: their steps ring when randomisa
 damping down to three tenths. `damped` is the same hand with three times the damping of the fingers,
 so that the least damped finger still settles. OpenAI fitted gains, force limits and damping to
 their own hand, which is slower and weaker; `calibrated` has the figures of their later code
-(robogym).
+(robogym), but for the damping of three weak joints, which would ring.
 """
 
 from typing import NamedTuple
@@ -29,10 +29,10 @@ class Motor(NamedTuple):
 _CALIBRATED = {
     "WRJ2": Motor(1.94, 0.179, (0.389,)),
     "WRJ1": Motor(11.3, 0.996, (0.75,)),
-    "FFJ4": Motor(0.145, 0.0222, (0.0135,)),
+    "FFJ4": Motor(0.145, 0.0222, (0.1,)),  # theirs: 0.0135
     "FFJ3": Motor(0.446, 0.155, (0.134,)),
     "FFJ0": Motor(9.14, 0.466, (0.521, 0.75)),
-    "MFJ4": Motor(0.260, 0.0235, (0.0335,)),
+    "MFJ4": Motor(0.260, 0.0235, (0.1,)),  # theirs: 0.0335
     "MFJ3": Motor(10.6, 0.334, (0.350,)),
     "MFJ0": Motor(9.06, 0.617, (0.409, 0.520)),
     "RFJ4": Motor(1.52, 0.129, (0.249,)),
@@ -44,7 +44,7 @@ _CALIBRATED = {
     "LFJ0": Motor(9.10, 0.506, (0.454, 0.513)),
     "THJ5": Motor(1.59, 0.187, (0.203,)),
     "THJ4": Motor(1.54, 0.240, (0.362,)),
-    "THJ3": Motor(0.359, 0.0377, (0.0308,)),
+    "THJ3": Motor(0.359, 0.0377, (0.12,)),  # theirs: 0.0308
     "THJ2": Motor(2.09, 0.166, (0.214,)),
     "THJ1": Motor(2.04, 0.207, (0.203,)),
 }
