@@ -43,7 +43,7 @@ def load(config: ConfigDict) -> Source:
         ValueError: there is none, or its actions or observations mean something else.
     """
     theirs = runs.load_config(config.init_from)
-    for field in ("action", "policy_observation"):
+    for field in ("action", "smoothed", "policy_observation"):
         if theirs.env[field] != config.env[field]:
             raise UserError(
                 f"--init_from: its policy was trained with env.{field}={theirs.env[field]!r}; "

@@ -156,7 +156,7 @@ def _load_teacher(config: ConfigDict):
             f"env.policy_observation={theirs.env.policy_observation!r}; train a teacher with "
             "--config.env.policy_observation=state"
         )
-    for field in ("action", "value_observation"):
+    for field in ("action", "smoothed", "value_observation"):
         if theirs.env[field] != config.env[field]:
             raise UserError(
                 f"config.imitation.teacher: the policy in {folder!r} was trained with "

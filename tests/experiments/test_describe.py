@@ -14,8 +14,8 @@ def test_it_prints_the_tables_of_a_configuration(capsys):
     assert describe.main(arguments) == 0
     text = capsys.readouterr().out
     lines = [line.split() for line in text.splitlines()]
-    assert ["rh_THJ1", "23", "23", "-0.262", "1.571", "0.05", "0"] in lines
-    assert ["rh_A_FFJ0", "FFJ2", "+", "FFJ1", "0.000", "3.142", "0.5", "1"] in lines
+    assert ["rh_THJ1", "23", "23", "-0.262", "1.571", "0.203", "0"] in lines
+    assert ["rh_A_FFJ0", "FFJ2", "+", "FFJ1", "0.000", "3.142", "9.14", "0.466"] in lines
     assert "Observation of the policy, 'paper': 22 numbers" in text
     assert ["18", "4", "1", "rotation", "left", "to", "the", "goal", "w,", "x,", "y,", "z"] in lines
     average = "a moving average of actions keeps 0.3 per 80 ms"
