@@ -113,7 +113,7 @@ def test_a_sooner_timeout_is_that_of_an_environment_of_its_own():
         env = evaluation.SoonerTimeout(make_environment(config), sooner)
         assert env.config.env.goal_timeout_s == 0.8
         trials.append(
-            evaluation.run_trials(env, RandomAgent(20, 11), trials=8, seed=0, goal_distance=0.9)
+            evaluation.run_trials(env, RandomAgent(20, 11), trials=64, seed=0, goal_distance=0.9)
         )
     for name in ("steps", "goals", "steps_to_last_goal", "dropped", "timed_out", "diverged"):
         np.testing.assert_array_equal(*(getattr(x, name) for x in trials), err_msg=name)

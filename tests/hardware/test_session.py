@@ -150,7 +150,7 @@ def test_who_waits_for_the_object_says_where_it_is_seen(room):
     asked = [
         line.split("palm: ")[1] for line in room.said if "put the object into the palm" in line
     ]
-    assert asked == ["it is seen 39 cm from it", "no pose of it is newer than 2 s"]
+    assert asked == ["it is seen 40 cm from it", "no pose of it is newer than 2 s"]
 
 
 def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
