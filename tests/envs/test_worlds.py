@@ -39,7 +39,7 @@ def test_training_is_the_plain_hand():
     same, model = worlds.build(config)
     assert same is config
     assert config.to_json_best_effort() == before
-    plain = hand.load_model()
+    plain = hand.load_model(motors=config.env.motors)
     for field in ("actuator_gainprm", "dof_damping", "body_mass", "geom_friction", "wrap_prm"):
         np.testing.assert_array_equal(getattr(model, field), getattr(plain, field))
     assert model.opt.timestep == 0.008
