@@ -86,10 +86,10 @@ def test_starts_of_drawn_models_do_not_kick():
         state, _ = _step(env)(start, MIDDLE, FAR)
         speed = _object_speed(env, state)
         speeds.append([np.linalg.norm(part, axis=1) for part in (speed[:, :3], speed[:, 3:])])
-    for plain, drawn, at_rest in zip(*speeds, (0.05, 1.0), strict=True):  # m/s, rad/s
+    for plain, drawn, slow in zip(*speeds, (0.1, 1.5), strict=True):  # m/s, rad/s
         assert np.median(drawn) < 1.2 * np.median(plain)
-        assert np.quantile(drawn, 0.95) < 1.5 * np.quantile(plain, 0.95)  # less damped joints
-        assert drawn.max() < at_rest
+        assert np.quantile(drawn, 0.95) < 2.0 * np.quantile(plain, 0.95)  # weak ones give way
+        assert drawn.max() < slow
 
 
 def test_none_is_the_same_bits_twice():
