@@ -23,6 +23,7 @@ def _play(engine: str) -> dict[str, np.ndarray]:
     config.randomization = "all"
     config.env.bank_size = EPISODES
     config.env.action = "absolute"
+    config.env.tilt = 0.3  # so that some drop
     env = envs.make_environment(config)
     actions = jax.random.randint(jax.random.key(1), (STEPS, EPISODES, 20), 0, 11)
 

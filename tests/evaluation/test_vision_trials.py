@@ -21,6 +21,7 @@ def env():
     config.ppo.minibatches = config.ppo.chunk = config.ppo.horizon = 1
     config.randomization = "none"
     config.env.goal_timeout_s = 4.0
+    config.env.motors, config.env.tilt = "published", 0.3  # strong and steep: how it acts matters
     return make_environment(config)
 
 

@@ -68,6 +68,7 @@ def test_greedy_trials_say_so_and_chance_has_none(trained, tmp_path, capsys):
 @pytest.mark.slow
 def test_trials_by_sight_and_late_ones_say_so(trained, tmp_path, capsys):
     flags = [f"--workdir={trained}", "--trials=2", "--goals=near", "--goal_timeout_s=0.8"]
+    flags.append("--config.env.tilt=0.3")  # at which the package's network learned
     for told, latency in (
         (["--pose=state"], 0),
         (["--pose=state", "--pose_latency=2"], 2),
