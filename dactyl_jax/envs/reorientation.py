@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -196,7 +197,7 @@ class Reorientation:
             bank: of starts, in place of the environment's own.
         """
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(num_envs))
-        return self._start(bank or self.bank, keys, jnp.float32(goal_distance))
+        return self._start_compiled(bank or self.bank, keys, jnp.float32(goal_distance))
 
     def redraw(
         self, state: EnvState, generation: int, limits: np.ndarray | None = None
@@ -378,6 +379,11 @@ class Reorientation:
             return dataclasses.replace(state, **rows), done
 
         return jax.lax.while_loop(lambda loop: jnp.any(loop[1]), restart_some, (state, done))[0]
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def _start_compiled(self, bank: Bank, keys: jax.Array, goal_distance: jax.Array) -> EnvState:
+        """As `_start`, whose hundreds of operations would else be compiled one by one."""
+        return self._start(bank, keys, goal_distance)
 
     def _start(self, bank: Bank, keys: jax.Array, goal_distance: jax.Array) -> EnvState:
         carry, pair_key, goal_key, actuation_key, sensing_key, first_key = _split(keys, 6)
