@@ -35,8 +35,6 @@ _POSITIVE = (
 )
 _SHARES = ("adr.boundary_share", "adr.reference_share", "adr.full_share")  # of the episodes
 _UNIT = ("ppo.discount", "ppo.gae_lambda", "adr.widen_share", *_SHARES)
-# Fields that older work directories do not have; their defaults say what was so before.
-_YOUNGER = ("env.model_patch",)
 
 
 def default() -> ConfigDict:
@@ -272,14 +270,17 @@ def validate(config: ConfigDict) -> None:
 def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = None) -> ConfigDict:
     """A configuration with exactly the known fields, each of its own type, from a loose one.
 
+    A configuration outlives the version that saved it. A field that it lacks takes its default; a
+    term of randomisation that it lacks is off. Where a default is not what was so before the field,
+    `_in_todays_words` says what was.
+
     Args:
         config: any ConfigDict, for example one read from JSON, where tuples have become lists.
-            Fields younger than some work directories may be missing.
         origin: where it came from, for messages.
         expected: a new one with the known fields, given up; `default()` where it is left out.
 
     Raises:
-        ValueError: a field is missing, unknown or of another type.
+        ValueError: a field is unknown or of another type, or most fields are missing.
     """
     result = default() if expected is None else expected
     known = dict(leaves(result))
@@ -287,11 +288,18 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
     for field in given:
         if field not in known:
             raise ValueError(f"{origin}: {unknown_field(field, known)}")
+    missing = known.keys() - given.keys()
+    if len(missing) > len(known) / 2:
+        raise ValueError(
+            f"{origin}: {len(missing)} of {len(known)} fields are missing, {min(missing)} among "
+            "them; start from the defaults, or from a file that is whole"
+        )
+    for name, law in result.terms.items():
+        if "enabled" in law and not any(field.startswith(f"terms.{name}.") for field in given):
+            law.enabled = False
     for field, like in known.items():
-        if field not in given and field in _YOUNGER:
+        if field in missing:
             continue
-        if field not in given:
-            raise ValueError(f"{origin}: the field {field} is missing; take it from the defaults")
         value = given[field]
         if isinstance(like, tuple) and isinstance(value, list):
             value = tuple(value)
