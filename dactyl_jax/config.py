@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict, config_dict
 
 from dactyl_jax import randomization
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand import motors
 
 _CHOICES = {
@@ -182,7 +183,7 @@ def validate(config: ConfigDict) -> None:
         return node
 
     def fail(field: str, may_be: str):
-        raise ValueError(f"config.{field} is {value(field)!r}; it must be {may_be}.")
+        raise UserError(f"config.{field} is {value(field)!r}; it must be {may_be}.")
 
     if config.init_from_policy_only and not config.init_from:
         fail("init_from_policy_only", "False without config.init_from, which names the run")
@@ -287,10 +288,10 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
     given = _in_todays_words(dict(leaves(config)))
     for field in given:
         if field not in known:
-            raise ValueError(f"{origin}: {unknown_field(field, known)}")
+            raise UserError(f"{origin}: {unknown_field(field, known)}")
     missing = known.keys() - given.keys()
     if len(missing) > len(known) / 2:
-        raise ValueError(
+        raise UserError(
             f"{origin}: {len(missing)} of {len(known)} fields are missing, {min(missing)} among "
             "them; start from the defaults, or from a file that is whole"
         )
@@ -306,15 +307,15 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
         if isinstance(like, float) and type(value) is int:
             value = float(value)
         if like is not None and type(value) is not type(like):
-            raise ValueError(
+            raise UserError(
                 f"{origin}: {field} is {value!r}; it must be of type {type(like).__name__}"
             )
         if isinstance(value, tuple) and not all(type(item) is int for item in value):
-            raise ValueError(f"{origin}: {field} is {value!r}; it must hold whole numbers")
+            raise UserError(f"{origin}: {field} is {value!r}; it must hold whole numbers")
         try:
             result.update_from_flattened_dict({field: value})
         except TypeError:
-            raise ValueError(f"{origin}: {field} is {value!r}, which is of another type") from None
+            raise UserError(f"{origin}: {field} is {value!r}, which is of another type") from None
     return result
 
 

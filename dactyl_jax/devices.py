@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from dactyl_jax.errors import UserError
+
 AXIS = "env"
 EACH = PartitionSpec(AXIS)  # the leading axis runs over environments
 SHARED = PartitionSpec()  # the same on every device
@@ -27,7 +29,7 @@ def make_mesh(num_envs: int, devices: Sequence[jax.Device] | None = None) -> Mes
     """
     row = jax.devices() if devices is None else devices
     if num_envs % len(row):
-        raise ValueError(
+        raise UserError(
             f"config.num_envs is {num_envs}; it must be a multiple of the {len(row)} devices."
         )
     return jax.make_mesh((len(row),), (AXIS,), (jax.sharding.AxisType.Auto,), devices=row)

@@ -18,8 +18,8 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax.cpus import available_cpus
+from dactyl_jax.errors import UserError
 from experiments import cli, files, sweep
-from experiments.cli import UserError
 
 _REQUIREMENTS = ("gymnasium-robotics==1.4.*", "mujoco==3.3.*")
 _ROUNDS = 3

@@ -14,11 +14,11 @@ from absl import flags
 from ml_collections import ConfigDict
 from PIL import Image
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand import RIG
 from dactyl_jax.vision import calibration
 from dactyl_jax.vision import config as schema
 from experiments import cli, files
-from experiments.cli import UserError
 
 _DOTS_PER_INCH = 300
 _REFERENCE = "reference.png"

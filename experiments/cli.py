@@ -22,6 +22,7 @@ from ml_collections import ConfigDict, config_flags
 from ml_collections.config_flags import config_path
 
 from dactyl_jax import config as config_lib
+from dactyl_jax.errors import UserError
 
 CONFIGS = Path(__file__).parent / "configs"
 EXIT_USER_ERROR = 2
@@ -38,10 +39,6 @@ _FIELD_OF_FLAG = {
     "goal_timeout_s": "env.goal_timeout_s",
 }
 _HELP = ("-h", "-help", "--help", "-helpfull", "--helpfull", "-helpshort", "--helpshort")
-
-
-class UserError(ValueError):
-    """Something that only the user can put right; the message is one line that says how."""
 
 
 class Schema(Protocol):
@@ -514,16 +511,7 @@ def _message_for_user(error: Exception) -> str | None:
         return f"{error.strerror or error}{where}; check the path, its permissions and the disk"
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "not enough memory: lower --config.num_envs, --config.env.bank_size or the network"
-    if isinstance(error, ValueError) and _raised_by_us(error):
-        return str(error)
     return None
-
-
-def _raised_by_us(error: BaseException) -> bool:
-    """Whether the innermost frame is this project's: its ValueErrors are messages to the user."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    module = frames[-1].f_globals.get("__name__", "") if frames else ""
-    return module.split(".")[0] in ("dactyl_jax", "experiments", "__main__")
 
 
 def _line_in(file: Path, error: Exception) -> int | None:

@@ -20,8 +20,8 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
+from dactyl_jax.errors import UserError
 from experiments import cli, files
-from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
 
 _NAME = r"[\w. +-]*[\w.+-](#\d+)?"

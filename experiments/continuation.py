@@ -6,10 +6,10 @@ import math
 from ml_collections import ConfigDict
 
 from dactyl_jax.envs import adr, curriculum
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import Continuation, PolicyCheckpoint, Trainer, TrainState
 from dactyl_jax.learning.networks import Network
 from experiments import runs
-from experiments.cli import UserError
 
 _VALUE, _RATE, _LIMITS = "value function", "learning rate", "limits"
 

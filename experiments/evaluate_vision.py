@@ -10,9 +10,9 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax.config import leaves
+from dactyl_jax.errors import UserError
 from dactyl_jax.vision import config as schema
 from experiments import cli, files, vision_runs
-from experiments.cli import UserError
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from experiments.cli import UserError
+from dactyl_jax.errors import UserError
 
 
 def write_bytes(path: Path, content: bytes) -> None:

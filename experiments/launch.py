@@ -12,8 +12,8 @@ from pathlib import Path
 
 import jax
 
+from dactyl_jax.errors import UserError
 from experiments import training
-from experiments.cli import UserError
 
 _POLL_S = 0.2
 

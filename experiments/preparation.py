@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from dactyl_jax import physics
 from dactyl_jax.cpus import available_cpus
 from dactyl_jax.envs import Reorientation
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import (
     Agent,
     PolicyCheckpoint,
@@ -16,7 +17,6 @@ from dactyl_jax.learning import (
     Trainer,
     ZeroAgent,
 )
-from experiments.cli import UserError
 
 
 def device() -> str:

@@ -8,7 +8,7 @@ import jax
 from absl import flags
 from jax.experimental import multihost_utils
 
-from experiments.cli import UserError
+from dactyl_jax.errors import UserError
 
 
 def define_flag(values: flags.FlagValues) -> None:

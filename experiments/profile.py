@@ -12,8 +12,8 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from experiments import cli
-from experiments.cli import UserError
 
 _WARM_UP = 3  # iterations
 

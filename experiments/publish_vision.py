@@ -8,9 +8,9 @@ import sys
 from absl import flags
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.vision import config as schema
 from experiments import cli, files, vision_runs
-from experiments.cli import UserError
 
 _MOST_BYTES = 8_000_000  # a package is downloaded by everybody
 

@@ -8,8 +8,8 @@ import sys
 from absl import flags
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from experiments import cli, files
-from experiments.cli import UserError
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from experiments import cli
-from experiments.cli import UserError
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -17,8 +17,8 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
+from dactyl_jax.errors import UserError
 from experiments import cli, files
-from experiments.cli import UserError
 
 _DOCS = Path(__file__).parents[1] / "docs"
 

@@ -15,8 +15,8 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax import randomization
+from dactyl_jax.errors import UserError
 from experiments import cli, files
-from experiments.cli import UserError
 
 _GOAL_TIMEOUT_S = 16.0  # that of 80 s in `experiments.evaluate` would never end here
 _ENDLESS = 1_000_000  # goals in a row: an episode ends by a failure or not at all

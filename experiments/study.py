@@ -28,9 +28,9 @@ from ml_collections import ConfigDict
 from dactyl_jax import config as config_lib
 from dactyl_jax import evaluation, randomization
 from dactyl_jax.envs import Reorientation, make_environment
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import PolicyCheckpoint
 from experiments import cli, files, launch, origin, preparation, runs, scoring
-from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
 
 TRIAL_SEED = 3

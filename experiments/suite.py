@@ -24,9 +24,9 @@ from ml_collections import ConfigDict
 from dactyl_jax import config as config_lib
 from dactyl_jax import evaluation
 from dactyl_jax.envs import Reorientation, bank, make_environment, worlds
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import PolicyCheckpoint
 from experiments import cli, files, preparation, runs, scoring
-from experiments.cli import UserError
 
 ROWS = {
     "block": "block",

@@ -15,8 +15,8 @@ import numpy as np
 from absl import flags
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from experiments import cli, processes
-from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
 
 _STARTED = time.monotonic()

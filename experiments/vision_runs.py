@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.vision import config as schema
 from experiments import files
-from experiments.cli import UserError
 from experiments.workdir import WorkDirectory
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
+from dactyl_jax.errors import UserError
 from experiments import files
-from experiments.cli import UserError
 
 
 class WorkDirectory:

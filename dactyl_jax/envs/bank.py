@@ -22,6 +22,7 @@ from dactyl_jax import hand, physics, randomization
 from dactyl_jax.cache import kept_on_disk
 from dactyl_jax.envs import adr
 from dactyl_jax.envs.drop import dropped
+from dactyl_jax.errors import UserError
 
 _SETTLING_STEPS = 25  # control steps from letting go of the object: 2 s
 _HEIGHT = 0.06  # m above its rest on the palm at which the object is let go
@@ -186,7 +187,7 @@ def _settle(
         if strengths is not None:
             chosen = np.unique(settled % size, return_index=True)[1]
         if drawn >= 8 * size and len(settled) < drawn // 50:
-            raise ValueError(
+            raise UserError(
                 f"Only {len(settled)} of {drawn} starts left the object in the palm; "
                 f"lower config.env.tilt ({config.env.tilt}) or narrow the ranges in config.terms."
             )

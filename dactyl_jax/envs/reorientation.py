@@ -15,6 +15,7 @@ from dactyl_jax.envs import actions, adr, goals, hidden, observation, readings
 from dactyl_jax.envs.bank import Bank, Draw, build
 from dactyl_jax.envs.drop import dropped
 from dactyl_jax.envs.reward import reward
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand import kinematics, rotations, surface
 from dactyl_jax.randomization import actuation, sensing
 
@@ -319,7 +320,7 @@ class Reorientation:
             ValueError: the policy of this environment sees the true state.
         """
         if self._policy_sees_state:
-            raise ValueError(
+            raise UserError(
                 "config.env.policy_observation is 'state', which nothing on a robot can tell, nor "
                 "tell late; evaluate a policy that sees readings"
             )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import mujoco
 import numpy as np
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand import motors as motor_tables
 from dactyl_jax.hand import objects, rig, studio
 from dactyl_jax.hand import patch as patches
@@ -84,7 +85,7 @@ def make_spec(
     if goal and cameras:
         raise ValueError("goal: it is not shown to cameras; leave one of them out")
     if not abs(tilt) <= np.pi / 2:
-        raise ValueError(f"tilt: {tilt} is out of range; it may be -1.5708 to 1.5708 rad")
+        raise UserError(f"tilt: {tilt} is out of range; it may be -1.5708 to 1.5708 rad")
     xml = importlib.resources.files(__package__).joinpath("shadow_hand.xml").read_text()
     spec = mujoco.MjSpec.from_string(xml)
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import mujoco
 
+from dactyl_jax.errors import UserError
+
 
 class Motor(NamedTuple):
     """An actuator and the joints that it drives.
@@ -67,7 +69,7 @@ def apply_to_spec(name: str, spec: mujoco.MjSpec) -> None:
         ValueError: there are no motors of this name.
     """
     if name not in MOTORS:
-        raise ValueError(f"motors: {name!r} is unknown; it may be {', '.join(MOTORS)}")
+        raise UserError(f"motors: {name!r} is unknown; it may be {', '.join(MOTORS)}")
     if name == "damped":
         for joint in spec.joints:
             if not joint.name.startswith("rh_WR"):

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import mujoco
 import numpy as np
 
+from dactyl_jax.errors import UserError
+
 DENSITY = 620.0  # kg/m3
 BLOCK_HALF_EDGE = 0.025  # m
 PRISM_INRADIUS = 0.024  # m, half the distance of opposite sides
@@ -101,7 +103,7 @@ class _Kind:
 
 def _kind(name: str) -> _Kind:
     if name not in _KINDS:
-        raise ValueError(f"object: {name!r} is unknown; it may be {', '.join(OBJECTS)}")
+        raise UserError(f"object: {name!r} is unknown; it may be {', '.join(OBJECTS)}")
     return _KINDS[name]
 
 

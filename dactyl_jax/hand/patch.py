@@ -21,6 +21,8 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from dactyl_jax.errors import UserError
+
 FORMAT, VERSION = "dactyl_jax model patch", 1
 _BACKLASH = "backlash_rates"  # the model's numbers of that name: down and up of each actuator
 _BACKLASH_FIELDS = ("backlash_down", "backlash_up")
@@ -51,14 +53,14 @@ def load(path: str) -> Patch:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"the model patch {path!r} cannot be read: {error.strerror}") from None
+        raise UserError(f"the model patch {path!r} cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise ValueError(f"the model patch {path!r} is not JSON ({error})") from None
+        raise UserError(f"the model patch {path!r} is not JSON ({error})") from None
     if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (
         FORMAT,
         VERSION,
     ):
-        raise ValueError(f"{path!r} is no model patch of version {VERSION}: calibrate anew")
+        raise UserError(f"{path!r} is no model patch of version {VERSION}: calibrate anew")
     where = f"the model patch {path!r}: "
     for group, fields in _FIELDS.items():
         parts = content.get(group, {})
@@ -85,7 +87,7 @@ def _check(field: str, value: Any, fields: Sequence[str], where: str) -> None:
 
 def _refuse_unless(sound: bool, message: str) -> None:
     if not sound:
-        raise ValueError(message)
+        raise UserError(message)
 
 
 def apply_to_spec(patch: Patch, spec: mujoco.MjSpec) -> None:
@@ -101,7 +103,7 @@ def apply_to_spec(patch: Patch, spec: mujoco.MjSpec) -> None:
     for group, parts in known.items():
         unknown = set(getattr(patch, group)) - {part.name for part in parts}
         if unknown:
-            raise ValueError(f"the model patch: the hand has no {min(unknown)!r} in its {group}")
+            raise UserError(f"the model patch: the hand has no {min(unknown)!r} in its {group}")
     for actuator in spec.actuators:
         if actuator.inheritrange:
             actuator.ctrlrange = spec.joint(actuator.target).range

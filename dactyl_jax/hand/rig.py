@@ -11,6 +11,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand.objects import VISUAL_GROUP
 
 TABLE = "table"  # name of the geom below the hand
@@ -95,23 +96,23 @@ def read_rig(path: str | os.PathLike[str]) -> tuple[Camera, ...]:
             for row in rows
         )
     except OSError:
-        raise ValueError(
+        raise UserError(
             f"cameras: there is no calibration {str(path)!r}; make it, or leave the field empty "
             "for the rig of the simulation"
         ) from None
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(
+        raise UserError(
             f"cameras: {str(path)!r} is no calibration ({type(error).__name__}: {error}); it is a "
             "list of objects with name, position, quaternion and field_of_view"
         ) from None
     if [camera.name for camera in cameras] != names:
-        raise ValueError(
+        raise UserError(
             f"cameras: {str(path)!r} calibrates {[c.name for c in cameras]}; it must be {names}, "
             "in this order"
         )
     for camera in cameras:
         if abs(np.linalg.norm(camera.quaternion) - 1) > 1e-3 or not 1 < camera.field_of_view < 120:
-            raise ValueError(
+            raise UserError(
                 f"cameras: {camera.name} in {str(path)!r} needs a unit quaternion and a "
                 "field_of_view of 1 to 120 degrees"
             )

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import normalization
 from dactyl_jax.learning.agent import PolicyAgent
 from dactyl_jax.learning.networks import ActorCritic, Network, Parameters
@@ -194,7 +195,7 @@ def _described(workdir: str | os.PathLike, what: str) -> Iterator[tuple[Store, d
     try:
         yield store, store.describe()
     except (KeyError, TypeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{store.folder} does not describe its {what}: {one_line(error)}"
         ) from error
     finally:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from flax import nnx
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import categorical, normalization
 from dactyl_jax.learning.environment import Environment
 
@@ -56,7 +57,7 @@ class Network:
 
     def __post_init__(self):
         if self.activation not in _ACTIVATIONS:
-            raise ValueError(
+            raise UserError(
                 f"config.network.activation is {self.activation!r}; "
                 f"it must be one of {', '.join(_ACTIVATIONS)}."
             )

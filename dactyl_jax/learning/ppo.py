@@ -18,6 +18,7 @@ import optax
 from ml_collections import ConfigDict
 
 from dactyl_jax import devices
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import categorical, normalization
 from dactyl_jax.learning.advantages import generalized_advantages
 from dactyl_jax.learning.networks import ActorCritic, Carry, Parameters
@@ -321,7 +322,7 @@ def _orders(
     """
     size = minibatches // math.gcd(minibatches, num_chunks)
     if num_envs % size:
-        raise ValueError(
+        raise UserError(
             f"config.ppo.minibatches is {minibatches}; with {num_chunks} chunks (config.ppo."
             f"horizon / config.ppo.chunk) of each environment, the {num_envs} environments of a "
             f"device must be a multiple of {size}."

@@ -16,6 +16,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from dactyl_jax import devices
+from dactyl_jax.errors import UserError
 
 FOLDER = "checkpoints"
 KEEP = 3
@@ -39,7 +40,7 @@ class Store:
         """
         self.folder = os.path.join(os.path.abspath(workdir), FOLDER)
         if not create and not os.path.isdir(self.folder):
-            raise ValueError(f"{workdir} holds no checkpoint; give the work directory of a run.")
+            raise UserError(f"{workdir} holds no checkpoint; give the work directory of a run.")
         options = ocp.CheckpointManagerOptions(
             max_to_keep=KEEP,
             create=create,
@@ -49,7 +50,7 @@ class Store:
         try:
             self._manager = ocp.CheckpointManager(self.folder, options=options)
         except (OSError, ValueError) as error:
-            raise ValueError(f"{self.folder} cannot hold checkpoints: {one_line(error)}") from error
+            raise UserError(f"{self.folder} cannot hold checkpoints: {one_line(error)}") from error
 
     @staticmethod
     def has_any(workdir: str | os.PathLike) -> bool:
@@ -100,12 +101,12 @@ class Store:
     def _read(self, name: str, how: Any) -> Any:
         iteration = self._manager.latest_step()
         if iteration is None:
-            raise ValueError(f"{self.folder} holds no complete checkpoint.")
+            raise UserError(f"{self.folder} holds no complete checkpoint.")
         try:
             return self._manager.restore(iteration, args=ocp.args.Composite(**{name: how}))[name]
         # Orbax and what it stands on raise many kinds of error for a damaged file.
         except Exception as error:
-            raise ValueError(
+            raise UserError(
                 f"The checkpoint {os.path.join(self.folder, str(iteration))} cannot be read: "
                 f"{one_line(error)} Remove that folder to go back to the one before it."
             ) from error
@@ -143,7 +144,7 @@ def _from_arrays(template: Tree, arrays: Mapping[str, Any], folder: str) -> Tree
         stored = arrays.get(name) if like.size else np.zeros(expected.shape, expected.dtype)
         if stored is None or stored.shape != expected.shape or stored.dtype != expected.dtype:
             found = "nothing" if stored is None else f"{stored.dtype}{list(stored.shape)}"
-            raise ValueError(
+            raise UserError(
                 f"{folder} holds {found} for {name.lstrip('.')} instead of "
                 f"{expected.dtype}{list(expected.shape)}; it is of another configuration."
             )

@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from dactyl_jax import devices
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import ppo
 from dactyl_jax.learning.agent import PolicyAgent
 from dactyl_jax.learning.environment import Environment
@@ -80,12 +81,12 @@ class Trainer:
                 devices cannot share the environments equally.
         """
         if config.ppo.horizon % config.ppo.chunk:
-            raise ValueError(
+            raise UserError(
                 f"config.ppo.horizon is {config.ppo.horizon}; "
                 f"it must be a multiple of config.ppo.chunk ({config.ppo.chunk})."
             )
         if teacher is not None and teacher.network.inputs != env.value_size:
-            raise ValueError(
+            raise UserError(
                 f"The teacher sees {teacher.network.inputs} numbers, the value function "
                 f"{env.value_size}; train it with config.env.policy_observation=state and this "
                 "run's config.env.value_observation."

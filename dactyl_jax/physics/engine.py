@@ -6,6 +6,7 @@ from typing import Protocol
 import jax
 import mujoco
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.physics.native import NativeEngine
 from dactyl_jax.physics.state import Parameters, State, StepInfo
 
@@ -35,7 +36,7 @@ def resolve_engine(name: str) -> str:
       ValueError: there is no such engine, or this device or installation cannot run it.
     """
     if name != "auto" and name not in ENGINES:
-        raise ValueError(f"engine: must be auto, {', '.join(ENGINES)}, and is {name!r}")
+        raise UserError(f"engine: must be auto, {', '.join(ENGINES)}, and is {name!r}")
     platform = jax.default_backend()
     if name == "auto":
         name = _FOR_PLATFORM.get(platform, "mjx-jax")
@@ -56,10 +57,10 @@ def make_engine(name: str, model: mujoco.MjModel) -> Engine:
 
 def _require_warp(platform: str) -> None:
     if importlib.util.find_spec("warp") is None:
-        raise ValueError(
+        raise UserError(
             "engine: mjx-warp needs the package warp-lang (pip install 'mujoco-mjx[warp]')"
         )
     if platform not in ("cpu", "gpu", "cuda"):
-        raise ValueError(
+        raise UserError(
             f"engine: mjx-warp runs on CUDA devices and CPUs, not on {platform!r}; use mjx-jax"
         )

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.physics.engine import Engine
 from dactyl_jax.physics.state import Parameters, State, StepInfo, sound
 
@@ -128,7 +129,7 @@ def read_divergence(file: Path) -> Divergence:
             about["config"],
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(
+        raise UserError(
             f"{str(file)!r} is no divergence that can be read ({error}); name a file that "
             "--dump_nan wrote, with the .json or .npz beside it"
         ) from None

@@ -23,6 +23,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning import Continuation, PolicyAgent, PolicyCheckpoint
 from dactyl_jax.learning.networks import Network
 from dactyl_jax.learning.normalization import Statistics
@@ -39,7 +40,7 @@ def folder(name: str) -> Path:
         ValueError: there is no such name.
     """
     if name not in NAMES:
-        raise ValueError(f"there is no pretrained policy {name!r}; it is one of {', '.join(NAMES)}")
+        raise UserError(f"there is no pretrained policy {name!r}; it is one of {', '.join(NAMES)}")
     return ROOT / name
 
 
@@ -55,7 +56,7 @@ def load(name: str = NAMES[0]) -> tuple[ConfigDict, dict[str, Any], dict[str, An
     """
     source = folder(name)
     if not (source / "metrics.json").is_file():
-        raise ValueError(
+        raise UserError(
             f"the pretrained policy {name!r} is not in {str(source)!r}; make it from a trained run "
             f"with python -m experiments.publish --workdir=DIR --name={name}"
         )
@@ -65,7 +66,7 @@ def load(name: str = NAMES[0]) -> tuple[ConfigDict, dict[str, Any], dict[str, An
         with np.load(source / "parameters.npz", allow_pickle=False) as arrays:
             parameters = tree(dict(arrays))
     except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(
+        raise UserError(
             f"the pretrained policy in {str(source)!r} is damaged ({error}); restore its files"
         ) from None
     config = config_lib.complete(config, origin=repr(str(source / "config.json")))
@@ -163,7 +164,7 @@ def _described(name: str) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{str(folder(name))!r} does not describe its policy ({error}); publish it again"
         ) from None
 
@@ -175,7 +176,7 @@ def _statistics(arrays: dict[str, np.ndarray]) -> Statistics:
 def _check(name: str, network: Network, parameters: Any) -> None:
     expected = jax.eval_shape(network.initial_parameters, jax.random.key(0))
     if jax.tree.map(jnp.shape, parameters) != jax.tree.map(jnp.shape, expected):
-        raise ValueError(
+        raise UserError(
             f"{str(folder(name))!r} holds the parameters of another network than it describes; "
             "publish it again"
         )

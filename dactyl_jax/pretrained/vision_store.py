@@ -18,6 +18,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
+from dactyl_jax.errors import UserError
 from dactyl_jax.pretrained.store import ROOT, flat, tree
 from dactyl_jax.vision import config as schema
 from dactyl_jax.vision.checkpoints import design
@@ -33,7 +34,7 @@ def load_vision() -> tuple[ConfigDict, Estimator, dict[str, Any]]:
         ValueError: the package has no pose network, or its files cannot be read.
     """
     if not (FOLDER / "metrics.json").is_file():
-        raise ValueError(
+        raise UserError(
             f"there is no pretrained pose network in {str(FOLDER)!r}; make it from a trained run "
             "with python -m experiments.publish_vision --workdir=DIR"
         )
@@ -50,13 +51,13 @@ def load_vision() -> tuple[ConfigDict, Estimator, dict[str, Any]]:
             metrics["frames_learned"],
         )
     except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(
+        raise UserError(
             f"the pretrained pose network in {str(FOLDER)!r} is damaged ({error}); restore its "
             "files"
         ) from None
     expected = jax.eval_shape(network.initial_parameters, jax.random.key(0))
     if jax.tree.map(jnp.shape, estimator.parameters) != jax.tree.map(jnp.shape, expected):
-        raise ValueError(
+        raise UserError(
             f"{str(FOLDER)!r} holds the parameters of another network than it describes; publish "
             "it again"
         )

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
+
 FAMILIES = ("physics", "sensing", "unmodelled")
 BASIC = {
     *("friction", "mass", "damping", "gain"),
@@ -112,12 +114,12 @@ def check(terms: Iterable[Term], config: ConfigDict) -> None:
             if name == "low" or name.endswith("_low"):
                 other = name.removesuffix("low") + "high"
                 if not 0 < value <= law[other]:
-                    raise ValueError(
+                    raise UserError(
                         f"{field} is {value!r} and config.terms.{term.name}.{other} is "
                         f"{law[other]!r}; both must be greater than 0, "
                         "the first at most the second."
                     )
             if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{field} is {value!r}; it must be finite and 0 or more.")
+                raise UserError(f"{field} is {value!r}; it must be finite and 0 or more.")
             if any(word in name for word in ("probability", "decay", "share")) and value > 1:
-                raise ValueError(f"{field} is {value!r}; it must be at most 1.")
+                raise UserError(f"{field} is {value!r}; it must be at most 1.")

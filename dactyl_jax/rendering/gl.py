@@ -12,6 +12,7 @@ import jax
 import mujoco
 import numpy as np
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand.objects import VISUAL_GROUP
 from dactyl_jax.hand.rig import TABLE, TABLE_GROUP, patterns
 from dactyl_jax.rendering import looks as looks_lib
@@ -37,7 +38,7 @@ class GlViews:
 
     def __init__(self, model: mujoco.MjModel, size: int, *, coarse: bool = True) -> None:
         if size < 1:
-            raise ValueError(f"size: {size} is too small; it may be 1 or more")
+            raise UserError(f"size: {size} is too small; it may be 1 or more")
         self._cameras = looks_lib.camera_ids(model)
         self._gl = _context(size)
         self._gl.make_current()
@@ -127,7 +128,7 @@ def _context(size: int) -> Any:
         # A missing library, a missing driver and another platform's setting raise as they please.
         except Exception as error:
             failures.append(f"{library}: {type(error).__name__}")
-    raise ValueError(
+    raise UserError(
         f"renderer: there is no OpenGL here ({', '.join(failures)}); install libegl1, libopengl0 "
         "and libgl1-mesa-dri, or use the renderer warp"
     )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import mujoco
 from mujoco import mjx
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand.objects import VISUAL_GROUP
 
 BACKGROUND = (0.60, 0.61, 0.60, 0.0)  # not opaque, to be told from what is hit
@@ -48,10 +49,10 @@ class RayTracer:
         known = [model.camera(i).name for i in range(model.ncam)]
         for camera in cameras:
             if camera not in known:
-                raise ValueError(f"camera: {camera!r} is unknown; it may be {', '.join(known)}")
+                raise UserError(f"camera: {camera!r} is unknown; it may be {', '.join(known)}")
         for name, size in (("width", width), ("height", height), ("batch", batch)):
             if size < 1:
-                raise ValueError(f"{name}: {size} is too small; it may be 1 or more")
+                raise UserError(f"{name}: {size} is too small; it may be 1 or more")
         # Warp knows no automatic reset, hence no way to disable it. Contacts need no room here.
         model = copy.copy(model)
         model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)

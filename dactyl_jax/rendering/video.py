@@ -11,6 +11,8 @@ import imageio.v2 as imageio
 import numpy as np
 from PIL import Image
 
+from dactyl_jax.errors import UserError
+
 
 def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float) -> None:
     """Writes an MP4 (H.264) or an animated WebP; the file appears complete or not at all.
@@ -27,7 +29,7 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps:
     """
     path = Path(path)
     if path.suffix not in _WRITERS:
-        raise ValueError(
+        raise UserError(
             f"path: {str(path)!r} is no video that can be written; it may be *.mp4 or *.webp"
         )
     path.parent.mkdir(parents=True, exist_ok=True)

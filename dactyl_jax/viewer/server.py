@@ -5,6 +5,8 @@ import io
 
 import viser
 
+from dactyl_jax.errors import UserError
+
 HOST = "127.0.0.1"  # others reach it through a tunnel, such as `ssh -L`
 
 
@@ -18,7 +20,7 @@ def serve(port: int) -> viser.ViserServer:
         server = viser.ViserServer(host=HOST, port=port, label="Dactyl", verbose=False)
     if server.get_port() != port:  # viser takes the next free one
         server.stop()
-        raise ValueError(f"--port={port} is taken; name a free one, such as {server.get_port()}")
+        raise UserError(f"--port={port} is taken; name a free one, such as {server.get_port()}")
     server.gui.configure_theme(show_logo=False, show_share_button=False)
     server.gui.main_panel.dock_right()
     return server

@@ -14,6 +14,7 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand import Camera
 
 COLUMNS, ROWS = 7, 5
@@ -59,12 +60,12 @@ def intrinsics(pictures: Sequence[np.ndarray]) -> Intrinsics:
     cv2 = _opencv()
     sizes = {picture.shape[:2] for picture in pictures}
     if len(sizes) > 1:
-        raise ValueError(
+        raise UserError(
             f"pictures: their sizes differ ({sorted(sizes)}); they must be one camera's"
         )
     found = [rows for rows in map(_corners, pictures) if rows is not None]
     if len(found) < _FEWEST_PICTURES:
-        raise ValueError(
+        raise UserError(
             f"pictures: {len(found)} of {len(pictures)} show enough of the board; there must be "
             f"{_FEWEST_PICTURES} or more, sharp, with the board in different places and tilted"
         )
@@ -101,7 +102,7 @@ def locate(
     cv2 = _opencv()
     found = _corners(picture)
     if found is None:
-        raise ValueError(
+        raise UserError(
             f"{name}: the picture shows less than {_FEWEST_CORNERS} corners of the board; move the "
             "board or the light"
         )
@@ -139,7 +140,7 @@ def to_square(picture: np.ndarray, camera: Intrinsics, size: int) -> np.ndarray:
         ValueError: the picture is of another size than the camera's.
     """
     if picture.shape[:2] != camera.size[::-1]:
-        raise ValueError(
+        raise UserError(
             f"picture: it is {picture.shape[1]}x{picture.shape[0]}, the camera was calibrated at "
             f"{camera.size[0]}x{camera.size[1]}"
         )
@@ -195,7 +196,7 @@ def _opencv() -> Any:
     try:
         import cv2
     except ImportError:
-        raise ValueError(
+        raise UserError(
             "calibration needs OpenCV, which is not installed: pip install "
             "'dactyl_jax[calibration]'"
         ) from None

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.learning.store import Store, one_line
 from dactyl_jax.vision.estimator import Estimator
 from dactyl_jax.vision.network import PoseNetwork
@@ -65,7 +66,7 @@ def restore_estimator(workdir: str | os.PathLike) -> Estimator:
             description["frames"],
         )
     except (KeyError, TypeError) as error:
-        raise ValueError(
+        raise UserError(
             f"{store.folder} does not describe its network: {one_line(error)}"
         ) from error
     finally:

@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
 from dactyl_jax import hand
+from dactyl_jax.errors import UserError
 from dactyl_jax.vision import appearance, images
 
 CAMERAS = "cameras.json"  # beside a saved configuration: the calibrated cameras that it is of
@@ -117,7 +118,7 @@ def validate(config: ConfigDict) -> None:
     values = dict(config_lib.leaves(config))
 
     def fail(field: str, may_be: str):
-        raise ValueError(f"config.{field} is {values[field]!r}; it must be {may_be}.")
+        raise UserError(f"config.{field} is {values[field]!r}; it must be {may_be}.")
 
     for field, choices in _CHOICES.items():
         if values[field] not in choices:

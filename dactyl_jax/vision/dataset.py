@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand import RIG
 from dactyl_jax.vision import appearance
 from dactyl_jax.vision import config as schema
@@ -58,13 +59,13 @@ class Dataset:
             elif skip_damaged:
                 self.damaged.append(shard["file"])
             else:
-                raise ValueError(
+                raise UserError(
                     f"dataset: the shard {str(self._folder / shard['file'])!r} is {problem}; "
                     "render it again with experiments.render_dataset, or leave it out with "
                     "--config.skip_damaged=true"
                 )
         if not self._shards:
-            raise ValueError(f"dataset: {str(self._folder)!r} holds no whole shard")
+            raise UserError(f"dataset: {str(self._folder)!r} holds no whole shard")
 
     def __len__(self) -> int:
         """How many shards can be read."""
@@ -82,7 +83,7 @@ class Dataset:
         stored, asked = self.index["config"], drawn_by(config)
         for field in asked:
             if field not in ("seed", "states") and stored[field] != asked[field]:
-                raise ValueError(_refusal(str(self._folder), field, asked[field], stored[field]))
+                raise UserError(_refusal(str(self._folder), field, asked[field], stored[field]))
 
     def read_first(self, numbers: Sequence[int]) -> tuple[np.ndarray, Truth]:
         """As `read`, of the first of some shards that can be read; adds the others to `damaged`.
@@ -99,7 +100,7 @@ class Dataset:
                 file = self._shards[number]["file"]
                 if file not in self.damaged:
                     self.damaged.append(file)
-        raise ValueError(f"dataset: {str(self._folder)!r} holds no whole shard any more")
+        raise UserError(f"dataset: {str(self._folder)!r} holds no whole shard any more")
 
     def read(self, number: int) -> tuple[np.ndarray, Truth]:
         """Pictures and truth of a shard, `[n, ...]`.
@@ -113,7 +114,7 @@ class Dataset:
                 names = [field.name for field in dataclasses.fields(Truth)]
                 return arrays["pictures"], Truth(**{name: arrays[name] for name in names})
         except Exception as error:  # zip, zlib, numpy and the disk raise as they please
-            raise ValueError(f"dataset: the shard {str(file)!r} cannot be read: {error}") from error
+            raise UserError(f"dataset: the shard {str(file)!r} cannot be read: {error}") from error
 
 
 def read_index(folder: Path) -> dict[str, Any]:
@@ -129,12 +130,12 @@ def read_index(folder: Path) -> dict[str, Any]:
             raise ValueError(f"its format is {index['format']!r}, not {_FORMAT}")
         return index
     except OSError:
-        raise ValueError(
+        raise UserError(
             f"dataset: {str(folder)!r} has no {_INDEX}; name a folder that "
             "experiments.render_dataset wrote"
         ) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"dataset: {str(file)!r} is damaged ({error}); restore it") from None
+        raise UserError(f"dataset: {str(file)!r} is damaged ({error}); restore it") from None
 
 
 def drawn_by(config: ConfigDict) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import numpy as np
 from flax import nnx
 from ml_collections import ConfigDict
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand import RIG
 from dactyl_jax.vision.frames import KEYPOINTS, LANDMARKS
 
@@ -94,7 +95,7 @@ def make_network(config: ConfigDict) -> PoseNetwork:
     network = config.network
     fewest = len(KEYPOINTS) + len(LANDMARKS)
     if network.points < fewest:
-        raise ValueError(f"config.network.points is {network.points}; it must be at least {fewest}")
+        raise UserError(f"config.network.points is {network.points}; it must be at least {fewest}")
     return PoseNetwork(
         image_size=config.image_size,
         stem=network.stem,

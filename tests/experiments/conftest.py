@@ -6,6 +6,7 @@ from experiments import train
 
 TINY = [
     "--engine=native",
+    "--config.randomization=none",  # a step of it compiles in a third of the time
     "--config.num_envs=4",
     "--config.env.bank_size=4",
     "--config.ppo.horizon=4",

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from dactyl_jax.errors import UserError
 from experiments import files
-from experiments.cli import UserError
 
 
 def test_a_write_replaces_the_whole_file_and_leaves_nothing_beside_it(tmp_path):

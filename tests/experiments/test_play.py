@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from dactyl_jax.errors import UserError
 from experiments import play, preparation
-from experiments.cli import UserError
 
 
 def test_users_errors(tmp_path, capsys):

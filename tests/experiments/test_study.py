@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dactyl_jax.errors import UserError
 from experiments import (
     ablations,
     cli,
@@ -142,7 +143,7 @@ def test_a_run_that_went_further_is_refused(already_trained, trained, tiny, tmp_
     config.engine = "native"
     (planned,) = study.plan(TWO, config, tmp_path, 16, 1)[:1]
     study._train([planned], tmp_path, 1)
-    with pytest.raises(cli.UserError, match=r"--steps: the run in .* has 2 iterations"):
+    with pytest.raises(UserError, match=r"--steps: the run in .* has 2 iterations"):
         study._iterations(planned)
 
 
@@ -228,9 +229,9 @@ def test_a_curve_keeps_where_a_run_came_to_and_its_mean_rates():
 
 def test_a_job_that_fails_says_why(tmp_path):
     job = launch.Job("bad-0", ["--config.num_envs=0"], tmp_path / "logs" / "bad-0.log")
-    with pytest.raises(cli.UserError, match=r"bad-0 failed: train: .*num_envs.*bad-0\.log"):
+    with pytest.raises(UserError, match=r"bad-0 failed: train: .*num_envs.*bad-0\.log"):
         launch.train_all([job], 1)
-    with pytest.raises(cli.UserError, match="--parallel=4096: there are"):
+    with pytest.raises(UserError, match="--parallel=4096: there are"):
         launch.train_all([job], 4096)
 
 

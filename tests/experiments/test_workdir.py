@@ -5,7 +5,7 @@ import json
 import pytest
 
 import dactyl_jax.config
-from experiments.cli import UserError
+from dactyl_jax.errors import UserError
 from experiments.workdir import WorkDirectory
 
 
