@@ -20,6 +20,21 @@ SHARED = PartitionSpec()  # the same on every device
 
 Tree = TypeVar("Tree")
 
+# What results and checkpoints depend on, JAX's own defaults.
+_PINNED = {
+    "jax_enable_x64": False,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_threefry_partitionable": True,
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_numpy_rank_promotion": "allow",
+}
+
+
+def pin_defaults() -> None:
+    """Makes a program compute the same whatever JAX_... variables its shell sets."""
+    for name, value in _PINNED.items():
+        jax.config.update(name, value)
+
 
 def make_mesh(num_envs: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
     """All devices of all processes in a row, or those given.

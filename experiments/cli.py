@@ -8,7 +8,9 @@ program itself keep their traceback.
 
 import importlib.util
 import math
+import os
 import re
+import select
 import signal
 import sys
 import traceback
@@ -22,11 +24,13 @@ from ml_collections import ConfigDict, config_flags
 from ml_collections.config_flags import config_path
 
 from dactyl_jax import config as config_lib
+from dactyl_jax import devices
 from dactyl_jax.errors import UserError
 
 CONFIGS = Path(__file__).parent / "configs"
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 
 # Flags that are short for a field of the configuration; a flag that is given wins.
 _FIELD_OF_FLAG = {
@@ -71,25 +75,29 @@ def run(
         schema: the fields of the configuration.
 
     Returns:
-        0, or 2 after an error of the user's, or 130 when interrupted.
+        0; 2 after an error of the user's, 130 when interrupted, 141 when nobody reads the output.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = [_at_home(text) for text in (sys.argv[1:] if argv is None else argv)]
     name = main.__module__.rpartition(".")[2]
     if name == "__main__":
         name = Path(sys.argv[0]).stem
     logging.set_verbosity(logging.ERROR)
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
+    devices.pin_defaults()
     try:
         if any(argument in _HELP for argument in arguments):
             print(_help(name, summary, define_flags, schema))
-            return 0
-        values, config = parse(arguments, define_flags, base_config, schema)
-        main(values, config)
+        else:
+            values, config = parse(arguments, define_flags, base_config, schema)
+            main(values, config)
+        sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return EXIT_PIPE_CLOSED
         message = _message_for_user(error)
         if message is None:
             raise
@@ -135,6 +143,9 @@ def parse(
     unexpected = values(["program", *own])[1:]
     if unexpected:
         raise UserError(f"unexpected argument {unexpected[0]!r}: flags are written --name=value")
+    for name in values:
+        if values[name].present and values[name].value == "":
+            raise UserError(f"--{name} is empty; give it a value, or leave it out")
     config = _override(base_config(values), overrides, schema)
     for flag, field in _FIELD_OF_FLAG.items():
         if flag in values and values[flag].value is not None:
@@ -142,6 +153,24 @@ def parse(
     _check_numbers(config)
     schema.validate(config)
     return values, config
+
+
+def _at_home(argument: str) -> str:
+    """An argument with `~` expanded wherever a path may begin; a shell does so in words alone."""
+    return re.sub(r"(?<=[=,])~(?=/)", str(Path.home()), argument)
+
+
+def _nobody_reads() -> bool:
+    """Whether what reads standard output has ended (`| head`); if so, the rest goes nowhere."""
+    output = sys.__stdout__
+    if output is None:
+        return False
+    poll = select.poll()
+    poll.register(output.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+    return True
 
 
 def _check_numbers(config: ConfigDict) -> None:

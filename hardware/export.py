@@ -20,7 +20,7 @@ import mujoco
 import numpy as np
 from ml_collections import ConfigDict
 
-from dactyl_jax import hand, pretrained
+from dactyl_jax import devices, hand, pretrained
 from dactyl_jax.envs import actions, drop, goals, observation, worlds
 from dactyl_jax.hand import kinematics
 from dactyl_jax.hand.model import make_spec
@@ -447,6 +447,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", required=True, help="the folder to make")
 
     def export_run(flags):
+        devices.pin_defaults()
         if flags.pretrained_name and not flags.pretrained:
             raise UserError("--pretrained_name goes with --pretrained; add it")
         name = flags.pretrained_name or pretrained.NAMES[0]

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import re
+import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +19,7 @@ from typing import Any
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
 class UserError(ValueError):
@@ -43,6 +47,11 @@ class Parser(argparse.ArgumentParser):
         """See `UserError`."""
         raise UserError(f"{message}; --help lists what there is")
 
+    def exit(self, status=0, message=None):
+        """After `--help`; `run` must hear of it if nobody reads."""
+        sys.stdout.flush()
+        super().exit(status, message)
+
 
 def run(
     main: Callable[[argparse.Namespace], None], parser: Parser, argv: Sequence[str] | None
@@ -55,10 +64,16 @@ def run(
         argv: the arguments without the program's name; those of this process for None.
 
     Returns:
-        0, or 2 after an error of the user's, or 130 when interrupted.
+        0; 2 after an error of the user's, 130 when interrupted, 141 when nobody reads the output.
     """
     try:
-        main(parser.parse_args(sys.argv[1:] if argv is None else list(argv)))
+        arguments = [_at_home(text) for text in (sys.argv[1:] if argv is None else argv)]
+        values = parser.parse_args(arguments)
+        for name, value in vars(values).items():
+            if value == "":
+                raise UserError(f"--{name} is empty; give it a value, or leave it out")
+        main(values)
+        sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
         print(f"{parser.program}: interrupted", file=sys.stderr)
@@ -66,10 +81,30 @@ def run(
     except UserError as error:
         message = str(error)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return EXIT_PIPE_CLOSED
         where = f": {error.filename}" if error.filename else ""
         message = f"{error.strerror or error}{where}; check the path, its permissions and the disk"
     print(f"{parser.program}: {' '.join(message.split())}", file=sys.stderr)
     return EXIT_USER_ERROR
+
+
+def _nobody_reads() -> bool:
+    """Whether what reads standard output has ended (`| head`); if so, the rest goes nowhere."""
+    output = sys.__stdout__
+    if output is None:
+        return False
+    poll = select.poll()
+    poll.register(output.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+    return True
+
+
+def _at_home(argument: str) -> str:
+    """An argument with `~` expanded wherever a path may begin; a shell does so in words alone."""
+    return re.sub(r"(?<=[=,])~(?=/)", str(Path.home()), argument)
 
 
 def ros_module() -> Any:

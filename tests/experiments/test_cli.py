@@ -1,17 +1,21 @@
 """Every error of a user's: one line that names it, exit status 2, nothing else."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax import config as config_lib
+from dactyl_jax import devices
 from dactyl_jax.errors import UserError
 from dactyl_jax.vision import config as vision_config
 from experiments import cli, evaluate
@@ -30,7 +34,7 @@ def quick(values):
     return cli.load_config_file(values.config or QUICK)
 
 
-def run(arguments, main=lambda values, config: None):
+def run(arguments, main=lambda values, config: None, define_flags=define_flags):
     return cli.run(main, summary="", define_flags=define_flags, base_config=quick, argv=arguments)
 
 
@@ -251,6 +255,62 @@ def test_users_errors_are_messages_and_all_others_keep_their_traceback(capsys):
     for mistake, error in ((divide, ZeroDivisionError), (multiply, ValueError)):
         with pytest.raises(error):
             run([], mistake)
+
+
+def test_paths_begin_at_home_and_are_not_empty(capsys):
+    seen = {}
+
+    def look(values, config):
+        seen.update(policies=values.policies, workdir=values.workdir)
+
+    def define(values):
+        define_flags(values)
+        flags.DEFINE_string("policies", None, "of several", flag_values=values)
+
+    assert run(["--workdir=~/runs/a", "--policies=a=~/x,b=~/y"], look, define) == 0
+    home = str(Path.home())
+    assert seen == {"policies": f"a={home}/x,b={home}/y", "workdir": f"{home}/runs/a"}
+    assert run(["--workdir="], look, define) == 2
+    assert "--workdir is empty" in capsys.readouterr().err
+
+
+def test_a_shells_switches_of_jax_change_nothing():
+    kinds = []
+
+    def look(values, config):
+        kinds.append((jnp.asarray(np.ones(2)).dtype, jax.random.key(0).dtype))
+
+    switches = {"jax_enable_x64": True, "jax_default_prng_impl": "rbg"}
+    expected = jnp.float32, jax.random.key(0).dtype
+    try:
+        for name, value in switches.items():
+            jax.config.update(name, value)
+        assert run([], look) == 0
+    finally:
+        devices.pin_defaults()
+    assert kinds == [expected]
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("program", "argument"),
+    [("experiments.describe", "--pretrained"), ("hardware.verify", "tests/hardware/bundle")],
+)
+def test_a_reader_that_leaves_ends_a_program_quietly(program, argument, buffered):
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", program, argument],
+            env=os.environ | {"PYTHONUNBUFFERED": buffered},
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(write)
+    assert (result.returncode, result.stderr) == (141, "")
 
 
 @pytest.mark.parametrize(
