@@ -11,11 +11,11 @@ from typing import Any
 import jax
 import numpy as np
 from ml_collections import ConfigDict
-from tensorboardX import SummaryWriter
 
 from dactyl_jax.envs import Reorientation, adr, curriculum
 from dactyl_jax.learning import Checkpoints, PolicyAgent, Trainer, TrainState
 from experiments import processes
+from experiments.events import Events
 from experiments.progress import Progress
 from experiments.workdir import WorkDirectory
 
@@ -97,11 +97,9 @@ def train(
         enough = 0 < run.max_iterations <= int(state.iteration)
         return enough or 0 < run.max_minutes <= minutes()
 
-    writer = SummaryWriter(
-        str(workdir.tensorboard), purge_step=int(state.iteration) + 1, write_to_disk=first
-    )
+    events = Events(workdir.tensorboard if first else None, int(state.iteration) + 1)
     stored = time.monotonic()
-    with writer, stop_signals() as stop, progress:
+    with events, stop_signals() as stop, progress:
         while True:
             due = time.monotonic() - stored >= run.checkpoint_s
             over, due = processes.agree(finished() or stop.is_set(), due)
@@ -118,8 +116,7 @@ def train(
             row["wall_minutes"] = minutes()
             if first:
                 workdir.append_metrics(row)
-                for name, value in row.items():
-                    writer.add_scalar(name, value, row["iteration"])
+                events.add(row["iteration"], row)
                 progress.show(row)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 from ml_collections import ConfigDict
-from tensorboardX import SummaryWriter
 
 from dactyl_jax import evaluation
 from dactyl_jax.evaluation import pose_errors
@@ -20,6 +19,7 @@ from dactyl_jax.vision.frames import FrameSource, Truth
 from dactyl_jax.vision.loss import errors
 from dactyl_jax.vision.trainer import VisionState, VisionTrainer
 from experiments import files, vision_frames
+from experiments.events import Events
 from experiments.progress import Progress, short
 from experiments.training import stop_signals
 from experiments.workdir import WorkDirectory
@@ -131,9 +131,9 @@ def train(
         frames = int(state.iteration) * law.frames * law.passes
         checkpoints.save(state, trainer.network, frames)
 
-    writer = SummaryWriter(str(workdir.tensorboard), purge_step=int(state.iteration) + 1)
+    events = Events(workdir.tensorboard, int(state.iteration) + 1)
     stored = time.monotonic()
-    with writer, stop_signals() as stop, progress:
+    with events, stop_signals() as stop, progress:
         while not finished() and not stop.is_set():
             begun = time.monotonic()
             pictures, truth = work.frames(int(state.iteration))
@@ -151,8 +151,7 @@ def train(
                 row |= seen
             row["wall_minutes"] = minutes()
             workdir.append_metrics(row)
-            for name, value in row.items():
-                writer.add_scalar(name, value, row["iteration"])
+            events.add(row["iteration"], row)
             progress.show(seen | row)
             if time.monotonic() - stored >= run.checkpoint_s:
                 stored = time.monotonic()

@@ -1,0 +1,66 @@
+"""A run's figures as TensorBoard events.
+
+They are written by the thread that trains, once an iteration: tensorboardX's own thread dies when
+its file cannot be written, and whoever feeds it then waits for ever.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
+
+
+class Events(contextlib.AbstractContextManager):
+    """Writes scalars for TensorBoard; a folder that cannot be written ends them, and nothing else.
+
+    Args:
+        folder: made if it is not there; None writes nothing.
+        first_step: what earlier events say of this step and later ones is void.
+    """
+
+    def __init__(self, folder: Path | None, first_step: int):
+        self._writer: EventsWriter | None = None
+        if folder is None:
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._writer = EventsWriter(str(folder / "events"))
+            self._write(Event(step=first_step, file_version="brain.Event:2"))
+            start = SessionLog(status=SessionLog.START)
+            self._write(Event(step=first_step, session_log=start))
+        except OSError as error:
+            self._end(error)
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds a value of each name."""
+        try:
+            for name, value in values.items():
+                self._write(Event(step=step, summary=scalar(name, value)))
+            if self._writer is not None:
+                self._writer.flush()
+        except OSError as error:
+            self._end(error)
+
+    def __exit__(self, *error) -> None:
+        try:
+            if self._writer is not None:
+                self._writer.close()
+        except OSError as problem:
+            self._end(problem)
+
+    def _write(self, event: Event) -> None:
+        if self._writer is not None:
+            event.wall_time = time.time()
+            self._writer.write_event(event)
+
+    def _end(self, error: OSError) -> None:
+        self._writer = None
+        print(
+            f"No more TensorBoard events: {error}. The run goes on; metrics.jsonl has its figures.",
+            file=sys.stderr,
+        )
