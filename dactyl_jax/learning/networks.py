@@ -179,6 +179,9 @@ class _Lstm(nnx.Module):
             hidden = nnx.sigmoid(output) * jnp.tanh(cell)
             return (hidden, cell), hidden
 
+        if len(products) == 1:  # a loop of one step would stay a loop in an exported graph
+            carry, output = step(carry, (products[0], first[0]))
+            return output[None], carry
         carry, outputs = jax.lax.scan(step, carry, (products, first))
         return outputs, carry
 

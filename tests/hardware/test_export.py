@@ -236,3 +236,24 @@ def test_onnx_needs_no_newer_runtime_than_python_38_has(contents):
     graph = onnx.load_from_string(contents.network)
     assert inputs(graph) == {"observation": [1, 128], "hidden": [1, 16], "cell": [1, 16]}
     assert np.prod([d.dim_value for d in graph.graph.output[0].type.tensor_type.shape.dim]) == 220
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_other_runtimes_run_a_policy_s_graph(memory):
+    """A step of an LSTM has no loop in it, which TensorRT and the reference stumble over."""
+    import jax.numpy as jnp
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    agent = make_bundle.policy(memory=memory)[1].agent
+    graph = onnx.load_from_string(export.network(agent))
+    assert not {"Loop", "If", "Scan"} & {node.op_type for node in graph.graph.node}
+    rng, runtime = np.random.default_rng(0), ReferenceEvaluator(graph)
+    seen = rng.normal(0, 0.3, (1, agent.network.inputs)).astype(np.float32)
+    carry = [rng.normal(0, 0.5, (1, 16)).astype(np.float32) for _ in range(2 * memory)]
+    names = [value.name for value in graph.graph.input]
+    logits, *after = runtime.run(None, dict(zip(names, [seen, *carry], strict=True)))
+    expected, carried = agent.logits(jnp.asarray(seen), tuple(carry), jnp.zeros(1, bool))
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+    for ours, theirs in zip(after, carried, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
