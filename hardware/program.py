@@ -67,7 +67,9 @@ def run(
         0; 2 after an error of the user's, 130 when interrupted, 141 when nobody reads the output.
     """
     try:
-        arguments = [_at_home(text) for text in (sys.argv[1:] if argv is None else argv)]
+        # rospy itself takes from sys.argv what roslaunch adds: __name:=..., other topics.
+        given = sys.argv[1:] if argv is None else argv
+        arguments = [_at_home(text) for text in given if ":=" not in text]
         values = parser.parse_args(arguments)
         for name, value in vars(values).items():
             if value == "":

@@ -74,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
     def replay(flags: argparse.Namespace) -> None:
+        if flags.step and sys.stdin is None:
+            raise UserError("--step waits for Enter, and standard input is closed; leave it out")
         policy = Policy(bundle.load(flags.bundle)) if flags.bundle else None
         for line in lines(flags.log, flags.trial, policy):
             print(line, end="" if flags.step else "\n", flush=True)

@@ -124,7 +124,7 @@ class Session:
             sys.stdin.readline()  # returns when the terminal is gone, too
             self.guard.stop("the Enter key")
 
-        if sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():  # a service may have none at all
             threading.Thread(target=wait, name="stop key", daemon=True).start()
 
     def mark_excitation(self, actuator: str) -> None:

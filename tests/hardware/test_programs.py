@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hardware import actions, goals, replay, run_trials, verify
+from hardware import actions, goals, program, replay, run_trials, verify
 from hardware.eyes import LOOK_PERIOD
-from hardware.session import Bench
+from hardware.session import Bench, Session
+from hardware.tracker import AT_FOREARM
 from tests.hardware.fake_hand import FakeHand
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,26 @@ def _run(tree):
         yield node
         if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"):
             todo += ast.iter_child_nodes(node)
+
+
+def test_what_roslaunch_adds_and_paths_at_home(folder, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(Path(folder).parent))
+    home = f"~/{Path(folder).name}"
+    added = ["__name:=verify", "__log:=/tmp/verify.log", "/joint_states:=/rh/joint_states"]
+    parser = program.Parser("test", "")
+    parser.add_argument("--bundle")
+    seen = []
+    assert program.run(seen.append, parser, [f"--bundle={home}", *added]) == 0
+    assert seen[0].bundle == str(folder)
+    assert program.run(seen.append, parser, ["--bundle="]) == 2
+    assert "--bundle is empty" in capsys.readouterr().err
+
+
+def test_no_standard_input_is_a_terminal_that_says_nothing(contents, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)  # as Python has it where it is closed
+    Session(contents, FakeHand(contents), AT_FOREARM, None).stop_on_enter()
+    assert replay.main(["log.mcap", "--step"]) == 2
+    assert "--step waits for Enter" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("program", [verify, run_trials, replay])
