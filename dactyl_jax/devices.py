@@ -31,7 +31,7 @@ _PINNED = {
 
 
 def pin_defaults() -> None:
-    """Makes a program compute the same whatever JAX_... variables its shell sets."""
+    """Overrides what a shell's JAX_... variables say of precision, random keys and promotion."""
     for name, value in _PINNED.items():
         jax.config.update(name, value)
 

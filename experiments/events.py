@@ -37,7 +37,12 @@ class Events(contextlib.AbstractContextManager):
             self._end(error)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds a value of each name."""
+        """Adds a value of each name, scalars, and writes them to disk.
+
+        Args:
+            step: the iteration.
+            values: by the name of their curve, in the units of the metrics.
+        """
         try:
             for name, value in values.items():
                 self._write(Event(step=step, summary=scalar(name, value)))
