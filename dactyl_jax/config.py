@@ -2,40 +2,147 @@
 
 import difflib
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
-from dactyl_jax import randomization
+from dactyl_jax import fields, hand, physics, randomization
+from dactyl_jax.envs import goals, observation, reward
 from dactyl_jax.errors import UserError
+from dactyl_jax.fields import Field, at_least, one_of, positive, share, sizes
 from dactyl_jax.hand import motors
 
-_CHOICES = {
-    "engine": ("auto", "native", "mjx-jax", "mjx-warp"),
-    "randomization": tuple(randomization.PRESETS),
-    "env.world": ("training", "surrogate"),
-    "env.object": ("block", "prism", "sphere"),
-    "env.action": ("relative", "absolute"),
-    "env.smoothed": ("action", "target"),
-    "env.goals": ("uniform", "aligned"),
-    "env.motors": motors.MOTORS,
-    "env.policy_observation": ("paper", "proprioceptive", "state"),
-    "env.value_observation": ("paper", "privileged"),
-    "network.activation": ("relu", "elu", "tanh"),
-    "ppo.schedule": ("fixed", "adaptive"),
-}
-_POSITIVE = (
-    *("num_envs", "env.bank_size", "env.sim_dt", "env.control_dt", "env.goal_threshold"),
-    *("env.goal_timeout_s", "env.max_goals", "curriculum.initial_distance", "curriculum.growth"),
-    *("curriculum.goals_per_minute", "network.lstm", "ppo.horizon", "ppo.chunk"),
-    *("ppo.minibatches", "ppo.passes", "ppo.learning_rate", "ppo.kl_low", "ppo.kl_high"),
-    *("ppo.clip", "ppo.max_gradient_norm", "ppo.reward_scale"),
-    *("imitation.iterations", "imitation.learning_rate"),
-    *("run.checkpoint_s", "run.eval_trials", "adr.step", "adr.maximum", "adr.episodes"),
+CHECKPOINT_S = Field(
+    20.0,
+    "greater than 0 and at most 30, so that little is lost when a run is killed",
+    lambda seconds: 0 < seconds <= 30,
 )
-_SHARES = ("adr.boundary_share", "adr.reference_share", "adr.full_share")  # of the episodes
-_UNIT = ("ppo.discount", "ppo.gae_lambda", "adr.widen_share", *_SHARES)
+
+
+def _schema() -> fields.Schema:
+    """All fields; read at each call, so that it holds all terms there are."""
+    return {
+        "seed": 0,
+        "num_envs": positive(8192),
+        "engine": one_of("auto", ("auto", *physics.ENGINES)),
+        # A work directory, or pretrained[:NAME], whose training a new run goes on with; empty
+        # for a fresh start. Or only its policy, with a value function and a curriculum anew.
+        "init_from": "",
+        "init_from_policy_only": False,
+        # A preset's name; it decides on each term whose own `enabled` is left unset.
+        "randomization": one_of("all", randomization.PRESETS),
+        "terms": {
+            term.name: {"enabled": config_dict.placeholder(bool), **term.law}
+            for term in randomization.TERMS
+        },
+        "env": {
+            # `surrogate` stands in for the real robot: to evaluate in, never to train in.
+            "world": one_of("training", ("training", "surrogate")),
+            # A file of numbers that replace the hand's, made by hardware.calibrate; empty for
+            # none. The surrogate is what it is.
+            "model_patch": "",
+            "object": one_of("block", hand.OBJECTS),
+            "locked_wrist": False,
+            "action": one_of("relative", ("relative", "absolute")),
+            # `state` is what the value function sees: for teachers, not for a robot.
+            "policy_observation": one_of("paper", (*observation.POLICY, observation.STATE)),
+            # `privileged` shows the value function all that is hidden: what the episode drew,
+            # what its terms remember, what the motors got (envs/hidden.py).
+            "value_observation": one_of("paper", ("paper", "privileged")),
+            # The hand's motors and its joints' damping, see `hand.motors`.
+            "motors": one_of("calibrated", motors.MOTORS),
+            "tilt": Field(0.0, "between -pi/2 and pi/2", lambda angle: abs(angle) < math.pi / 2),
+            "finger_collisions": True,
+            "control_dt": positive(0.08),
+            "sim_dt": positive(0.008),
+            # What the exponential average is of, unit actions (robogym) or targets (the first
+            # version of this project), and which share of it is kept per 80 ms.
+            "smoothed": one_of("action", ("action", "target")),
+            "smoothing_kept": Field(0.3, "0 or more and less than 1", lambda kept: 0 <= kept < 1),
+            # What goals are once the curriculum is through: any orientation, or the upright
+            # poses of a block on the palm at any angle (robogym).
+            "goals": one_of("uniform", goals.DISTRIBUTIONS),
+            "goal_threshold": positive(0.4),
+            "goal_timeout_s": positive(8.0),
+            "max_goals": positive(50),
+            # Weights of the terms, see `envs.reward`.
+            "reward": {term.name: term.weight for term in reward.TERMS},
+            "bank_size": Field(2048, "1 to 1000000", lambda size: 1 <= size <= 1_000_000),
+            # Iterations after which all starts and models are drawn anew; 0: never.
+            "bank_redraw": at_least(0, 100, " (0: never)"),
+        },
+        "curriculum": {
+            "enabled": True,
+            "initial_distance": at_least(0.5, 0.9, " (goals closer than that are too easy)"),
+            "growth": Field(1.1, "greater than 1", lambda growth: 1 < growth < math.inf),
+            # Goals per environment-minute from which on the goals move further away.
+            "goals_per_minute": positive(8.0),
+        },
+        # Automatic domain randomisation (OpenAI 2019, "Solving Rubik's Cube with a Robot
+        # Hand"): the enabled terms act at strengths from 0 to limits of their own.
+        "adr": {
+            "enabled": False,
+            # Limits at the start, how far they move at a time, and how far at most; 1 is the
+            # law in `terms`.
+            "initial": at_least(0, 0.2),
+            "step": positive(0.2),
+            "maximum": positive(1.0),
+            # Shares of the episodes that play at the limit of one term, to judge it; without
+            # randomisation, to judge it by; and at full strength, to report on. The others
+            # play at strengths up to all limits.
+            "boundary_share": share(0.3),
+            "reference_share": share(0.1),
+            "full_share": share(0.1),
+            # Ended episodes of either kind before a term is judged, and the share of the goals
+            # per episode without randomisation from which on its limit widens, or below which
+            # it narrows.
+            "episodes": positive(24),
+            "widen_share": share(0.7),
+            "narrow_share": at_least(0, 0.4),
+        },
+        "network": {
+            "memory": True,
+            # The value function sees the state, and needs memory less.
+            "value_memory": True,
+            "dense": sizes((1024,), "layer sizes"),
+            "lstm": positive(512),
+            "activation": one_of("relu", ("relu", "elu", "tanh")),
+            # Whether the policy's head knows that the bins of an actuator are in order.
+            "ordinal": False,
+        },
+        "ppo": {
+            "horizon": positive(20),
+            "chunk": positive(10),
+            "minibatches": positive(8),
+            "passes": positive(2),
+            "learning_rate": positive(3e-4),
+            "schedule": one_of("adaptive", ("fixed", "adaptive")),
+            "kl_low": positive(0.01),
+            "kl_high": positive(0.03),
+            "discount": share(0.998),
+            "gae_lambda": share(0.95),
+            "clip": positive(0.2),
+            "entropy": at_least(0, 0.01),
+            "value_coefficient": at_least(0, 0.5),
+            "max_gradient_norm": positive(1.0),
+            "reward_scale": positive(1.0),
+        },
+        # A policy that sees the state can be learned first, and then imitated.
+        "imitation": {
+            # Work directory of a run with env.policy_observation=state; empty for none.
+            "teacher": "",
+            # How long it is imitated, before PPO goes on alone.
+            "iterations": positive(200),
+            "learning_rate": positive(1e-3),
+        },
+        "run": {
+            "max_minutes": at_least(0, 50.0, " (0: no limit)"),
+            "max_iterations": at_least(0, 0, " (0: no limit)"),
+            "checkpoint_s": CHECKPOINT_S,
+            "eval_trials": positive(100),
+        },
+    }
 
 
 def default() -> ConfigDict:
@@ -45,128 +152,7 @@ def default() -> ConfigDict:
         A new ConfigDict. Times in seconds, lengths in metres, angles in radians. Defaults are those
         of OpenAI (2018), "Learning Dexterous In-Hand Manipulation", where it states them.
     """
-    return ConfigDict(
-        {
-            "seed": 0,
-            "num_envs": 8192,
-            "engine": "auto",
-            # A work directory, or pretrained[:NAME], whose training a new run goes on with; empty
-            # for a fresh start. Or only its policy, with a value function and a curriculum anew.
-            "init_from": "",
-            "init_from_policy_only": False,
-            # A preset's name; it decides on each term whose own `enabled` is left unset.
-            "randomization": "all",
-            "terms": {
-                term.name: {"enabled": config_dict.placeholder(bool), **term.law}
-                for term in randomization.TERMS
-            },
-            "env": {
-                # `surrogate` stands in for the real robot: to evaluate in, never to train in.
-                "world": "training",
-                # A file of numbers that replace the hand's, made by hardware.calibrate; empty for
-                # none. The surrogate is what it is.
-                "model_patch": "",
-                "object": "block",
-                "locked_wrist": False,
-                "action": "relative",
-                # `state` is what the value function sees: for teachers, not for a robot.
-                "policy_observation": "paper",
-                # `privileged` shows the value function all that is hidden: what the episode drew,
-                # what its terms remember, what the motors got (envs/hidden.py).
-                "value_observation": "paper",
-                # The hand's motors and its joints' damping, see `hand.motors`.
-                "motors": "calibrated",
-                "tilt": 0.0,
-                "finger_collisions": True,
-                "control_dt": 0.08,
-                "sim_dt": 0.008,
-                # What the exponential average is of, unit actions (robogym) or targets (the first
-                # version of this project), and which share of it is kept per 80 ms.
-                "smoothed": "action",
-                "smoothing_kept": 0.3,
-                # What goals are once the curriculum is through: any orientation, or the upright
-                # poses of a block on the palm at any angle (robogym).
-                "goals": "uniform",
-                "goal_threshold": 0.4,
-                "goal_timeout_s": 8.0,
-                "max_goals": 50,
-                "reward": {"distance": 1.0, "goal": 5.0, "drop": -20.0},
-                "bank_size": 2048,
-                # Iterations after which all starts and models are drawn anew; 0: never.
-                "bank_redraw": 100,
-            },
-            "curriculum": {
-                "enabled": True,
-                "initial_distance": 0.9,
-                "growth": 1.1,
-                # Goals per environment-minute from which on the goals move further away.
-                "goals_per_minute": 8.0,
-            },
-            # Automatic domain randomisation (OpenAI 2019, "Solving Rubik's Cube with a Robot
-            # Hand"): the enabled terms act at strengths from 0 to limits of their own.
-            "adr": {
-                "enabled": False,
-                # Limits at the start, how far they move at a time, and how far at most; 1 is the
-                # law in `terms`.
-                "initial": 0.2,
-                "step": 0.2,
-                "maximum": 1.0,
-                # Shares of the episodes that play at the limit of one term, to judge it; without
-                # randomisation, to judge it by; and at full strength, to report on. The others
-                # play at strengths up to all limits.
-                "boundary_share": 0.3,
-                "reference_share": 0.1,
-                "full_share": 0.1,
-                # Ended episodes of either kind before a term is judged, and the share of the goals
-                # per episode without randomisation from which on its limit widens, or below which
-                # it narrows.
-                "episodes": 24,
-                "widen_share": 0.7,
-                "narrow_share": 0.4,
-            },
-            "network": {
-                "memory": True,
-                # The value function sees the state, and needs memory less.
-                "value_memory": True,
-                "dense": (1024,),
-                "lstm": 512,
-                "activation": "relu",
-                # Whether the policy's head knows that the bins of an actuator are in order.
-                "ordinal": False,
-            },
-            "ppo": {
-                "horizon": 20,
-                "chunk": 10,
-                "minibatches": 8,
-                "passes": 2,
-                "learning_rate": 3e-4,
-                "schedule": "adaptive",
-                "kl_low": 0.01,
-                "kl_high": 0.03,
-                "discount": 0.998,
-                "gae_lambda": 0.95,
-                "clip": 0.2,
-                "entropy": 0.01,
-                "value_coefficient": 0.5,
-                "max_gradient_norm": 1.0,
-                "reward_scale": 1.0,
-            },
-            # A policy that sees the state can be learned first, and then imitated.
-            "imitation": {
-                # Work directory of a run with env.policy_observation=state; empty for none.
-                "teacher": "",
-                # How long it is imitated, before PPO goes on alone.
-                "iterations": 200,
-                "learning_rate": 1e-3,
-            },
-            "run": {
-                "max_minutes": 50.0,
-                "max_iterations": 0,
-                "checkpoint_s": 20.0,
-                "eval_trials": 100,
-            },
-        }
-    )
+    return fields.defaults(_schema())
 
 
 def validate(config: ConfigDict) -> None:
@@ -176,41 +162,18 @@ def validate(config: ConfigDict) -> None:
         ValueError: names the field, the value it has and the values it may have.
     """
 
-    def value(field: str):
-        node = config
-        for part in field.split("."):
-            node = node[part]
-        return node
+    fields.check(_schema(), config)
 
-    def fail(field: str, may_be: str):
-        raise UserError(f"config.{field} is {value(field)!r}; it must be {may_be}.")
+    def fail(field: str, may_be: str) -> None:
+        fields.fail(config, field, may_be)
 
     if config.init_from_policy_only and not config.init_from:
         fail("init_from_policy_only", "False without config.init_from, which names the run")
-    for field, choices in _CHOICES.items():
-        if value(field) not in choices:
-            fail(field, "one of " + ", ".join(choices))
-    for field in _POSITIVE:
-        if not (math.isfinite(value(field)) and value(field) > 0):
-            fail(field, "greater than 0")
-    for field in _UNIT:
-        if not 0 < value(field) <= 1:
-            fail(field, "greater than 0 and at most 1")
-    if not 0 <= config.env.smoothing_kept < 1:
-        fail("env.smoothing_kept", "0 or more and less than 1")
     ratio = config.env.control_dt / config.env.sim_dt
     if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
         fail("env.control_dt", f"a whole multiple of config.env.sim_dt ({config.env.sim_dt})")
     if config.env.goal_timeout_s < config.env.control_dt:
         fail("env.goal_timeout_s", f"at least config.env.control_dt ({config.env.control_dt})")
-    if not abs(config.env.tilt) < math.pi / 2:
-        fail("env.tilt", "between -pi/2 and pi/2")
-    if config.curriculum.initial_distance < 0.5:
-        fail("curriculum.initial_distance", "at least 0.5 (goals closer than that are too easy)")
-    if config.curriculum.growth <= 1:
-        fail("curriculum.growth", "greater than 1")
-    if not config.network.dense or any(size < 1 for size in config.network.dense):
-        fail("network.dense", "one or more layer sizes of at least 1")
     if config.ppo.horizon % config.ppo.chunk:
         fail("ppo.horizon", f"a multiple of config.ppo.chunk ({config.ppo.chunk})")
     chunks = config.num_envs * config.ppo.horizon // config.ppo.chunk
@@ -219,32 +182,30 @@ def validate(config: ConfigDict) -> None:
             "ppo.minibatches",
             f"a divisor of an iteration's {chunks} chunks (num_envs * ppo.horizon / ppo.chunk)",
         )
-    if config.run.checkpoint_s > 30:
-        fail("run.checkpoint_s", "at most 30, so that little is lost when a run is killed")
-    if config.env.bank_size > 1_000_000:
-        fail("env.bank_size", "at most 1000000")
-    if config.env.bank_redraw < 0:
-        fail("env.bank_redraw", "0 (never) or more")
-    for field in ("ppo.entropy", "ppo.value_coefficient"):
-        if not (math.isfinite(value(field)) and value(field) >= 0):
-            fail(field, "0 or more")
     if config.ppo.kl_low >= config.ppo.kl_high:
         fail("ppo.kl_low", f"less than config.ppo.kl_high ({config.ppo.kl_high})")
-    if config.run.max_minutes < 0 or config.run.max_iterations < 0:
-        fail(
-            "run.max_minutes" if config.run.max_minutes < 0 else "run.max_iterations",
-            "0 (no limit) or more",
-        )
     randomization.check(config)
-    if not 0 <= config.adr.initial <= config.adr.maximum:
+    if config.terms.marker_dropout.mean_s < config.env.control_dt:
+        fail(
+            "terms.marker_dropout.mean_s",
+            f"at least config.env.control_dt ({config.env.control_dt})",
+        )
+    _validate_widening(config, fail)
+
+
+def _validate_widening(config: ConfigDict, fail: Callable[[str, str], None]) -> None:
+    """Checks `config.adr` together with what it needs of the other fields."""
+    if config.adr.initial > config.adr.maximum:
         fail("adr.initial", f"0 to config.adr.maximum ({config.adr.maximum})")
-    if not 0 <= config.adr.narrow_share < config.adr.widen_share:
+    if config.adr.narrow_share >= config.adr.widen_share:
         fail(
             "adr.narrow_share",
             f"0 or more and less than config.adr.widen_share ({config.adr.widen_share})",
         )
-    others = sum(value(field) for field in _SHARES[1:])
-    if config.adr.enabled and config.adr.boundary_share + others > 1 + 1e-6:
+    if not config.adr.enabled:
+        return
+    others = config.adr.reference_share + config.adr.full_share
+    if config.adr.boundary_share + others > 1 + 1e-6:
         fail(
             "adr.boundary_share",
             f"at most {max(1 - others, 0):g}, with config.adr.reference_share at "
@@ -252,19 +213,14 @@ def validate(config: ConfigDict) -> None:
         )
     for name in ("object_size", "mass", "friction"):  # uniform factors, which must stay positive
         low = config.terms[name].low
-        if config.adr.enabled and config.adr.maximum * (1 - low) >= 1:
+        if config.adr.maximum * (1 - low) >= 1:
             fail(
                 "adr.maximum",
                 f"less than {1 / (1 - low):g}, with config.terms.{name}.low at {low}",
             )
-    if config.terms.marker_dropout.mean_s < config.env.control_dt:
-        fail(
-            "terms.marker_dropout.mean_s",
-            f"at least config.env.control_dt ({config.env.control_dt})",
-        )
-    if config.adr.enabled and not any(term.enabled(config) for term in randomization.TERMS):
+    if not any(term.enabled(config) for term in randomization.TERMS):
         fail("randomization", "other than none, or some term enabled, with config.adr.enabled")
-    if config.adr.enabled and not config.env.bank_redraw:
+    if not config.env.bank_redraw:
         fail("env.bank_redraw", "1 or more with config.adr.enabled, whose limits enter by it")
 
 
@@ -272,8 +228,8 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
     """A configuration with exactly the known fields, each of its own type, from a loose one.
 
     A configuration outlives the version that saved it. A field that it lacks takes its default; a
-    term of randomisation that it lacks is off. Where a default is not what was so before the field,
-    `_in_todays_words` says what was.
+    term of randomisation or of the reward that it lacks is off. Where a default is not what was so
+    before the field, `_in_todays_words` says what was.
 
     Args:
         config: any ConfigDict, for example one read from JSON, where tuples have become lists.
@@ -298,6 +254,10 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
     for name, law in result.terms.items():
         if "enabled" in law and not any(field.startswith(f"terms.{name}.") for field in given):
             law.enabled = False
+    if any(field.startswith("env.reward.") for field in given):
+        for field in missing:
+            if field.startswith("env.reward."):
+                result.update_from_flattened_dict({field: 0.0})
     for field, like in known.items():
         if field in missing:
             continue

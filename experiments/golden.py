@@ -59,8 +59,8 @@ def _episodes(
     def step(loop, key):
         state, carry, first = loop
         keys = jax.random.split(key, count)
-        before = state.average
-        read = readings.read(layout, chain, state.physics, before.value)
+        before = state.episode.average
+        read = readings.read(layout, chain, state.episode.physics, before.value)
         logits, after = agent.logits(state.observation.policy, carry, first)
         action = categorical.sample(keys, logits)
         unit, mode = actions.unit_action(action), config.env.action
@@ -79,7 +79,7 @@ def _episodes(
             "orientation": read.orientation,
             "average": before.value,
             "weight": before.weight,
-            "goal": state.goal,
+            "goal": state.episode.goal,
             "observation": state.observation.policy,
             "first": first,
             "logits": logits,
@@ -91,7 +91,7 @@ def _episodes(
             "targets": targets,
             **dict(zip(memory, carry, strict=True)),
         }
-        state, outcome = env.step(state, action, distance)
+        state, outcome = env.step(state, action)
         return (state, after, outcome.done), row
 
     @jax.jit

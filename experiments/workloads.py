@@ -24,16 +24,18 @@ def recording(trainer: Trainer, env: Reorientation) -> tuple[Parameters, State]:
 
     def step(state, key):
         action = jax.random.randint(key, (num_envs, env.num_actuators), 0, env.num_bins)
-        after, outcome = env.step(state, action, distance)
-        controls = jnp.where(outcome.done[:, None], state.physics.ctrl, after.physics.ctrl)
-        return after, dataclasses.replace(state.physics, ctrl=controls)
+        after, outcome = env.step(state, action)
+        controls = jnp.where(
+            outcome.done[:, None], state.episode.physics.ctrl, after.episode.physics.ctrl
+        )
+        return after, dataclasses.replace(state.episode.physics, ctrl=controls)
 
     @jax.jit
     def record(key):
         start_key, act_key = jax.random.split(key)
         state = env.reset(start_key, num_envs, distance)
         _, recorded = jax.lax.scan(step, state, jax.random.split(act_key, RECORDED_STEPS))
-        return state.draw.parameters, recorded
+        return state.episode.draw.parameters, recorded
 
     return jax.device_get(record(jax.random.key(trainer.config.seed)))
 
@@ -60,19 +62,18 @@ def physics(trainer: Trainer, env: Reorientation) -> Workload:
 def env_steps(trainer: Trainer, env: Reorientation) -> Workload:
     """The task with random actions."""
     num_envs = trainer.config.num_envs
-    actors = trainer.initial_state()
-    distance = actors.curriculum.goal_distance
+    start = trainer.initial_state().actors.env_state
 
     @jax.jit
     def advance(state, key):
         def step(state, key):
             action = jax.random.randint(key, (num_envs, env.num_actuators), 0, env.num_bins)
-            state, outcome = env.step(state, action, distance)
+            state, outcome = env.step(state, action)
             return state, outcome.reward
 
         return jax.lax.scan(step, state, jax.random.split(key, RECORDED_STEPS))[0]
 
-    loop = _Loop(advance, actors.actors.env_state)
+    loop = _Loop(advance, start)
     return loop, RECORDED_STEPS * num_envs
 
 
@@ -90,7 +91,6 @@ def policy_rollout(trainer: Trainer, env: Reorientation) -> Workload:
             state.learner.normalizers,
             actors,
             jax.random.split(key, num_envs),
-            state.curriculum.goal_distance,
             ppo.horizon // ppo.chunk,
             ppo.chunk,
         )

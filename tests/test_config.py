@@ -36,7 +36,7 @@ def test_default_is_valid():
         ("ppo.kl_low", 1.0, "kl_high"),
         ("run.max_minutes", -1.0, "0"),
         ("run.checkpoint_s", 31.0, "at most 30"),
-        ("env.bank_size", 2_000_000, "at most 1000000"),
+        ("env.bank_size", 2_000_000, "1 to 1000000"),
         ("ppo.entropy", -0.1, "0 or more"),
         ("terms.mass.low", -1.0, "high"),
         ("terms.gain.low", 9.0, "high"),

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from ml_collections import ConfigDict
 
-from dactyl_jax import config as config_lib
 from dactyl_jax import physics
 from dactyl_jax.envs import actions, adr, curriculum, worlds
 from dactyl_jax.envs.observation import Observation
-from dactyl_jax.envs.reorientation import EnvState, Outcome, Reorientation
+from dactyl_jax.envs.reorientation import Reorientation
+from dactyl_jax.envs.state import EnvState, Outcome
 
 __all__ = [
     "EnvState",
@@ -29,15 +29,14 @@ def make_environment(
     """The task in the world, on the engine and with the terms that a configuration names.
 
     Args:
-        config: a whole configuration.
+        config: a whole configuration, valid by `config.validate`.
         limits: of automatic domain randomisation, for the first bank, see `bank.build`.
         dump_nan: a folder for what physics was given wherever it diverges, see
             `physics.WatchedEngine`.
 
     Raises:
-        ValueError: a field has a value that it may not have, or the device cannot run the engine.
+        ValueError: the surrogate's physics steps do not fit, or the device cannot run the engine.
     """
-    config_lib.validate(config)
     task, model = worlds.build(config)
     engine = physics.make_engine(task.engine, model)
     if dump_nan is not None:

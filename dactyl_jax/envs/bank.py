@@ -48,6 +48,10 @@ class Draw:
     strengths: jax.Array
     role: jax.Array
 
+    def by_term(self) -> dict[str, jax.Array]:
+        """How strongly each term acts, `[N]` by its name."""
+        return {term.name: self.strengths[:, i] for i, term in enumerate(randomization.TERMS)}
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)

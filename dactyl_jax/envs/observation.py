@@ -89,7 +89,7 @@ _PAPER = (
     Part("object_position", "object's position x, y, z", 3, "m", lambda seen: seen.position),
     Part("relative_goal", "rotation left to the goal w, x, y, z", 4, "1", _left_to_do),
 )
-# What the real hand also reports, and what its controller knows.
+# What the real hand also reports.
 _OWN = (
     Part("joint_angles", "joint angles", 24, "rad", lambda seen: seen.readings.joint_angles),
     Part(
@@ -100,10 +100,9 @@ _OWN = (
         lambda seen: seen.readings.joint_velocities,
     ),
 )
-_TARGETS = (
+# What its controller knows of its own doings: targets, and the average that they follow.
+_COMMANDS = (
     Part("targets", "actuators' last targets", 20, "rad", lambda seen: seen.readings.targets),
-)
-_AVERAGE = (
     Part(
         "action_average",
         "average of the actions so far",
@@ -151,17 +150,21 @@ _TWIST = (
 )
 
 
-def policy_parts(env: ConfigDict) -> tuple[Part, ...]:
-    """What the policy sees by `config.env`: the `paper`'s 22 numbers, or `proprioceptive` ones.
+# What policies see, by `config.env.policy_observation`. A name keeps its parts, since policies were
+# trained under it; other numbers get a name of their own.
+POLICY = {
+    "paper": _PAPER,
+    # What the real hand reports and its controller knows besides, and encodings of it.
+    "proprioceptive": (*_PAPER, *_OWN, *_COMMANDS, *_ENCODINGS),
+}
+STATE = "state"  # what the value function sees: for teachers, not for a robot
 
-    The latter add what the real hand reports and its controller knows, and encodings of what is
-    there already. A policy of the kind `state` sees what the value function does.
-    """
-    if env.policy_observation == "paper":
-        return _PAPER
-    if env.policy_observation == "state":
+
+def policy_parts(env: ConfigDict) -> tuple[Part, ...]:
+    """What the policy sees by `config.env`."""
+    if env.policy_observation == STATE:
         return value_parts(env)
-    return (*_PAPER, *_OWN, *_commands(env), *_ENCODINGS)
+    return _known(env, POLICY[env.policy_observation])
 
 
 def value_parts(env: ConfigDict) -> tuple[Part, ...]:
@@ -170,12 +173,14 @@ def value_parts(env: ConfigDict) -> tuple[Part, ...]:
     What is hidden comes beside it where `config.env.value_observation` is `privileged`, see
     `hidden.Hidden`.
     """
-    return (*_PAPER, *_OBJECT, *_OWN, *_TWIST, *_commands(env), *_ENCODINGS)
+    return _known(env, (*_PAPER, *_OBJECT, *_OWN, *_TWIST, *_COMMANDS, *_ENCODINGS))
 
 
-def _commands(env: ConfigDict) -> tuple[Part, ...]:
-    """What the controller knows of its own doings: targets, and the average that they follow."""
-    return (*_TARGETS, *_AVERAGE) if env.smoothed == "action" else _TARGETS
+def _known(env: ConfigDict, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Those of the parts that exist: a controller that smooths targets averages no actions."""
+    return tuple(
+        part for part in parts if part.name != "action_average" or env.smoothed == "action"
+    )
 
 
 def size(parts: Iterable[Part]) -> int:

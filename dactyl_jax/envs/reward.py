@@ -1,27 +1,68 @@
-"""The reward of one control step (OpenAI 2018, section 4.2)."""
+"""The reward of one control step, as a table of weighted terms (OpenAI 2018, section 4.2).
+
+To add a term, write a line of `TERMS`. Its weight is then `config.env.reward.<name>`, and training
+reports it as `reward/<name>`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict
 
 
-def reward(
-    weights: ConfigDict, before: jax.Array, after: jax.Array, reached: jax.Array, dropped: jax.Array
-) -> jax.Array:
-    """What the turn gained on the goal, plus what reaching it or dropping the object brings.
+class Change(NamedTuple):
+    """What a control step changed, in each environment.
+
+    Attributes:
+        distance_before: angle to the goal before the step, `[E]` rad.
+        distance: angle to the same goal after it, `[E]` rad.
+        reached: whether that goal was reached, `[E]` bool.
+        dropped: whether the object fell, `[E]` bool.
+        action: unit actions of the step, `[E, 20]` in -1..1.
+        last_action: those of the step before, `[E, 20]`; 0 at an episode's start.
+        average: the controller's average of all actions so far, `[E, 20]`.
+    """
+
+    distance_before: jax.Array
+    distance: jax.Array
+    reached: jax.Array
+    dropped: jax.Array
+    action: jax.Array
+    last_action: jax.Array
+    average: jax.Array
+
+
+class Term(NamedTuple):
+    """One term of the reward.
+
+    Attributes:
+        name: of its weight in `config.env.reward`.
+        weight: the default.
+        value: `[E]`, of a change; bool counts as 0 and 1.
+    """
+
+    name: str
+    weight: float
+    value: Callable[[Change], jax.Array]
+
+
+TERMS = (
+    Term("distance", 1.0, lambda change: change.distance_before - change.distance),
+    Term("goal", 5.0, lambda change: change.reached),
+    Term("drop", -20.0, lambda change: change.dropped),
+)
+
+
+def rewards(weights: Mapping[str, float], change: Change) -> dict[str, jax.Array]:
+    """The terms whose weight is not 0, weighted, `[E]` float32 by name; the reward is their sum.
 
     Args:
         weights: `config.env.reward`.
-        before: angle to the goal before the step, `[E]` rad.
-        after: angle to the same goal after it, `[E]` rad.
-        reached: whether that goal was reached, `[E]` bool.
-        dropped: whether the object fell, `[E]` bool.
-
-    Returns:
-        `[E]`.
+        change: what the step changed.
     """
-    return (
-        weights.distance * (before - after)
-        + jnp.where(reached, weights.goal, 0.0)
-        + jnp.where(dropped, weights.drop, 0.0)
-    )
+    return {
+        term.name: weights[term.name] * term.value(change).astype(jnp.float32)
+        for term in TERMS
+        if weights[term.name]
+    }

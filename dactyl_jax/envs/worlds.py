@@ -11,8 +11,8 @@ import mujoco
 import numpy as np
 from ml_collections import ConfigDict
 
-from dactyl_jax import config as config_lib
 from dactyl_jax import hand, randomization
+from dactyl_jax.errors import UserError
 
 # Numerics: time is nearly continuous and contacts are nearly solved to the end, so that nothing
 # learned about the large steps and the few iterations of training holds.
@@ -146,7 +146,12 @@ def build(config: ConfigDict) -> tuple[ConfigDict, mujoco.MjModel]:
     for term in randomization.TERMS:
         config.terms[term.name].enabled = term.name in _TERMS
         config.terms[term.name].update(_TERMS.get(term.name, {}))
-    config_lib.validate(config)
+    steps = config.env.control_dt / config.env.sim_dt
+    if abs(steps - round(steps)) > 1e-6:
+        raise UserError(
+            f"config.env.control_dt is {config.env.control_dt!r}; in the surrogate it must be a "
+            f"whole multiple of {config.env.sim_dt} s, its physics step"
+        )
     _alter(model)
     return config, model
 

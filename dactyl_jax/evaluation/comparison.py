@@ -35,12 +35,10 @@ class SoonerTimeout(Reorientation):
         self.config.env.goal_timeout_s = goal_timeout_s
         self._limit = round(goal_timeout_s / env.control_dt)
 
-    def step(
-        self, state: EnvState, action: jax.Array, goal_distance: jax.Array
-    ) -> tuple[EnvState, Outcome]:
+    def step(self, state: EnvState, action: jax.Array) -> tuple[EnvState, Outcome]:
         """See `Reorientation.step`."""
-        state, outcome = super().step(state, action, goal_distance)
-        late = ~outcome.done & (state.goal_steps >= self._limit)
+        state, outcome = super().step(state, action)
+        late = ~outcome.done & (state.episode.goal_steps >= self._limit)
         return state, dataclasses.replace(
             outcome,
             done=outcome.done | late,

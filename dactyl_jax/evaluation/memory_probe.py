@@ -58,8 +58,7 @@ def record_episodes(
         `[episode, n]`.
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
-    distance = jnp.float32(goal_distance)
-    state = reset(env, episodes, start_key, distance)
+    state = reset(env, episodes, start_key, jnp.float32(goal_distance))
     hidden = _hidden(env, state)
     loop = (
         state,
@@ -70,7 +69,7 @@ def record_episodes(
     seen: dict[str, list[np.ndarray]] = {"memory": [], "observation": [], "going_on": []}
     for step in range(1, steps[-1] + 1):
         act_key, key = jax.random.split(act_key)
-        loop, moment = _advance(env, agent, loop, key, distance)
+        loop, moment = _advance(env, agent, loop, key)
         if step in steps:
             for name, values in zip(seen, moment, strict=True):
                 seen[name].append(np.asarray(values))
@@ -78,20 +77,20 @@ def record_episodes(
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _advance(env, agent, loop, key, goal_distance):
+def _advance(env, agent, loop, key):
     """One control step; the memory is the one that chose its action."""
     state, carry, first, going_on = loop
     seen = state.observation.policy
     keys = jax.random.split(key, first.shape[0])
     action, carry = agent.act(seen, carry, first, keys)
     moment = (jnp.concatenate(carry, axis=-1), seen, going_on)
-    state, outcome = env.step(state, action, goal_distance)
+    state, outcome = env.step(state, action)
     return (state, carry, outcome.done, going_on & ~outcome.done), moment
 
 
 def _hidden(env: Reorientation, state: EnvState) -> dict[str, np.ndarray]:
     """The drawn parameters that the policy is not told, `[episode, n]` each."""
-    model, drawn = env.engine.model, state.draw.parameters
+    model, drawn = env.engine.model, state.episode.draw.parameters
     body = model.body("object").id
     geom = int(np.flatnonzero(model.geom_bodyid == body)[0])
     columns = {

@@ -106,8 +106,10 @@ def _run(env, steps, hands, agent, key, goal_distance):
         state, carry, first = loop
         keys = jax.random.split(key, hands)
         action, carry = agent.act(state.observation.policy, carry, first, keys)
-        state, outcome = env.step(state, action, goal_distance)
-        row = Played(state.physics.qpos, env.goal_in_world(state), state.goals, outcome)
+        state, outcome = env.step(state, action)
+        row = Played(
+            state.episode.physics.qpos, env.goal_in_world(state), state.episode.goals, outcome
+        )
         return (state, carry, outcome.done), row
 
     return jax.lax.scan(step, loop, jax.random.split(act_key, steps))[1]

@@ -149,7 +149,7 @@ def _play(
         state, carry, first, counts = loop
         keys = jax.random.split(key, hands)
         action, carry = agent.act(state.observation.policy, carry, first, keys)
-        state, outcome = env.step(state, action, goal_distance)
+        state, outcome = env.step(state, action)
         return (state, carry, outcome.done, _count(counts, outcome)), None
 
     return jax.lax.scan(step, loop, jax.random.split(act_key, steps))[0][-1]

@@ -72,8 +72,7 @@ def run_trials(
         ValueError: the pose shall be late, but the policy sees the true state.
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
-    distance = jnp.float32(goal_distance)
-    state = reset(env, trials, start_key, distance)
+    state = reset(env, trials, start_key, jnp.float32(goal_distance))
     rows = none_played(trials)
     carry = agent.initial_carry(trials)
     first = jnp.ones(trials, bool)
@@ -85,7 +84,7 @@ def run_trials(
         act_key, key = jax.random.split(act_key)
         loop = state, carry, first, waiting, rows
         state, carry, first, waiting, rows = _advance(
-            env, greedy, agent, loop, jnp.asarray(numbers), key, distance
+            env, greedy, agent, loop, jnp.asarray(numbers), key
         )
         for result, now in zip(jax.tree.leaves(results), jax.tree.leaves(rows), strict=True):
             result[numbers] = now
@@ -128,7 +127,7 @@ def none_played(trials: int) -> Trials:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _advance(env, greedy, agent, loop, numbers, key, goal_distance):
+def _advance(env, greedy, agent, loop, numbers, key):
     """Control steps of one chunk; `env` is compiled in, so that further calls reuse the code."""
 
     def step(loop, key):
@@ -137,7 +136,7 @@ def _advance(env, greedy, agent, loop, numbers, key, goal_distance):
         # An agent's draws belong to the trial, whichever others are still played.
         keys = None if greedy else jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
         action, carry = agent.act(told.observation.policy, carry, first, keys)
-        state, outcome = env.step(state, action, goal_distance)
+        state, outcome = env.step(state, action)
         return (state, carry, outcome.done, waiting, count(rows, outcome)), None
 
     return jax.lax.scan(step, loop, jax.random.split(key, CHUNK))[0]

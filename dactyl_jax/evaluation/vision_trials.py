@@ -65,8 +65,7 @@ def run_vision_trials(
         The trials, and the doubt of all estimates, `[looks]` rad.
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
-    distance = jnp.float32(goal_distance)
-    state = trials_lib.reset(env, trials, start_key, distance)
+    state = trials_lib.reset(env, trials, start_key, jnp.float32(goal_distance))
     first_look = (seed + 1) * 1_000_000
     looks = jax.device_get(eye.source.draw_looks(first_look + np.arange(trials)))
     carry, first = agent.initial_carry(trials), jnp.ones(trials, bool)
@@ -88,14 +87,14 @@ def run_vision_trials(
         key = keys[step % trials_lib.CHUNK]
         loop = state, carry, first, waiting, rows
         state, carry, first, waiting, rows = _advance(
-            env, greedy, agent, loop, *_of_all(poses, trials, playing), key, distance
+            env, greedy, agent, loop, *_of_all(poses, trials, playing), key
         )
         step += 1
 
 
 def _look(eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int) -> Poses:
     """Estimates for the trials that go on."""
-    qpos = np.asarray(state.physics.qpos)[playing]
+    qpos = np.asarray(state.episode.physics.qpos)[playing]
     shown = jax.tree.map(lambda x: x[playing], looks)
     pictures = eye.views.render(qpos, shown)
     # Padded to a power of two, so that the rest is compiled for few numbers of trials.
@@ -114,12 +113,12 @@ def _of_all(poses: Poses, trials: int, playing: np.ndarray) -> tuple[np.ndarray,
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _advance(env, greedy, agent, loop, position, orientation, key, goal_distance):
+def _advance(env, greedy, agent, loop, position, orientation, key):
     state, carry, first, waiting, rows = loop
     seen = env.with_pose(state, position, orientation)
     told, waiting = latency_lib.delay(env, seen, waiting, first)
     numbers = jnp.arange(position.shape[0])
     keys = None if greedy else jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
     action, carry = agent.act(told.observation.policy, carry, first, keys)
-    state, outcome = env.step(state, action, goal_distance)
+    state, outcome = env.step(state, action)
     return state, carry, outcome.done, waiting, trials_lib.count(rows, outcome)

@@ -15,7 +15,8 @@ class Observation(Protocol):
 class EnvState(Protocol):
     """A frozen pytree; `observation` is of the state that the next action is for."""
 
-    observation: Any  # Observation
+    @property
+    def observation(self) -> Observation: ...
 
 
 class Outcome(Protocol):
@@ -24,11 +25,13 @@ class Outcome(Protocol):
     `done`: the episode ended and the state is that of the next one already; `truncated`: it was
     cut, not lost (time-out, goal cap). `terminal_value_observation` `[env, value_size]` is of the
     state before any reset. `goals` counts those in a row, this step included, before any reset.
-    `counters` `[env, ...]` are what the curriculum wants summed over the roll-out, int32; those of
-    them that are `[env]` are metrics, too.
+    `rewards` are the terms of `reward` by name; each is a metric. `counters` `[env, ...]` are what
+    the curriculum wants summed over the roll-out, int32; those of them that are `[env]` are
+    metrics, too.
     """
 
     reward: jax.Array
+    rewards: dict[str, jax.Array]
     done: jax.Array
     truncated: jax.Array
     terminal_value_observation: jax.Array
@@ -53,11 +56,14 @@ class Environment(Protocol):
     def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array) -> Any:
         """The first state of `num_envs` environments; goals up to `goal_distance` rad away."""
 
+    def with_goal_distance(self, state: Any, goal_distance: jax.Array) -> Any:
+        """The state with goals, from the next one on, up to `goal_distance` rad away."""
+
     def partition(self, each: Any, shared: Any) -> Any:
         """What a mesh of devices divides: a prefix of the state's tree.
 
         `each` stands for what every environment has of its own, batch-first, `shared` for the rest.
         """
 
-    def step(self, state: Any, action: jax.Array, goal_distance: jax.Array) -> tuple[Any, Any]:
+    def step(self, state: Any, action: jax.Array) -> tuple[Any, Any]:
         """One control step; bin numbers int32 `[env, actuator]` to next EnvState and Outcome."""

@@ -95,6 +95,7 @@ class Events:
         episodes: episodes that ended.
         episode_goals: goals in a row of those episodes, summed.
         reward: raw reward per step, mean, float32.
+        rewards: its terms per step by name, mean, float32.
         minutes: simulated time of all environments together, in minutes, float32.
         counters: the environment's own, `[...]` each.
     """
@@ -107,6 +108,7 @@ class Events:
     episodes: jax.Array
     episode_goals: jax.Array
     reward: jax.Array
+    rewards: dict[str, jax.Array]
     minutes: jax.Array
     counters: dict[str, jax.Array]
 
@@ -118,7 +120,6 @@ def rollout(
     normalizers: normalization.Normalizers,
     actors: Actors,
     keys: jax.Array,
-    goal_distance: jax.Array,
     num_chunks: int,
     chunk: int,
     teacher: PolicyAgent | None = None,
@@ -132,7 +133,6 @@ def rollout(
         normalizers: held still during the roll-out, as `ppo.update` must hold them afterwards.
         actors: where the environments stand.
         keys: `[env]`; an environment's actions are drawn from its own key alone.
-        goal_distance: passed on to the environment, in rad.
         num_chunks: number of chunks.
         chunk: steps of a chunk.
         teacher: a policy that sees what the value function sees. It only says what it would do;
@@ -164,7 +164,7 @@ def rollout(
         )
         logits = categorical.split(output[0], networks.num_bins)
         action = categorical.sample(jax.vmap(jax.random.fold_in, (0, None))(keys, time), logits)
-        env_state, outcome = env.step(actors.env_state, action, goal_distance)
+        env_state, outcome = env.step(actors.env_state, action)
 
         # Where no episode ended this is the next observation, so one evaluation serves both cases.
         following, _ = evaluate(
@@ -198,19 +198,21 @@ def rollout(
             "counters": outcome.counters,
         }
         counts = jax.tree.map(lambda x: jnp.sum(x, axis=0, dtype=jnp.int32), counts)
+        rewards = jax.tree.map(jnp.mean, outcome.rewards)
         carries = (policy_carry, value_carry, teacher_carry)
-        return Actors(env_state, outcome.done, *carries), (record, counts)
+        return Actors(env_state, outcome.done, *carries), (record, counts, rewards)
 
     def run_chunk(actors: Actors, times: jax.Array):
         start = {"policy_carry": actors.policy_carry, "value_carry": actors.value_carry}
-        actors, (record, counts) = jax.lax.scan(step, actors, times)
-        return actors, (record | start, counts)
+        actors, (record, *events) = jax.lax.scan(step, actors, times)
+        return actors, (record | start, *events)
 
     times = jnp.arange(num_chunks * chunk).reshape(num_chunks, chunk)
-    actors, (record, counts) = jax.lax.scan(run_chunk, actors, times)
+    actors, (record, counts, rewards) = jax.lax.scan(run_chunk, actors, times)
     events = Events(
         **devices.total(jax.tree.map(lambda x: jnp.sum(x, axis=(0, 1)), counts)),
         reward=devices.mean(record["reward"]),
+        rewards={name: devices.mean(value) for name, value in rewards.items()},
         minutes=jnp.float32(devices.count() * record["reward"].size * env.control_dt / 60.0),
     )
     return actors, Trajectory(**record), events

@@ -186,14 +186,16 @@ class Trainer:
     ) -> tuple[TrainState, ppo.Metrics]:
         """An iteration on one device of the mesh, with its share of the environments."""
         config = self.config
+        env_state = self.env.with_goal_distance(
+            state.actors.env_state, state.curriculum.goal_distance
+        )
         actors, trajectory, events = rollout(
             self.env,
             self.networks,
             state.learner.parameters,
             state.learner.normalizers,
-            state.actors,
+            dataclasses.replace(state.actors, env_state=env_state),
             env_keys,
-            state.curriculum.goal_distance,
             config.ppo.horizon // config.ppo.chunk,
             config.ppo.chunk,
             teacher,
@@ -207,10 +209,11 @@ class Trainer:
 
 
 def _summary(events: Events) -> ppo.Metrics:
-    """Counts of a roll-out, those of the environment's that are single, and rates per
-    environment-minute."""
+    """Counts of a roll-out, those of the environment's that are single, terms of the reward, and
+    rates per environment-minute."""
     counts = {field.name: getattr(events, field.name) for field in dataclasses.fields(events)}
     own = {name: value for name, value in counts.pop("counters").items() if not value.ndim}
+    own |= {f"reward/{name}": value for name, value in counts.pop("rewards").items()}
     return (
         counts
         | own

@@ -127,20 +127,22 @@ class World:
         state = self.env.reset(key, 1, _ANYWHERE, bank)
         nothing = jnp.full(self.env.num_actuators, actions.MIDDLE_BIN)
         no = jnp.zeros((), bool)
-        return state, self._step(state, nothing, no, no, jnp.zeros((), jnp.int32), state.draw)
+        return state, self._step(
+            state, nothing, no, no, jnp.zeros((), jnp.int32), state.episode.draw
+        )
 
     def _control_step(
         self, state: EnvState, action: jax.Array, adjustments: jax.Array
     ) -> tuple[EnvState, Step]:
-        adjusted = self._adjusted(state.draw, adjustments)
-        after, outcome = self.env.step(
-            dataclasses.replace(state, draw=adjusted), action[None], jnp.float32(_ANYWHERE)
-        )
+        adjusted = self._adjusted(state.episode.draw, adjustments)
+        after, outcome = self.env.step(state.with_episode(draw=adjusted), action[None])
         # An episode keeps what was drawn for it, or adjustments would multiply from step to step.
         draw = jax.tree.map(
-            lambda new, old: jnp.where(outcome.done[0], new, old), after.draw, state.draw
+            lambda new, old: jnp.where(outcome.done[0], new, old),
+            after.episode.draw,
+            state.episode.draw,
         )
-        after = dataclasses.replace(after, draw=draw)
+        after = after.with_episode(draw=draw)
         what = outcome.dropped[0], outcome.done[0], outcome.goals[0]
         return after, self._step(after, action, *what, adjusted)
 
@@ -166,7 +168,7 @@ class World:
             gravity=jnp.linalg.norm(fields["gravity"][0]),
         )
         goal = self.env.goal_in_world(state)[0]
-        return Step(state.physics.qpos[0], goal, action, dropped, done, goals, felt)
+        return Step(state.episode.physics.qpos[0], goal, action, dropped, done, goals, felt)
 
 
 class Play:
@@ -232,7 +234,7 @@ class Play:
         self._state, self.now = self._world.begin(key, self._randomised)
         self._forget()
         height = layout(self._world.env.engine.model).object_qpos[2]
-        qpos = np.array(self._state.physics.qpos)
+        qpos = np.array(self._state.episode.physics.qpos)
         qpos[:, height] += LIFT
         self._move(qpos=qpos)
         self.now = self.now._replace(qpos=qpos[0])
@@ -241,10 +243,9 @@ class Play:
         """Asks for another orientation, uniformly random; the goals in a row stand."""
         quaternion = self._random.normal(size=(1, 4)).astype(np.float32)
         quaternion *= np.sign(quaternion[0, 0]) / np.linalg.norm(quaternion)
-        self._state = dataclasses.replace(
-            self._state,
+        self._state = self._state.with_episode(
             goal=jnp.asarray(quaternion),
-            goal_steps=jnp.zeros_like(self._state.goal_steps),
+            goal_steps=jnp.zeros_like(self._state.episode.goal_steps),
         )
         forearm = layout(self._world.env.engine.model).forearm_quaternion
         world = rotations.multiply(jnp.asarray(forearm, jnp.float32), jnp.asarray(quaternion[0]))
@@ -254,7 +255,7 @@ class Play:
         """Knocks the object sideways."""
         angle = self._random.uniform(0, 2 * np.pi)
         columns = layout(self._world.env.engine.model).object_qvel[:2]
-        qvel = np.array(self._state.physics.qvel)
+        qvel = np.array(self._state.episode.physics.qvel)
         qvel[0, columns] += PUSH * np.array([np.cos(angle), np.sin(angle)])
         self._move(qvel=qvel)
 
@@ -292,9 +293,8 @@ class Play:
 
     def _move(self, **fields: np.ndarray) -> None:
         changed = {name: jnp.asarray(value) for name, value in fields.items()}
-        self._state = dataclasses.replace(
-            self._state, physics=dataclasses.replace(self._state.physics, **changed)
-        )
+        physics_now = dataclasses.replace(self._state.episode.physics, **changed)
+        self._state = self._state.with_episode(physics=physics_now)
 
 
 def _act(agent: Agent, observation: jax.Array, memory, first: jax.Array, key: jax.Array):

@@ -122,7 +122,7 @@ def _advance(env: Reorientation, agent: Agent, loop: Any, key: jax.Array) -> tup
         action, carry = agent.act(
             state.observation.policy, carry, first, jax.random.split(key, _ENVIRONMENTS)
         )
-        state, outcome = env.step(state, action, jnp.float32(np.pi))
+        state, outcome = env.step(state, action)
         return (state, carry, outcome.done), None
 
     loop, _ = jax.lax.scan(step, loop, jax.random.split(key, _EVERY))

@@ -170,13 +170,13 @@ def test_strength_scales_what_is_drawn(env):
 @pytest.mark.slow
 def test_only_episodes_at_the_banks_limit_count(env):
     state = env.reset(jax.random.key(0), 32, jnp.float32(0.9))
-    palm = state.physics.qpos.at[:, -5].add(-0.3)  # the object below the palm: all drop
-    dropped = dataclasses.replace(state, physics=dataclasses.replace(state.physics, qpos=palm))
+    palm = state.episode.physics.qpos.at[:, -5].add(-0.3)  # the object below the palm: all drop
+    dropped = state.with_episode(physics=dataclasses.replace(state.episode.physics, qpos=palm))
     step = jax.jit(env.step)
-    _, outcome = step(dropped, jnp.full((32, 20), 5), jnp.float32(0.9))
+    _, outcome = step(dropped, jnp.full((32, 20), 5))
     assert np.all(outcome.done)
     counts = jax.tree.map(lambda x: np.sum(x, axis=0), outcome.counters)
-    role = np.asarray(state.draw.role)
+    role = np.asarray(state.episode.draw.role)
     expected = np.bincount(role[role >= 0], minlength=len(TERMS))
     np.testing.assert_array_equal(counts["tested_episodes"], expected)
     assert counts["full_failures"] == np.sum(role == adr.FULL) > 0
@@ -184,9 +184,7 @@ def test_only_episodes_at_the_banks_limit_count(env):
     assert counts["reference_episodes"] == counts["reference_failures"]
 
     wider = dataclasses.replace(dropped.bank, limits=dropped.bank.limits.at[BACKLASH].add(0.1))
-    _, outcome = step(
-        dataclasses.replace(dropped, bank=wider), jnp.full((32, 20), 5), jnp.float32(0.9)
-    )
+    _, outcome = step(dataclasses.replace(dropped, bank=wider), jnp.full((32, 20), 5))
     expected[BACKLASH] = 0
     np.testing.assert_array_equal(outcome.counters["tested_episodes"].sum(axis=0), expected)
 
@@ -197,9 +195,9 @@ def test_without_widening_all_hands_play_at_full_strength_or_none(preset, full):
     config.adr.enabled, config.randomization, config.env.bank_size = False, preset, 4
     env = envs.make_environment(config)
     state = env.reset(jax.random.key(0), 4, jnp.float32(0.9))
-    palm = state.physics.qpos.at[:, -5].add(-0.3)
-    dropped = dataclasses.replace(state, physics=dataclasses.replace(state.physics, qpos=palm))
-    _, outcome = jax.jit(env.step)(dropped, jnp.full((4, 20), 5), jnp.float32(0.9))
+    palm = state.episode.physics.qpos.at[:, -5].add(-0.3)
+    dropped = state.with_episode(physics=dataclasses.replace(state.episode.physics, qpos=palm))
+    _, outcome = jax.jit(env.step)(dropped, jnp.full((4, 20), 5))
     counts = {name: int(values.sum()) for name, values in outcome.counters.items()}
     assert counts == ({} if full is None else {"full_goals": 0, "full_failures": full})
 

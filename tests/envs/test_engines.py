@@ -30,7 +30,7 @@ def _play(engine: str) -> dict[str, np.ndarray]:
     @jax.jit
     def play(state):
         def step(state, action):
-            state, outcome = env.step(state, action, NEAR)
+            state, outcome = env.step(state, action)
             force = jnp.linalg.norm(outcome.contact_force, axis=-1)
             return state, (outcome.goal_reached, outcome.dropped, force, outcome.overflow)
 
@@ -68,11 +68,11 @@ def _one_step_in_free_fall(engine: str) -> tuple[envs.EnvState, envs.Outcome]:
     env = envs.make_environment(config)
     height = hand.layout(env.engine.model).object_qpos[2]
     state = env.reset(jax.random.key(0), 4, NEAR)
-    qpos = state.physics.qpos.at[:, height].add(0.1)
-    qvel = jnp.zeros_like(state.physics.qvel)
-    lifted = dataclasses.replace(state.physics, qpos=qpos, qvel=qvel)
+    qpos = state.episode.physics.qpos.at[:, height].add(0.1)
+    qvel = jnp.zeros_like(state.episode.physics.qvel)
+    lifted = dataclasses.replace(state.episode.physics, qpos=qpos, qvel=qvel)
     action = jax.random.randint(jax.random.key(1), (4, 20), 4, 7)
-    return jax.jit(env.step)(dataclasses.replace(state, physics=lifted), action, NEAR)
+    return jax.jit(env.step)(state.with_episode(physics=lifted), action)
 
 
 @pytest.mark.slow
@@ -81,8 +81,8 @@ def test_observations_rewards_and_targets_agree_with_the_native_engine(engine):
     ours, outcome = _one_step_in_free_fall(engine)
     native, expected = _one_step_in_free_fall("native")
     assert not np.any(expected.done)
-    np.testing.assert_allclose(ours.physics.ctrl, native.physics.ctrl, atol=1e-6)
-    np.testing.assert_allclose(ours.goal, native.goal, atol=1e-6)
+    np.testing.assert_allclose(ours.episode.physics.ctrl, native.episode.physics.ctrl, atol=1e-6)
+    np.testing.assert_allclose(ours.episode.goal, native.episode.goal, atol=1e-6)
     np.testing.assert_allclose(ours.observation.policy, native.observation.policy, atol=1e-5)
     np.testing.assert_allclose(outcome.reward, expected.reward, atol=1e-5)
     np.testing.assert_allclose(outcome.distance, expected.distance, atol=1e-5)

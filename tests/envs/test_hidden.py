@@ -59,7 +59,7 @@ def played(env):
 
     @jax.jit
     def step(state, action):
-        return *world.step(state, action, FAR), spy.given
+        return *world.step(state, action), spy.given
 
     after = env.reset(jax.random.key(0), NUM, FAR)
     for key in jax.random.split(jax.random.key(1), 3):
@@ -84,21 +84,21 @@ def test_names_and_sizes_are_those_of_what_is_remembered(env, played):
     for state in (before, after):
         found = _named(env, state.observation.value)
         assert len(found) == len(env.hidden_parts)
-        dropout, play = state.sensing["marker_dropout"], state.actuation["backlash"]
+        dropout, play = state.episode.sensing["marker_dropout"], state.episode.actuation["backlash"]
         for name, value in {
-            "drawn": state.draw.numbers,
-            "strengths": state.draw.strengths[:, enabled],
+            "drawn": state.episode.draw.numbers,
+            "strengths": state.episode.draw.strengths[:, enabled],
             "backlash.position": play.position,
             "backlash.up": play.up,
-            "action_delay.late": state.actuation["action_delay"].late,
+            "action_delay.late": state.episode.actuation["action_delay"].late,
             "marker_dropout.fingertips": dropout.fingertips,
             "marker_dropout.last.fingertips": dropout.last.fingertips.reshape(NUM, 15),
             "marker_dropout.object": dropout.object[:, None],
-            "marker_placement.on_base": state.sensing["marker_placement"].on_base,
-            "fingertip_noise": state.sensing["fingertip_noise"].reshape(NUM, 15),
-            "time_step": state.actuation["time_step"][:, None],
-            "noisy_average.value": state.noisy_average.value,
-            "noisy_average.weight": state.noisy_average.weight[:, None],
+            "marker_placement.on_base": state.episode.sensing["marker_placement"].on_base,
+            "fingertip_noise": state.episode.sensing["fingertip_noise"].reshape(NUM, 15),
+            "time_step": state.episode.actuation["time_step"][:, None],
+            "noisy_average.value": state.episode.noisy_average.value,
+            "noisy_average.weight": state.episode.noisy_average.weight[:, None],
         }.items():
             np.testing.assert_array_equal(found[name], value, err_msg=name)
     units = {part.name: part.unit for part in env.hidden_parts}
@@ -136,7 +136,7 @@ def test_what_the_motors_got_is_shown_and_not_what_the_controller_wants(env, pla
     pushed = np.asarray(given.qfrc_applied)[:, hand.layout(env.engine.model).object_qvel[:3]]
     np.testing.assert_array_equal(found["force"], pushed)
     assert np.all(np.any(pushed != 0, axis=1))
-    assert np.mean(found["motor_targets"] != np.asarray(state.physics.ctrl)) > 0.9
+    assert np.mean(found["motor_targets"] != np.asarray(state.episode.physics.ctrl)) > 0.9
 
 
 def test_a_new_term_needs_no_line_of_its_own(monkeypatch, tmp_path):
@@ -170,13 +170,15 @@ def test_without_randomisation_the_controller_s_own_commands_are_left():
     assert sizes == {**averages, "motor_targets": 20, "force": 3}
     start = world.reset(jax.random.key(0), NUM, FAR)
     bins = jax.random.randint(jax.random.key(1), (NUM, 20), 0, 11)
-    after, outcome = jax.jit(world.step)(start, bins, FAR)
+    after, outcome = jax.jit(world.step)(start, bins)
     assert not np.any(outcome.done)
     for state in (start, after):
         found = _named(world, state.observation.value)
-        np.testing.assert_array_equal(found["noisy_average.value"], state.average.value)
-        np.testing.assert_array_equal(found["noisy_average.weight"][:, 0], state.average.weight)
-        np.testing.assert_array_equal(found["motor_targets"], state.physics.ctrl)
+        np.testing.assert_array_equal(found["noisy_average.value"], state.episode.average.value)
+        np.testing.assert_array_equal(
+            found["noisy_average.weight"][:, 0], state.episode.average.weight
+        )
+        np.testing.assert_array_equal(found["motor_targets"], state.episode.physics.ctrl)
         assert not found["force"].any()
 
 
@@ -184,7 +186,13 @@ def test_runs_that_smooth_targets_have_no_average_of_actions(env, played):
     config = env.config.copy_and_resolve_references()
     config.env.smoothed = "target"
     _, state, _, _ = played
-    memory = state.draw, state.actuation, state.sensing, state.noisy_average, state.command
+    memory = (
+        state.episode.draw,
+        state.episode.actuation,
+        state.episode.sensing,
+        state.episode.noisy_average,
+        state.episode.command,
+    )
     names = {part.name for part in hidden.parts(hidden.of(config, *memory))}
     ours = {part.name for part in env.hidden_parts}
     assert ours - names == {"noisy_average.value", "noisy_average.weight"} and names < ours

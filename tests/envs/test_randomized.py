@@ -13,6 +13,7 @@ import pytest
 
 from dactyl_jax import config as config_lib
 from dactyl_jax import envs, hand
+from dactyl_jax.envs.sensors import Sensors
 from dactyl_jax.randomization import sensing
 
 NUM = 64
@@ -46,14 +47,16 @@ def _start(env, lift=0.0):
     """Environments at their start, the object `lift` m higher and at rest."""
     state = env.reset(jax.random.key(0), NUM, FAR)
     height = hand.layout(env.engine.model).object_qpos[2]
-    moved = dataclasses.replace(state.physics, qpos=state.physics.qpos.at[:, height].add(lift))
+    moved = dataclasses.replace(
+        state.episode.physics, qpos=state.episode.physics.qpos.at[:, height].add(lift)
+    )
     if lift:
         moved = dataclasses.replace(moved, qvel=jnp.zeros_like(moved.qvel))
-    return dataclasses.replace(state, physics=moved)
+    return state.with_episode(physics=moved)
 
 
 def _object_speed(env, state):
-    return np.asarray(state.physics.qvel)[:, hand.layout(env.engine.model).object_qvel]
+    return np.asarray(state.episode.physics.qvel)[:, hand.layout(env.engine.model).object_qvel]
 
 
 def test_starts_of_drawn_models_do_not_penetrate():
@@ -83,7 +86,7 @@ def test_starts_of_drawn_models_do_not_kick():
     for preset in ("none", "no_unmodelled"):
         env = _env(preset, bank_size=256)
         start = _start(env)
-        state, _ = _step(env)(start, MIDDLE, FAR)
+        state, _ = _step(env)(start, MIDDLE)
         speed = _object_speed(env, state)
         speeds.append([np.linalg.norm(part, axis=1) for part in (speed[:, :3], speed[:, 3:])])
     for plain, drawn, slow in zip(*speeds, (0.1, 1.5), strict=True):  # m/s, rad/s
@@ -102,7 +105,7 @@ def test_none_is_the_same_bits_twice():
         state = env.reset(jax.random.key(1), NUM, FAR)
         step = _step(env)
         for key in jax.random.split(jax.random.key(2), 30):
-            state, outcome = step(state, jax.random.randint(key, (NUM, 20), 0, 11), FAR)
+            state, outcome = step(state, jax.random.randint(key, (NUM, 20), 0, 11))
         return state, outcome
 
     first, second = run(), run()
@@ -115,8 +118,8 @@ def test_none_is_the_same_bits_twice():
 def _late_targets(env, state):
     """What motors get that do now what was asked of them a control step ago, `[NUM, 20]` rad."""
     layout = hand.layout(env.engine.model)
-    angles = state.physics.qpos[:, layout.joint_qpos]
-    return np.asarray(envs.actions.targets(layout, "relative", state.average.value, angles))
+    angles = state.episode.physics.qpos[:, layout.joint_qpos]
+    return np.asarray(envs.actions.targets(layout, "relative", state.episode.average.value, angles))
 
 
 def test_delayed_motors_do_what_was_asked_a_step_before_about_the_angles_now():
@@ -124,9 +127,9 @@ def test_delayed_motors_do_what_was_asked_a_step_before_about_the_angles_now():
     state = _start(env, lift=0.1)
     for key in jax.random.split(jax.random.key(3), 2):
         late = _late_targets(env, state)
-        state, _ = _step(env)(state, jax.random.randint(key, (NUM, 20), 0, 11), FAR)
-        np.testing.assert_allclose(state.command.targets, late, atol=1e-6)
-        assert not np.allclose(state.physics.ctrl, late, atol=0.01)
+        state, _ = _step(env)(state, jax.random.randint(key, (NUM, 20), 0, 11))
+        np.testing.assert_allclose(state.episode.command.targets, late, atol=1e-6)
+        assert not np.allclose(state.episode.physics.ctrl, late, atol=0.01)
 
 
 def test_half_of_the_motors_are_delayed_for_the_whole_episode():
@@ -135,10 +138,10 @@ def test_half_of_the_motors_are_delayed_for_the_whole_episode():
     delayed, changed = [], []
     for key in jax.random.split(jax.random.key(3), 2):
         late = _late_targets(env, state)
-        state, outcome = _step(env)(state, jax.random.randint(key, (NUM, 20), 0, 11), FAR)
+        state, outcome = _step(env)(state, jax.random.randint(key, (NUM, 20), 0, 11))
         assert not np.any(outcome.done)
-        delayed.append(np.abs(np.asarray(state.command.targets) - late) < 1e-5)
-        changed.append(np.abs(np.asarray(state.physics.ctrl) - late) > 1e-3)
+        delayed.append(np.abs(np.asarray(state.episode.command.targets) - late) < 1e-5)
+        changed.append(np.abs(np.asarray(state.episode.physics.ctrl) - late) > 1e-3)
     both = changed[0] & changed[1]
     np.testing.assert_array_equal(delayed[0][both], delayed[1][both])
     assert 0.45 < delayed[0][both].mean() < 0.55
@@ -149,23 +152,25 @@ def test_backlash_moves_no_joint_until_the_play_is_taken_up():
     actuator, joint = hand.ACTUATORS.index("rh_A_FFJ4"), hand.JOINTS.index("rh_FFJ4")
     joint = hand.layout(env.engine.model).joint_qpos[joint]
     state = _start(env, lift=0.1)
-    play = state.actuation["backlash"]
+    play = state.episode.actuation["backlash"]
     # The play stands at its lower end: all of it lies before a motion upwards.
     play = play._replace(position=play.position.at[:, actuator].set(-1.0))
-    state = dataclasses.replace(state, actuation={"backlash": play})
-    start = at = np.asarray(state.physics.qpos)[:, joint]
+    state = state.with_episode(actuation={"backlash": play})
+    start = at = np.asarray(state.episode.physics.qpos)[:, joint]
     position, steps, playing = np.full(NUM, -1.0), np.zeros(NUM, int), np.ones(NUM, bool)
     for _ in range(10):
-        state, outcome = _step(env)(state, MIDDLE.at[:, actuator].set(10), FAR)
-        way = np.asarray(state.physics.ctrl)[:, actuator] - at
+        state, outcome = _step(env)(state, MIDDLE.at[:, actuator].set(10))
+        way = np.asarray(state.episode.physics.ctrl)[:, actuator] - at
         position += way * np.asarray(play.up)[:, actuator] * DT
         held = playing & (position < 1) & ~np.asarray(outcome.done)
         # The motor holds the angle that it has; the joint only gives way to weights.
-        np.testing.assert_allclose(state.command.targets[held, actuator], at[held], atol=1e-6)
-        at = np.asarray(state.physics.qpos)[:, joint]
+        np.testing.assert_allclose(
+            state.episode.command.targets[held, actuator], at[held], atol=1e-6
+        )
+        at = np.asarray(state.episode.physics.qpos)[:, joint]
         assert np.all(np.abs(at - start)[held] < 0.1)
         taken_up = playing & (position >= 1) & ~np.asarray(outcome.done)
-        assert np.all(state.command.targets[taken_up, actuator] > start[taken_up])
+        assert np.all(state.episode.command.targets[taken_up, actuator] > start[taken_up])
         steps += held
         playing = held
     assert 2 <= np.median(steps) <= 5 and not playing.any()
@@ -173,7 +178,7 @@ def test_backlash_moves_no_joint_until_the_play_is_taken_up():
 
 def test_random_forces_accelerate_the_object_by_one_metre_per_second_squared():
     env = _term("object_force", probability_low=1.0, probability_high=1.0)
-    state, _ = _step(env)(_start(env, lift=0.1), MIDDLE, FAR)
+    state, _ = _step(env)(_start(env, lift=0.1), MIDDLE)
     sideways = _object_speed(env, state)[:, :2] / DT
     assert 0.8 < sideways.std() < 1.2
     assert np.abs(sideways.mean()) < 0.35
@@ -187,10 +192,10 @@ def test_random_forces_act_alike_on_heavy_and_light_objects():
         terms__mass__enabled=True,
     )
     start = _start(env, lift=0.1)
-    state, _ = _step(env)(start, MIDDLE, FAR)
+    state, _ = _step(env)(start, MIDDLE)
     body = env.engine.model.body("object").id
-    mass = np.asarray(start.draw.parameters["body_mass"])[:, body]
-    force = np.asarray(state.actuation["object_force"].force)
+    mass = np.asarray(start.episode.draw.parameters["body_mass"])[:, body]
+    force = np.asarray(state.episode.actuation["object_force"].force)
     speed = _object_speed(env, state)[:, :2]
     np.testing.assert_allclose(speed, force[:, :2] / mass[:, None] * DT, atol=2e-3)
 
@@ -201,8 +206,8 @@ def test_control_steps_last_longer_by_the_drawn_excess():
     step = _step(env)
     times = [np.zeros(NUM)]
     for _ in range(20):
-        state, _ = step(state, MIDDLE, FAR)
-        times.append(np.asarray(state.physics.time))
+        state, _ = step(state, MIDDLE)
+        times.append(np.asarray(state.episode.physics.time))
     lasted = np.diff(times, axis=0)
     lasted = lasted[lasted > 0]  # without those that started anew
     assert np.all(lasted > DT)
@@ -217,10 +222,10 @@ def _tips(state):
 
 def test_lost_fingertips_freeze_and_the_object_is_still_seen():
     env = _term("marker_dropout", fingertip_rate=1e9, object_rate=0.0, mean_s=1e9)
-    state, _ = _step(env)(_start(env, lift=0.1), MIDDLE, FAR)
+    state, _ = _step(env)(_start(env, lift=0.1), MIDDLE)
     frozen, seen = _tips(state), np.asarray(state.observation.policy)[:, 15:]
     for _ in range(3):
-        state, outcome = _step(env)(state, jnp.full((NUM, 20), 10), FAR)
+        state, outcome = _step(env)(state, jnp.full((NUM, 20), 10))
     same = ~np.asarray(outcome.done)
     np.testing.assert_array_equal(_tips(state)[same], frozen[same])
     assert np.all(np.any(np.asarray(state.observation.policy)[:, 15:] != seen, axis=1))
@@ -234,7 +239,7 @@ def test_late_readings_are_those_of_the_step_before():
     for key in jax.random.split(jax.random.key(5), 3):
         action = jax.random.randint(key, (NUM, 20), 0, 11)
         before = np.asarray(states[1].observation.policy)[:, :18]
-        states = [_step(env)(s, action, FAR) for env, s in zip((late, prompt), states, strict=True)]
+        states = [_step(env)(s, action) for env, s in zip((late, prompt), states, strict=True)]
         states, outcomes = zip(*states, strict=True)
         same = ~np.asarray(outcomes[0].done)
         np.testing.assert_array_equal(
@@ -245,14 +250,15 @@ def test_late_readings_are_those_of_the_step_before():
 def test_a_resized_object_occludes_by_its_own_size():
     env = _env(terms__marker_occlusion__enabled=True, terms__object_size__enabled=True)
     state = _start(env)
-    factor = np.asarray(state.draw.numbers)[:, 0]
-    true = env._read(state.physics, state.average)
-    _, scene = env._sensors(state.draw, true)
+    factor = np.asarray(state.episode.draw.numbers)[:, 0]
+    true = env.true_readings(state)
+    sensors = Sensors(env.config, env.engine.model)
+    _, scene = sensors.faultless(state.episode.draw, true)
     nominal = dataclasses.replace(
-        state.draw,
-        parameters={k: v for k, v in state.draw.parameters.items() if k != "geom_size"},
+        state.episode.draw,
+        parameters={k: v for k, v in state.episode.draw.parameters.items() if k != "geom_size"},
     )
-    _, plain = env._sensors(nominal, true)
+    _, plain = sensors.faultless(nominal, true)
     grown = np.asarray(plain.clearance - scene.clearance).mean(axis=1)
     # A face lies 25 mm from the centre, an edge and a corner further.
     assert np.corrcoef(grown, factor)[0, 1] > 0.95
@@ -263,15 +269,14 @@ def test_no_privileged_value_reaches_the_policys_input():
     """Whatever the policy may not know is NaN; its observation must stay finite."""
     env = _env("all", env__value_observation="privileged", env__policy_observation="proprioceptive")
     state = env.reset(jax.random.key(0), NUM, FAR)
-    numbers = state.draw.numbers
+    numbers = state.episode.draw.numbers
     assert numbers.shape[1] == 122 and env.hidden_parts[0][0] == "drawn"
     drawn = slice(142, 142 + 122)
     np.testing.assert_array_equal(state.observation.value[:, drawn], numbers)
 
-    hidden = dataclasses.replace(
-        state, draw=dataclasses.replace(state.draw, numbers=jnp.full_like(numbers, jnp.nan))
-    )
-    after, outcome = _step(env)(hidden, MIDDLE, FAR)
+    nothing = dataclasses.replace(state.episode.draw, numbers=jnp.full_like(numbers, jnp.nan))
+    hidden = state.with_episode(draw=nothing)
+    after, outcome = _step(env)(hidden, MIDDLE)
     going_on = ~np.asarray(outcome.done)
     assert going_on.any()
     assert np.all(np.isfinite(after.observation.policy))
@@ -280,10 +285,10 @@ def test_no_privileged_value_reaches_the_policys_input():
 
     # Nor does anything else that is hidden, nor true readings: besides what is sensed, the policy
     # gets the hand's own at most.
-    true = env._read(state.physics, state.average)
+    true = env.true_readings(state)
     unseen = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), env.unseen(state))
     own = ("joint_angles", "joint_velocities", "targets", "action_average")
-    sensed = sensing.Sensed(jnp.zeros((NUM, 5, 3)), jnp.zeros((NUM, 3)), state.goal)
+    sensed = sensing.Sensed(jnp.zeros((NUM, 5, 3)), jnp.zeros((NUM, 3)), state.episode.goal)
     for kind, known in (("paper", ()), ("proprioceptive", own)):
         blind = dataclasses.replace(
             true,
@@ -294,7 +299,7 @@ def test_no_privileged_value_reaches_the_policys_input():
             },
         )
         seer = _env("all", env__value_observation="privileged", env__policy_observation=kind)
-        seen = seer._observe(unseen, sensed, blind, state.goal)
+        seen = seer._observe(unseen, sensed, blind, state.episode.goal)
         assert np.all(np.isfinite(seen.policy)) and np.any(np.isnan(seen.value))
         assert np.all(np.isnan(seen.value[:, 142:]))
 
@@ -316,9 +321,9 @@ def test_all_terms_on_every_object(name, locked_wrist):
     env = _env("all", bank_size=16, env__object=name, env__locked_wrist=locked_wrist)
     state = env.reset(jax.random.key(0), NUM, FAR)
     for key in jax.random.split(jax.random.key(1), 5):
-        state, outcome = _step(env)(state, jax.random.randint(key, (NUM, 20), 0, 11), FAR)
+        state, outcome = _step(env)(state, jax.random.randint(key, (NUM, 20), 0, 11))
         assert not np.any(outcome.diverged)
         assert np.all(np.isfinite(state.observation.policy))
     wrist = hand.layout(env.engine.model).joint_qpos[:2]
-    moved = np.abs(np.asarray(state.physics.qpos)[:, wrist]).max()
+    moved = np.abs(np.asarray(state.episode.physics.qpos)[:, wrist]).max()
     assert moved < 1e-3 if locked_wrist else moved > 0.01

@@ -43,15 +43,15 @@ def _with_goal(env, state, angle):
     """The same states with goals `angle` rad away about a fixed axis."""
     layout = hand.layout(env.engine.model)
     to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
-    now = rotations.multiply(to_forearm, state.physics.qpos[:, layout.object_qpos[3:]])
+    now = rotations.multiply(to_forearm, state.episode.physics.qpos[:, layout.object_qpos[3:]])
     turn = rotations.from_axis_angle(jnp.array([0.0, 0.0, 1.0]), jnp.full(NUM, angle))
-    return dataclasses.replace(state, goal=rotations.multiply(turn, now))
+    return state.with_episode(goal=rotations.multiply(turn, now))
 
 
 def _with_height(env, state, drop):
     layout = hand.layout(env.engine.model)
-    qpos = state.physics.qpos.at[:, layout.object_qpos[2]].add(-drop)
-    return dataclasses.replace(state, physics=dataclasses.replace(state.physics, qpos=qpos))
+    qpos = state.episode.physics.qpos.at[:, layout.object_qpos[2]].add(-drop)
+    return state.with_episode(physics=dataclasses.replace(state.episode.physics, qpos=qpos))
 
 
 def test_sizes(env):
@@ -74,7 +74,7 @@ def test_paper_observation_holds_tips_position_and_relative_goal(env):
     data = mujoco.MjData(model)
     forearm = model.body("rh_forearm").id
     for i in range(NUM):
-        data.qpos[:] = state.physics.qpos[i]
+        data.qpos[:] = state.episode.physics.qpos[i]
         mujoco.mj_forward(model, data)
         rotation = data.xmat[forearm].reshape(3, 3)
 
@@ -89,40 +89,40 @@ def test_paper_observation_holds_tips_position_and_relative_goal(env):
         mujoco.mju_negQuat(conjugate, data.xquat[forearm])
         mujoco.mju_mulQuat(orientation, conjugate, data.body("object").xquat)
         mujoco.mju_negQuat(conjugate, orientation)
-        mujoco.mju_mulQuat(left, np.asarray(state.goal[i], np.float64), conjugate)
+        mujoco.mju_mulQuat(left, np.asarray(state.episode.goal[i], np.float64), conjugate)
         np.testing.assert_allclose(seen[18:22], left * np.sign(left[0]), atol=1e-5)
 
 
 def test_reward_is_the_angle_gained(env, step):
     state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 1.5)
-    state, first = step(state, MIDDLE, UNIFORM)
-    _, second = step(state, MIDDLE, UNIFORM)
+    state, first = step(state, MIDDLE)
+    _, second = step(state, MIDDLE)
     assert not np.any(first.goal_reached | second.goal_reached | first.done)
     np.testing.assert_allclose(second.reward, first.distance - second.distance, atol=1e-5)
 
 
 def test_reached_goal_pays_and_is_followed_by_a_new_one(env, step):
     state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 0.3)
-    after, outcome = step(state, MIDDLE, NEAR)
+    after, outcome = step(env.with_goal_distance(state, NEAR), MIDDLE)
     assert np.all(outcome.goal_reached) and not np.any(outcome.done)
     np.testing.assert_allclose(outcome.reward, 5.0 + 0.3 - outcome.distance, atol=1e-4)
     np.testing.assert_array_equal(outcome.goals, 1)
-    np.testing.assert_array_equal(after.goal_steps, 0)
+    np.testing.assert_array_equal(after.episode.goal_steps, 0)
     layout = hand.layout(env.engine.model)
     to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
-    now = rotations.multiply(to_forearm, after.physics.qpos[:, layout.object_qpos[3:]])
-    away = np.asarray(goals.distance(after.goal, now))
+    now = rotations.multiply(to_forearm, after.episode.physics.qpos[:, layout.object_qpos[3:]])
+    away = np.asarray(goals.distance(after.episode.goal, now))
     assert np.all((away >= 0.499) & (away <= 0.901))
 
 
 def test_drop_ends_the_episode_without_bootstrap(env, step):
     state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 1.5)
-    after, outcome = step(_with_height(env, state, 0.3), MIDDLE, UNIFORM)
+    after, outcome = step(_with_height(env, state, 0.3), MIDDLE)
     assert np.all(outcome.dropped & outcome.done) and not np.any(outcome.truncated)
     gained = np.asarray(outcome.reward) + 20.0
     assert np.all(np.abs(gained) < 1.0)
-    np.testing.assert_array_equal(after.goals, 0)
-    _, healthy = step(after, MIDDLE, UNIFORM)
+    np.testing.assert_array_equal(after.episode.goals, 0)
+    _, healthy = step(after, MIDDLE)
     assert not np.any(healthy.dropped)
 
 
@@ -131,7 +131,7 @@ def test_time_out_truncates_after_eight_seconds(env, step):
     ended = np.zeros(NUM, bool)
     for index in range(100):
         state = _with_goal(env, state, 3.0)
-        state, outcome = step(state, MIDDLE, UNIFORM)
+        state, outcome = step(state, MIDDLE)
         ended |= np.asarray(outcome.dropped)
         assert not np.any(outcome.timed_out & ~ended) or index == 99
     timed_out = np.asarray(outcome.timed_out) & ~ended
@@ -143,26 +143,27 @@ def test_time_out_truncates_after_eight_seconds(env, step):
 
 def test_goal_cap_truncates(step, env):
     state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 0.3)
-    state = dataclasses.replace(state, goals=jnp.full(NUM, 49))
-    after, outcome = step(state, MIDDLE, UNIFORM)
+    state = state.with_episode(goals=jnp.full(NUM, 49))
+    after, outcome = step(state, MIDDLE)
     assert np.all(outcome.done & outcome.truncated)
     np.testing.assert_array_equal(outcome.goals, 50)
-    np.testing.assert_array_equal(after.goals, 0)
+    np.testing.assert_array_equal(after.episode.goals, 0)
 
 
 def test_a_diverged_environment_resets_alone(env, step):
     state = _with_goal(env, env.reset(jax.random.key(0), NUM, UNIFORM), 1.5)
-    qvel = state.physics.qvel.at[3, 0].set(jnp.nan)
-    broken = dataclasses.replace(state, physics=dataclasses.replace(state.physics, qvel=qvel))
-    after, outcome = step(broken, MIDDLE, UNIFORM)
-    healthy, reference = step(state, MIDDLE, UNIFORM)
+    qvel = state.episode.physics.qvel.at[3, 0].set(jnp.nan)
+    broken = state.with_episode(physics=dataclasses.replace(state.episode.physics, qvel=qvel))
+    after, outcome = step(broken, MIDDLE)
+    healthy, reference = step(state, MIDDLE)
     np.testing.assert_array_equal(outcome.diverged, np.arange(NUM) == 3)
     assert bool(outcome.done[3]) and not bool(outcome.truncated[3])
-    for leaf in jax.tree.leaves((after.physics, after.observation, outcome.reward)):
+    for leaf in jax.tree.leaves((after.episode.physics, after.observation, outcome.reward)):
         assert np.all(np.isfinite(leaf))
     others = np.arange(NUM) != 3
     np.testing.assert_array_equal(
-        np.asarray(after.physics.qpos)[others], np.asarray(healthy.physics.qpos)[others]
+        np.asarray(after.episode.physics.qpos)[others],
+        np.asarray(healthy.episode.physics.qpos)[others],
     )
     np.testing.assert_array_equal(
         np.asarray(outcome.reward)[others], np.asarray(reference.reward)[others]
@@ -175,10 +176,10 @@ def test_an_environment_does_not_depend_on_the_others(env, step):
     actions = jax.random.randint(jax.random.key(1), (30, 2 * NUM, 20), 0, 11)
     wide = jax.jit(env.step)
     for action in actions:
-        few, few_outcome = step(few, action[:NUM], NEAR)
-        many, many_outcome = wide(many, action, NEAR)
-        np.testing.assert_array_equal(few.physics.qpos, many.physics.qpos[:NUM])
-        np.testing.assert_array_equal(few.goal, many.goal[:NUM])
+        few, few_outcome = step(few, action[:NUM])
+        many, many_outcome = wide(many, action)
+        np.testing.assert_array_equal(few.episode.physics.qpos, many.episode.physics.qpos[:NUM])
+        np.testing.assert_array_equal(few.episode.goal, many.episode.goal[:NUM])
         np.testing.assert_array_equal(few_outcome.done, many_outcome.done[:NUM])
 
 
@@ -226,22 +227,22 @@ def test_targets_follow_the_average_about_the_angles_now():
     low, high = layout.ctrl_range.T
     state, value, step = env.reset(jax.random.key(0), NUM, UNIFORM), np.zeros(20), jax.jit(env.step)
     for number, bins in enumerate((10, 5, 0)):
-        before = np.asarray(state.physics.qpos[:, layout.joint_qpos]) @ layout.coupling.T
+        before = np.asarray(state.episode.physics.qpos[:, layout.joint_qpos]) @ layout.coupling.T
         weight = 1 - 0.3 ** (number + 1)
         value = value + 0.7 / weight * ((bins - 5) / 5 - value)
-        state, _ = step(state, jnp.full((NUM, 20), bins), UNIFORM)
-        np.testing.assert_allclose(state.average.value, np.tile(value, (NUM, 1)), atol=1e-6)
+        state, _ = step(state, jnp.full((NUM, 20), bins))
+        np.testing.assert_allclose(state.episode.average.value, np.tile(value, (NUM, 1)), atol=1e-6)
         targets = np.clip(before + value * 0.5 * (high - low), low, high)
-        np.testing.assert_allclose(state.physics.ctrl, targets, atol=1e-5)
+        np.testing.assert_allclose(state.episode.physics.ctrl, targets, atol=1e-5)
 
 
 def test_the_average_is_forgotten_when_an_episode_ends(env, step):
     state = env.reset(jax.random.key(0), NUM, UNIFORM)
-    state, _ = step(state, MIDDLE + 3, UNIFORM)
-    np.testing.assert_allclose(state.average.value, 0.6, atol=1e-6)
-    state, outcome = step(_with_height(env, state, 0.3), MIDDLE + 3, UNIFORM)
+    state, _ = step(state, MIDDLE + 3)
+    np.testing.assert_allclose(state.episode.average.value, 0.6, atol=1e-6)
+    state, outcome = step(_with_height(env, state, 0.3), MIDDLE + 3)
     assert np.all(outcome.dropped)
-    for average in (state.average, state.noisy_average):
+    for average in (state.episode.average, state.episode.noisy_average):
         assert not np.any(average.value) and not np.any(average.weight)
 
 
@@ -250,10 +251,12 @@ def test_the_same_task_with_other_goals(env):
     assert aligned.bank is env.bank and env.config.env.goals == "uniform"
     assert env.with_goals("near") is env.with_goals("uniform") is env
     (ours, theirs) = (e.reset(jax.random.key(0), NUM, UNIFORM) for e in (env, aligned))
-    np.testing.assert_array_equal(ours.physics.qpos, theirs.physics.qpos)
-    normal = np.asarray(rotations.matrix(theirs.goal))[:, 0]  # the palm's, in the block's frame
+    np.testing.assert_array_equal(ours.episode.physics.qpos, theirs.episode.physics.qpos)
+    normal = np.asarray(rotations.matrix(theirs.episode.goal))[
+        :, 0
+    ]  # the palm's, in the block's frame
     np.testing.assert_allclose(np.abs(normal).max(axis=1), 1.0, atol=1e-5)
-    assert np.abs(np.asarray(rotations.matrix(ours.goal))[:, 0]).max(axis=1).min() < 0.99
+    assert np.abs(np.asarray(rotations.matrix(ours.episode.goal))[:, 0]).max(axis=1).min() < 0.99
 
 
 def test_order_of_noise_average_delay_and_play():
@@ -267,32 +270,23 @@ def test_order_of_noise_average_delay_and_play():
         terms__action_delay__enabled=True,
         terms__action_delay__probability=1.0,
     )
-    simulate = env._simulate
-
-    @jax.jit
-    def step(state, action):
-        heard = []
-        env._simulate = lambda draw, state, command: (
-            heard.append(command.targets) or simulate(draw, state, command)
-        )
-        return *env.step(state, action, UNIFORM), heard[0]
-
+    step = jax.jit(env.step)
     layout = hand.layout(env.engine.model)
     low, high = layout.ctrl_range.T
     state = env.reset(jax.random.key(4), NUM, UNIFORM)
-    memory = jax.device_get(state.actuation["action_noise"])
+    memory = jax.device_get(state.episode.actuation["action_noise"])
     assert np.std(memory.offset) > 0.1 and np.std(memory.stretch) > 0.05
     late = np.zeros((NUM, 20))
     for number, unit in enumerate((0.6, -0.4, 1.0)):
-        angles = np.asarray(state.physics.qpos[:, layout.joint_qpos]) @ layout.coupling.T
+        angles = np.asarray(state.episode.physics.qpos[:, layout.joint_qpos]) @ layout.coupling.T
         clean = np.clip(angles + late * 0.5 * (high - low), low, high)  # asked one step before
         noisy = unit * (1 + memory.stretch) + memory.offset
-        state, outcome, heard = step(state, MIDDLE + round(5 * unit))
+        state, outcome = step(state, MIDDLE + round(5 * unit))
         assert not np.any(outcome.done)
-        np.testing.assert_allclose(heard, clean, atol=1e-5)
+        np.testing.assert_allclose(state.episode.command.targets, clean, atol=1e-5)
         weight = 1 - 0.3 ** (number + 1)
         late = late + 0.7 / weight * (noisy - late)
-        np.testing.assert_allclose(state.noisy_average.value, late, atol=1e-5)
+        np.testing.assert_allclose(state.episode.noisy_average.value, late, atol=1e-5)
 
 
 def test_policy_sees_noise_and_the_value_function_does_not():
@@ -321,11 +315,13 @@ def test_a_start_takes_the_parameters_of_its_own_pair():
     state = env.reset(jax.random.key(0), NUM, UNIFORM)
     bank = env.bank
     for i in range(NUM):
-        same = np.all(np.asarray(bank.states.qpos) == np.asarray(state.physics.qpos[i]), axis=1)
+        same = np.all(
+            np.asarray(bank.states.qpos) == np.asarray(state.episode.physics.qpos[i]), axis=1
+        )
         (pair,) = np.flatnonzero(same)
-        for name, values in state.draw.parameters.items():
+        for name, values in state.episode.draw.parameters.items():
             np.testing.assert_array_equal(values[i], bank.draws.parameters[name][pair])
-    assert len(np.unique(np.asarray(state.draw.parameters["geom_friction"])[:, 0, 0])) > 2
+    assert len(np.unique(np.asarray(state.episode.draw.parameters["geom_friction"])[:, 0, 0])) > 2
 
 
 def test_a_redrawn_bank_is_for_the_episodes_to_come():
@@ -333,8 +329,8 @@ def test_a_redrawn_bank_is_for_the_episodes_to_come():
     state = env.reset(jax.random.key(0), NUM, UNIFORM)
     redrawn = env.redraw(state, 1)
     for old, new in zip(
-        jax.tree.leaves((state.draw, state.physics)),
-        jax.tree.leaves((redrawn.draw, redrawn.physics)),
+        jax.tree.leaves((state.episode.draw, state.episode.physics)),
+        jax.tree.leaves((redrawn.episode.draw, redrawn.episode.physics)),
         strict=True,
     ):
         np.testing.assert_array_equal(old, new)
@@ -342,6 +338,6 @@ def test_a_redrawn_bank_is_for_the_episodes_to_come():
     assert not np.any(np.isin(ours[:, 2:], theirs[:, 2:]))
     again = env.redraw(state, 1)
     np.testing.assert_array_equal(again.bank.states.qpos, redrawn.bank.states.qpos)
-    fallen, outcome = jax.jit(env.step)(_with_height(env, redrawn, 0.3), MIDDLE, UNIFORM)
+    fallen, outcome = jax.jit(env.step)(_with_height(env, redrawn, 0.3), MIDDLE)
     assert np.all(outcome.dropped)
-    assert np.all(np.isin(np.asarray(fallen.draw.parameters["body_mass"]), ours))
+    assert np.all(np.isin(np.asarray(fallen.episode.draw.parameters["body_mass"]), ours))

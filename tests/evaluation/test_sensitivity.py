@@ -73,7 +73,7 @@ class Scripted:
     def reset(self, key, num_envs, goal_distance, bank):
         return self._state(jnp.zeros(num_envs, jnp.int32), bank)
 
-    def step(self, state, action, goal_distance):
+    def step(self, state, action):
         self.compiled += 1
         step, index = state.step + 1, jnp.arange(len(state.step))
         done = step % (3 * (index + 1)) == 0

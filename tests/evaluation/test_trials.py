@@ -19,7 +19,7 @@ from dactyl_jax.learning import RandomAgent, ZeroAgent
 @dataclasses.dataclass(frozen=True)
 class State:
     observation: types.SimpleNamespace
-    physics: types.SimpleNamespace
+    episode: types.SimpleNamespace
     index: jax.Array
     step: jax.Array
     goals: jax.Array
@@ -48,8 +48,8 @@ class Scripted:
         zeros = jnp.zeros(num_envs, jnp.int32)
         return self._state(jnp.arange(num_envs), zeros, zeros)
 
-    def step(self, state, action, goal_distance):
-        del action, goal_distance
+    def step(self, state, action):
+        del action
         index = state.index
         self.sizes.append(index.shape[0])
         step = state.step + 1
@@ -77,7 +77,8 @@ class Scripted:
     def _state(self, index, step, goals):
         observation = types.SimpleNamespace(policy=step[:, None].astype(jnp.float32))
         qpos = jnp.stack([step, index], axis=1).astype(jnp.float32)
-        return State(observation, types.SimpleNamespace(qpos=qpos), index, step, goals)
+        episode = types.SimpleNamespace(physics=types.SimpleNamespace(qpos=qpos), goals=goals)
+        return State(observation, episode, index, step, goals)
 
 
 @pytest.mark.parametrize("agent", [ZeroAgent(20, 11), RandomAgent(20, 11)])

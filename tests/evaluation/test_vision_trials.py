@@ -75,7 +75,7 @@ def _eye(seer):
 @pytest.mark.slow
 def test_a_true_pose_is_what_sensors_without_errors_say(env):
     state = env.reset(jax.random.key(0), 3, 0.9)
-    true = env._read(state.physics, state.average)
+    true = env.true_readings(state)
     told = env.with_pose(state, true.position, true.orientation)
     np.testing.assert_allclose(told.observation.policy, state.observation.policy, atol=2e-6)
     np.testing.assert_array_equal(told.observation.value, state.observation.value)

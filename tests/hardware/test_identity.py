@@ -54,8 +54,8 @@ class TrainingTrials:
         distance = jnp.float32(goal_distance)
         key = jax.random.split(jax.random.key(SEED))[0]
         state = jax.jit(lambda key: env.reset(key, trials, distance))(key)
-        self._starts = jax.device_get(state.physics)
-        self._goal_keys = state.goal_key
+        self._starts = jax.device_get(state.episode.physics)
+        self._goal_keys = state.episode.goal_key
 
         @jax.jit
         def goal(key, number, orientation):

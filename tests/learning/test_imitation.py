@@ -83,7 +83,6 @@ def test_advice_is_the_teachers_where_the_student_is():
         learner.normalizers,
         actors,
         jax.random.split(jax.random.key(2), 8),
-        jnp.float32(0.9),
         2,
         8,
         teacher,

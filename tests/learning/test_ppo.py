@@ -32,10 +32,8 @@ def _recorded(memory):
     learner = dataclasses.replace(learner, parameters=parameters, normalizers=normalizers)
     actors = initial_actors(networks, env.reset(jax.random.key(1), 8, 0.9), 8)
     keys = jax.random.split(jax.random.key(2), 8)
-    run = jax.jit(rollout, static_argnums=(0, 1, 7, 8))
-    _, trajectory, _ = run(
-        env, networks, parameters, normalizers, actors, keys, jnp.float32(0.9), 2, 8
-    )
+    run = jax.jit(rollout, static_argnums=(0, 1, 6, 7))
+    _, trajectory, _ = run(env, networks, parameters, normalizers, actors, keys, 2, 8)
     return networks, learner, trajectory
 
 

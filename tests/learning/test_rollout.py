@@ -18,7 +18,7 @@ def _roll_out(num_envs=8, num_chunks=3, chunk=4):
     env_state = env.reset(jax.random.key(1), num_envs, jnp.float32(0.9))
     keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(2), jnp.arange(num_envs))
     actors = initial_actors(networks, env_state, num_envs)
-    run = jax.jit(rollout, static_argnums=(0, 1, 7, 8))
+    run = jax.jit(rollout, static_argnums=(0, 1, 6, 7))
     return run(
         env,
         networks,
@@ -26,7 +26,6 @@ def _roll_out(num_envs=8, num_chunks=3, chunk=4):
         learner.normalizers,
         actors,
         keys,
-        jnp.float32(0.9),
         num_chunks,
         chunk,
     )

@@ -33,6 +33,7 @@ class EnvState:
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     reward: jax.Array
+    rewards: dict[str, jax.Array]
     done: jax.Array
     truncated: jax.Array
     terminal_value_observation: jax.Array
@@ -67,10 +68,13 @@ class Recall:
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(num_envs))
         return jax.vmap(self._start)(keys)
 
+    def with_goal_distance(self, state, goal_distance):
+        return state
+
     def partition(self, each, shared):
         return each
 
-    def step(self, state, action, goal_distance):
+    def step(self, state, action):
         def step(state, action):
             right = jnp.all(action == state.cue)
             time = state.time + 1
@@ -83,6 +87,7 @@ class Recall:
             following = jax.tree.map(lambda new, old: jnp.where(done, new, old), fresh, going)
             return following, Outcome(
                 reward=right.astype(jnp.float32),
+                rewards={"right": right.astype(jnp.float32)},
                 done=done,
                 truncated=truncated,
                 terminal_value_observation=after.value,

@@ -71,9 +71,9 @@ def test_an_action_takes_effect_after_the_delay(play, world, monkeypatch):
 
 def test_a_push_moves_the_object_and_a_new_goal_is_elsewhere(play, world):
     columns = layout(world.env.engine.model).object_qvel[:2]
-    before = np.array(play._state.physics.qvel)[0, columns]
+    before = np.array(play._state.episode.physics.qvel)[0, columns]
     play.push()
-    after = np.array(play._state.physics.qvel)[0, columns]
+    after = np.array(play._state.episode.physics.qvel)[0, columns]
     np.testing.assert_allclose(np.linalg.norm(after - before), PUSH, rtol=1e-5)
     goal = play.now.goal
     play.new_goal()

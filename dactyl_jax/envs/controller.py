@@ -1,0 +1,148 @@
+"""From bins to motors: the controller, and what the terms of randomisation do on the way.
+
+Without terms, what the controller wants and what the motors receive are the same: unit actions,
+their average, targets about the angles now. Terms add their errors on the way: noise on the
+actions, delay of the average, play between targets and motors.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import mujoco
+from ml_collections import ConfigDict
+
+from dactyl_jax import hand, randomization
+from dactyl_jax.envs import actions
+from dactyl_jax.envs.bank import Draw
+from dactyl_jax.envs.readings import Readings
+from dactyl_jax.envs.state import Episode
+from dactyl_jax.randomization import actuation
+
+
+class Control(NamedTuple):
+    """What one control step does before physics.
+
+    Attributes:
+        action: unit actions as chosen, `[E, 20]`.
+        targets: that the controller wants, `[E, 20]` rad.
+        average, noisy_average, memory (of the actuation terms), command: see `state.Episode`.
+    """
+
+    action: jax.Array
+    targets: jax.Array
+    average: actions.Average
+    noisy_average: actions.Average
+    memory: randomization.Memory
+    command: actuation.Command
+
+
+class Controller:
+    """The controller of `config.env`, for a hand's `model`; pure functions.
+
+    Attributes:
+        varies_time_step: whether a command's time step is drawn, rather than the model's.
+    """
+
+    def __init__(self, config: ConfigDict, model: mujoco.MjModel, substeps: int):
+        """Takes the number of physics steps in a control step beside configuration and model."""
+        self._model = model
+        self._mode = config.env.action
+        self._averages = config.env.smoothed == "action"
+        self._kept = actions.kept_share(config.env.smoothing_kept, config.env.control_dt)
+        self._control_dt = config.env.control_dt
+        self._substeps = substeps
+        self._layout = hand.layout(model)
+        log_rates = actuation.log_rates(model, mirrored=self._averages)
+        self._log_rates = jnp.asarray(log_rates, jnp.float32)
+        self._on_actions, self._on_averages, self._on_motors = self._pipelines = tuple(
+            randomization.Pipeline(terms, config)
+            for terms in (actuation.ON_ACTIONS, actuation.ON_AVERAGES, actuation.ON_MOTORS)
+        )
+        self.varies_time_step = "time_step" in self._on_motors.names
+
+    def begin(
+        self, keys: jax.Array, draw: Draw, true: Readings
+    ) -> tuple[randomization.Memory, actuation.Command]:
+        """The terms' memory at an episode's start, and a command that holds the hand as it is.
+
+        Args:
+            keys: `[E]`.
+            draw: of the episode.
+            true: readings of its first state, whose targets hold the hand.
+        """
+        none = actions.no_average(len(keys))
+        idle = self._command(none.value if self._averages else true.targets, true.targets)
+        scene = self._scene(draw, true)
+        memory = {
+            name: memory
+            for terms in self._pipelines
+            for name, memory in terms.begin(keys, draw.by_term(), idle, scene).items()
+        }
+        return memory, idle
+
+    def control(
+        self, keys: jax.Array, episode: Episode, action: jax.Array, true: Readings
+    ) -> Control:
+        """What bins `[E, 20]` become.
+
+        Args:
+            keys: `[E]`, of the terms' draws.
+            episode: as it is before the step.
+            action: bins, `[E, 20]` int32.
+            true: readings before the step.
+        """
+        scene, strengths = self._scene(episode.draw, true), episode.draw.by_term()
+        memory: randomization.Memory = {}
+
+        def through(terms: randomization.Pipeline, command: actuation.Command):
+            after, command = terms.apply(keys, strengths, episode.actuation, command, scene)
+            memory.update(after)
+            return command
+
+        def targets(share: jax.Array) -> jax.Array:
+            return actions.targets(self._layout, self._mode, share, true.joint_angles)
+
+        unit = actions.unit_action(action)
+        if not self._averages:
+            wanted = actions.smoothed_targets(self._kept, targets(unit), true.targets)
+            command = through(self._on_actions, self._command(wanted, wanted))
+            command = through(self._on_averages, command)
+            command = through(self._on_motors, command._replace(targets=command.asked))
+            kept = episode.average, episode.noisy_average
+            return Control(unit, wanted, *kept, memory, command)
+        average = actions.average(self._kept, episode.average, unit)
+        wanted = targets(average.value)
+        command = through(self._on_actions, self._command(unit, wanted))
+        noisy = actions.average(self._kept, episode.noisy_average, command.asked)
+        command = through(self._on_averages, command._replace(asked=noisy.value))
+        command = through(self._on_motors, command._replace(targets=targets(command.asked)))
+        return Control(unit, wanted, average, noisy, memory, command)
+
+    def _command(self, asked: jax.Array, targets: jax.Array) -> actuation.Command:
+        """What the controller asks for, and nothing else, in steps of the model's time."""
+        num_envs = targets.shape[0]
+        return actuation.Command(
+            asked=asked,
+            targets=targets,
+            force=jnp.zeros((num_envs, 3), jnp.float32),
+            timestep=jnp.full(num_envs, self._model.opt.timestep, jnp.float32),
+        )
+
+    def _scene(self, draw: Draw, true: Readings) -> actuation.Scene:
+        model = self._model
+        num_envs = true.position.shape[0]
+        low, high = jnp.asarray(self._layout.ctrl_range, jnp.float32).T
+        angles = actions.actuator_angles(self._layout, true.joint_angles)
+        unit = jnp.broadcast_to(0.5 * (high - low), angles.shape)
+        body = model.body("object").id
+        masses = draw.parameters.get("body_mass", jnp.asarray(model.body_mass, jnp.float32)[None])
+        return actuation.Scene(
+            rest=jnp.zeros_like(angles) if self._averages else angles,
+            unit=jnp.ones_like(angles) if self._averages else unit,
+            angles=angles,
+            object_mass=jnp.broadcast_to(masses[:, body], num_envs),
+            log_rates=jnp.broadcast_to(self._log_rates, (num_envs, *self._log_rates.shape)),
+            control_dt=jnp.full(num_envs, self._control_dt),
+            substeps=jnp.full(num_envs, float(self._substeps)),
+        )
