@@ -65,7 +65,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     @functools.cache
     def make_eyes():
         _, estimator, _ = pretrained.load_vision()
-        return viewer.Eyes(estimator, config.env.tilt)
+        return viewer.PoseOverlay(estimator, config.env.tilt)
 
     checkpoint = runs.load_policy(cli.run_name(values))
     world = make_world(worlds[0])

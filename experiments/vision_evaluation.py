@@ -13,7 +13,7 @@ from dactyl_jax.vision.estimator import Estimator, Poses
 from dactyl_jax.vision.frames import Truth
 from dactyl_jax.vision.loss import errors
 from dactyl_jax.vision.occlusion import occlusion
-from dactyl_jax.vision.terms import scene
+from dactyl_jax.vision.terms import materials
 from dactyl_jax.vision.unmarked import without_marks
 from experiments import vision_frames
 
@@ -73,7 +73,7 @@ def measure(
     source = vision_frames.make_source(config, model, vision_frames.HELD_OUT)
     views = vision_frames.make_views(renderer, model, config.image_size)
     small = vision_frames.make_views("warp", model, _OCCLUSION_SIZE)
-    materials = scene(model)
+    visible = materials(model)
     names = ["", *(camera.name for camera in RIG)]
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
     hidden, doubts = [], []
@@ -89,7 +89,7 @@ def measure(
             found[name].append(_errors(poses, truth))
             if camera < 0:
                 doubts.append(poses.doubt)
-        hidden.append(occlusion(small, np.asarray(qpos), looks, materials))
+        hidden.append(occlusion(small, np.asarray(qpos), looks, visible))
         kept = _worst(kept, found[""][-1][0], pictures)
     parts = {name: np.concatenate(rows, axis=1) for name, rows in found.items()}
     return Errors(

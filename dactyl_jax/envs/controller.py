@@ -129,7 +129,7 @@ class Controller:
             timestep=jnp.full(num_envs, self._model.opt.timestep, jnp.float32),
         )
 
-    def _scene(self, draw: Draw, true: Readings) -> actuation.Scene:
+    def _scene(self, draw: Draw, true: Readings) -> actuation.ActuationScene:
         model = self._model
         num_envs = true.position.shape[0]
         low, high = jnp.asarray(self._layout.ctrl_range, jnp.float32).T
@@ -137,7 +137,7 @@ class Controller:
         unit = jnp.broadcast_to(0.5 * (high - low), angles.shape)
         body = model.body("object").id
         masses = draw.parameters.get("body_mass", jnp.asarray(model.body_mass, jnp.float32)[None])
-        return actuation.Scene(
+        return actuation.ActuationScene(
             rest=jnp.zeros_like(angles) if self._averages else angles,
             unit=jnp.ones_like(angles) if self._averages else unit,
             angles=angles,

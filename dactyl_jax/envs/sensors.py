@@ -41,7 +41,7 @@ class Sensors:
         """
         return self._terms.apply(keys, draw.by_term(), memory, *self.faultless(draw, true))
 
-    def faultless(self, draw: Draw, true: Readings) -> tuple[sensing.Sensed, sensing.Scene]:
+    def faultless(self, draw: Draw, true: Readings) -> tuple[sensing.Sensed, sensing.SensingScene]:
         """What faultless sensors would report, and the scene that their faults depend on."""
         truth = sensing.Sensed(true.fingertips, true.position, true.orientation)
         sizes = draw.parameters.get("geom_size", self._sizes[None])

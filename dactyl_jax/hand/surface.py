@@ -13,7 +13,8 @@ from dactyl_jax.hand import rotations
 
 @dataclasses.dataclass(frozen=True)
 class Surface:
-    """The object's collision geoms, in its frame, as rounded boxes; a sphere is all rounding.
+    """The object's collision geoms, in its frame, as rounded boxes; a sphere is all rounding, a
+    capsule a rounded line.
 
     Attributes:
         position: [geom, 3] m, of their centres.
@@ -28,17 +29,44 @@ class Surface:
     radius: np.ndarray
 
 
+_BOX = mujoco.mjtGeom.mjGEOM_BOX
+# Half the edges of the box within the rounding, by the geom's type and size.
+_HALF = {
+    _BOX: lambda size: size,
+    mujoco.mjtGeom.mjGEOM_SPHERE: lambda size: np.zeros(3),
+    mujoco.mjtGeom.mjGEOM_CAPSULE: lambda size: np.array([0.0, 0.0, size[1]]),
+}
+
+
+def _name(kind: mujoco.mjtGeom) -> str:
+    return kind.name.removeprefix("mjGEOM_").lower()
+
+
 def surface(model: mujoco.MjModel) -> Surface:
-    """The surface of `model`'s object, whose collision geoms are boxes or spheres."""
+    """The surface of `model`'s object.
+
+    Raises:
+        ValueError: a collision geom of it is neither a box nor a sphere nor a capsule.
+    """
     geoms = np.flatnonzero(
         (model.geom_bodyid == model.body("object").id) & (model.geom_contype > 0)
     )
-    is_box = model.geom_type[geoms] == mujoco.mjtGeom.mjGEOM_BOX
+    kinds = [mujoco.mjtGeom(kind) for kind in model.geom_type[geoms]]
+    for geom, kind in zip(geoms, kinds, strict=True):
+        if kind not in _HALF:
+            known = ", ".join(_name(kind) for kind in _HALF)
+            raise ValueError(
+                f"geom {geom} of the object is of type {_name(kind)}; its distance to points is "
+                f"known for {known}"
+            )
+    size = model.geom_size[geoms]
     return Surface(
         position=model.geom_pos[geoms],
         quaternion=model.geom_quat[geoms],
-        half=np.where(is_box[:, None], model.geom_size[geoms], 0.0),
-        radius=np.where(is_box, 0.0, model.geom_size[geoms, 0]),
+        half=np.array([_HALF[kind](row) for kind, row in zip(kinds, size, strict=True)]),
+        radius=np.array(
+            [0.0 if kind == _BOX else row[0] for kind, row in zip(kinds, size, strict=True)]
+        ),
     )
 
 

@@ -36,7 +36,7 @@ class Command(NamedTuple):
     timestep: jax.Array
 
 
-class Scene(NamedTuple):
+class ActuationScene(NamedTuple):
     """What the terms may look at.
 
     Attributes:
@@ -66,7 +66,7 @@ class Offsets(NamedTuple):
 
 
 def begin_action_noise(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> Offsets:
     """Draws offset and factor of each actuator for the episode."""
     noise = jax.random.normal(key, signal.asked.shape)
@@ -83,7 +83,7 @@ def apply_action_noise(
     strength: jax.Array,
     memory: Offsets,
     signal: Command,
-    scene: Scene,
+    scene: ActuationScene,
 ) -> tuple[Offsets, Command]:
     """Offsets of the episode and of the step; a factor on what is asked beyond staying (Table 8).
 
@@ -104,7 +104,7 @@ class Delay(NamedTuple):
 
 
 def begin_action_delay(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> Delay:
     """Draws for each actuator whether it is late throughout the episode (C.2)."""
     late = jax.random.bernoulli(key, strength * law.probability, signal.asked.shape)
@@ -117,7 +117,7 @@ def apply_action_delay(
     strength: jax.Array,
     memory: Delay,
     signal: Command,
-    scene: Scene,
+    scene: ActuationScene,
 ) -> tuple[Delay, Command]:
     """Late actuators do what was asked of them one control step before (C.2).
 
@@ -177,7 +177,7 @@ class Play(NamedTuple):
 
 
 def begin_backlash(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> Play:
     """Draws the rates, and a place anywhere in the play: an episode starts in mid-motion."""
     key_rate, key_position = jax.random.split(key)
@@ -193,7 +193,7 @@ def apply_backlash(
     strength: jax.Array,
     memory: Play,
     signal: Command,
-    scene: Scene,
+    scene: ActuationScene,
 ) -> tuple[Play, Command]:
     """Takes up play first, and passes on what is left of the way (C.2).
 
@@ -217,7 +217,7 @@ class Knocks(NamedTuple):
 
 
 def begin_object_force(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> Knocks:
     """Draws how often the object is knocked in the episode, log-uniformly (C.2)."""
     ratio = law.probability_high / law.probability_low
@@ -230,7 +230,7 @@ def apply_object_force(
     strength: jax.Array,
     memory: Knocks,
     signal: Command,
-    scene: Scene,
+    scene: ActuationScene,
 ) -> tuple[Knocks, Command]:
     """A new force in some steps, in all others the last one, fading (C.2)."""
     key_knock, key_force = jax.random.split(key)
@@ -241,7 +241,7 @@ def apply_object_force(
 
 
 def begin_time_step(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> jax.Array:
     """The rate of the exponential law, `[]` 1/s, for the episode (C.2)."""
     return jax.random.uniform(key, minval=law.rate_low, maxval=law.rate_high)
@@ -253,7 +253,7 @@ def apply_time_step(
     strength: jax.Array,
     memory: jax.Array,
     signal: Command,
-    scene: Scene,
+    scene: ActuationScene,
 ) -> tuple[jax.Array, Command]:
     """Lengthens each physics step by an exponential variate (C.2).
 

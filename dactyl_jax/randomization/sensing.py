@@ -35,7 +35,7 @@ class Sensed(NamedTuple):
     orientation: jax.Array
 
 
-class Scene(NamedTuple):
+class SensingScene(NamedTuple):
     """The truth that errors depend on.
 
     Attributes:
@@ -57,7 +57,7 @@ def make_scene(
     links: jax.Array,
     object_scale: ArrayLike,
     control_dt: ArrayLike,
-) -> Scene:
+) -> SensingScene:
     """The scene of true readings, of one environment or, with leading axes `...`, of many.
 
     Args:
@@ -71,7 +71,7 @@ def make_scene(
     apart = jnp.linalg.norm(markers[..., :, None, :] - markers[..., None, :, :], axis=-1)
     to_object = rotations.conjugate(truth.orientation)[..., None, :]
     in_object = rotations.rotate(to_object, markers - truth.position[..., None, :])
-    return Scene(
+    return SensingScene(
         links=links,
         spacing=jnp.min(jnp.where(jnp.eye(5, dtype=bool), jnp.inf, apart), axis=-1),
         clearance=surface.distance(shape, in_object, jnp.asarray(object_scale)[..., None]),
@@ -87,7 +87,7 @@ class Placement(NamedTuple):
 
 
 def begin_marker_placement(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> Placement:
     """Where markers were glued to the fingertips' links and to the hand's base (Table 7)."""
     on_links, on_base = jnp.split(jax.random.normal(key, (6, 3)), [5])
@@ -100,7 +100,7 @@ def apply_marker_placement(
     strength: jax.Array,
     memory: Placement,
     signal: Sensed,
-    scene: Scene,
+    scene: SensingScene,
 ) -> tuple[Placement, Sensed]:
     """Fingertips' errors turn with their links; the base's shifts all positions (Table 7)."""
     turned = rotations.rotate(scene.links, memory.on_links)
@@ -127,7 +127,7 @@ def _noise_on(reading: str, shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def begin_orientation_noise(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> jax.Array:
     """The error of the object's orientation of an episode (Table 7)."""
     return _small_rotation(key, strength * law.episode)
@@ -139,7 +139,7 @@ def apply_orientation_noise(
     strength: jax.Array,
     memory: jax.Array,
     signal: Sensed,
-    scene: Scene,
+    scene: SensingScene,
 ) -> tuple[jax.Array, Sensed]:
     """Turns the object's orientation by the error of the episode, then of this step (Table 7)."""
     noise = rotations.multiply(_small_rotation(key, strength * law.step), memory)
@@ -154,7 +154,7 @@ class Last(NamedTuple):
 
 
 def begin_marker_occlusion(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> Last:
     """Nothing has been read yet."""
     return Last(signal, jnp.asarray(False))
@@ -166,7 +166,7 @@ def apply_marker_occlusion(
     strength: jax.Array,
     memory: Last,
     signal: Sensed,
-    scene: Scene,
+    scene: SensingScene,
 ) -> tuple[Last, Sensed]:
     """A marker close to another finger's or to the object keeps its last reading (Section C.2).
 
@@ -189,7 +189,7 @@ class Dropout(NamedTuple):
 
 
 def begin_marker_dropout(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> Dropout:
     """All markers are in sight."""
     return Dropout(jnp.zeros(5, bool), jnp.asarray(False), signal)
@@ -201,7 +201,7 @@ def apply_marker_dropout(
     strength: jax.Array,
     memory: Dropout,
     signal: Sensed,
-    scene: Scene,
+    scene: SensingScene,
 ) -> tuple[Dropout, Sensed]:
     """Now and then a marker is lost for a while; its last reading stays (Sections 3.2, C.2).
 
@@ -225,7 +225,7 @@ class Delay(NamedTuple):
 
 
 def begin_observation_delay(
-    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: Scene
+    key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> Delay:
     """Some episodes' readings come late."""
     late = jax.random.uniform(key) < strength * law.probability
@@ -238,7 +238,7 @@ def apply_observation_delay(
     strength: jax.Array,
     memory: Delay,
     signal: Sensed,
-    scene: Scene,
+    scene: SensingScene,
 ) -> tuple[Delay, Sensed]:
     """Late readings are those of one control step before. Not published; this project's own."""
     late = memory.late & memory.last.exists

@@ -1,6 +1,6 @@
 """The hand at play in a browser: what people watch, ask for and change while it goes on."""
 
-from dactyl_jax.viewer.eyes import Eyes
+from dactyl_jax.viewer.eyes import PoseOverlay
 from dactyl_jax.viewer.panel import Panel
 from dactyl_jax.viewer.play import Play, World
 from dactyl_jax.viewer.replay import Replay, describe, states
@@ -9,9 +9,9 @@ from dactyl_jax.viewer.server import address, serve
 from dactyl_jax.viewer.viewer import Viewer
 
 __all__ = [
-    "Eyes",
     "Panel",
     "Play",
+    "PoseOverlay",
     "Replay",
     "Scene",
     "Viewer",

@@ -38,8 +38,8 @@ class Look(NamedTuple):
     distance: float
 
 
-class Eyes:
-    """The rig's cameras in their calibrated places, and the network behind them; slow to make.
+class PoseOverlay:
+    """Views of the rig's calibrated cameras, with the network's estimate drawn in; slow to make.
 
     Args:
         estimator: of a block's pose.

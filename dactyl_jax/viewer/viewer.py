@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import viser
 
-from dactyl_jax.viewer.eyes import Eyes, Look
+from dactyl_jax.viewer.eyes import Look, PoseOverlay
 from dactyl_jax.viewer.panel import Panel
 from dactyl_jax.viewer.play import Play, World
 from dactyl_jax.viewer.scene import Scene, blend
@@ -38,7 +38,7 @@ class Viewer:
         panel: Panel,
         play: Play,
         worlds: Callable[[str], World],
-        eyes: Callable[[], Eyes],
+        eyes: Callable[[], PoseOverlay],
     ) -> None:
         self._server, self._scene, self._panel, self._play = server, scene, panel, play
         self._worlds, self._eyes = worlds, eyes

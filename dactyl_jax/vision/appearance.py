@@ -14,18 +14,18 @@ from ml_collections import ConfigDict
 
 from dactyl_jax.hand import rotations
 from dactyl_jax.rendering import Looks
-from dactyl_jax.vision.terms import Scene, Term, direction, integer, uniform
+from dactyl_jax.vision.terms import Materials, Term, direction, integer, uniform
 
 TABLE_9 = "OpenAI 2018, Table 9"
 
 
-def camera_position(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def camera_position(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """Each camera shifted along each axis."""
     shift = uniform(key, -law.spread, law.spread, looks.camera_position.shape)
     return dataclasses.replace(looks, camera_position=looks.camera_position + shift)
 
 
-def camera_rotation(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def camera_rotation(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """Each camera turned about a random axis."""
     share = uniform(key, 0.0, 1.0, (3, looks.camera_quaternion.shape[0]))
     axis = direction(2 * share[0] - 1, share[1])
@@ -34,48 +34,50 @@ def camera_rotation(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene)
     return dataclasses.replace(looks, camera_quaternion=turned)
 
 
-def field_of_view(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def field_of_view(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """Each camera's vertical field of view, degrees."""
     change = uniform(key, -law.spread_deg, law.spread_deg, looks.field_of_view.shape)
     return dataclasses.replace(looks, field_of_view=looks.field_of_view + change)
 
 
-def hand_colour(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def hand_colour(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """Any colour for each material of the hand."""
-    colours = uniform(key, law.low, law.high, (len(scene.hand), 3))
-    return _recolour(looks, scene.hand, colours)
+    colours = uniform(key, law.low, law.high, (len(materials.hand), 3))
+    return _recolour(looks, materials.hand, colours)
 
 
-def hand_finish(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def hand_finish(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """How the hand's materials shine."""
-    return _finish(key, law, looks, scene.hand)
+    return _finish(key, law, looks, materials.hand)
 
 
-def object_colour(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def object_colour(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """Each colour of the object, so little that its faces stay tellable."""
-    hsv = _to_hsv(looks.rgba[scene.object, :3])
+    hsv = _to_hsv(looks.rgba[materials.object, :3])
     spread = jnp.array([law.hue, law.saturation, law.value])
     hsv += spread * uniform(key, -1.0, 1.0, hsv.shape)
     hsv = jnp.stack(
         [hsv[:, 0] % 1.0, jnp.clip(hsv[:, 1], 0, 1), jnp.clip(hsv[:, 2], 0, 1)], axis=-1
     )
-    return _recolour(looks, scene.object, _from_hsv(hsv))
+    return _recolour(looks, materials.object, _from_hsv(hsv))
 
 
-def object_finish(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def object_finish(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """How the object's materials shine."""
-    return _finish(key, law, looks, scene.object)
+    return _finish(key, law, looks, materials.object)
 
 
-def background(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def background(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """Any colour for the table, plain or with one of its patterns."""
     share = uniform(key, 0.0, 1.0, (5,))
-    pattern = jnp.where(share[3] < law.pattern_probability, integer(share[4], 1, scene.patterns), 0)
+    pattern = jnp.where(
+        share[3] < law.pattern_probability, integer(share[4], 1, materials.patterns), 0
+    )
     table = law.low + (law.high - law.low) * share[:3]
     return dataclasses.replace(looks, table=table, pattern=pattern)
 
 
-def lights(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def lights(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """How many lights, from where in the upper half-sphere, how bright together and each."""
     count = looks.light_colour.shape[0]
     number_key, light_key = jax.random.split(key)
@@ -93,18 +95,18 @@ def lights(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks
     )
 
 
-def light_colour(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def light_colour(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """A tint of each light."""
     factor = uniform(key, 1 - law.spread, 1 + law.spread, looks.light_colour.shape)
     return dataclasses.replace(looks, light_colour=looks.light_colour * factor)
 
 
-def ambient(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def ambient(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """Light without direction, so that no frame is black."""
     return dataclasses.replace(looks, light_ambient=uniform(key, law.low, law.high))
 
 
-def shadows(key: jax.Array, law: ConfigDict, looks: Looks, scene: Scene) -> Looks:
+def shadows(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
     """Which of the lights cast shadows; each such light is another ray per pixel."""
     casts = jax.random.uniform(key, looks.light_shadow.shape) < law.probability
     return dataclasses.replace(looks, light_shadow=casts)

@@ -15,7 +15,7 @@ from dactyl_jax.hand.objects import BLOCK_HALF_EDGE
 from dactyl_jax.rendering import Looks, nominal
 from dactyl_jax.vision import appearance, images
 from dactyl_jax.vision.pool import Pool
-from dactyl_jax.vision.terms import apply_all, integer, scene
+from dactyl_jax.vision.terms import apply_all, integer, materials
 
 # The object's centre and points 25 mm from it along x, -x, y, -y, z, -z: of a block, its faces'.
 KEYPOINTS = BLOCK_HALF_EDGE * np.concatenate(
@@ -65,7 +65,7 @@ class FrameSource:
         self._config = config
         self._layout = hand.layout(model)
         self._nominal = nominal(model)
-        self._scene = scene(model)
+        self._materials = materials(model)
         key = jax.random.fold_in(jax.random.key(config.seed), stream)
         # States and key are arguments: what is compiled for one stream serves the others.
         self.draw = functools.partial(
@@ -87,7 +87,7 @@ class FrameSource:
     def _looks(self, key: jax.Array, number: jax.Array) -> Looks:
         """The looks of the frame of a number, whatever it shows; `draw_looks` is of many `[n]`."""
         _, _, key = _keys(key, number)
-        return apply_all(appearance.TERMS, self._config.terms, key, self._nominal, self._scene)
+        return apply_all(appearance.TERMS, self._config.terms, key, self._nominal, self._materials)
 
     def _vary(self, key: jax.Array, number: jax.Array, pictures: jax.Array) -> jax.Array:
         """A frame's pictures `[camera, size, size, 3]` uint8 as the network is to see them.
@@ -96,7 +96,7 @@ class FrameSource:
         """
         key = jax.random.fold_in(jax.random.fold_in(key, 2**31 - 1), number)
         normal = images.normalize(pictures)
-        return apply_all(images.TERMS, self._config.terms, key, normal, self._scene)
+        return apply_all(images.TERMS, self._config.terms, key, normal, self._materials)
 
     def _pose(self, key: jax.Array, qpos: jax.Array) -> jax.Array:
         """The object's pose kept, turned by quarters about one of its axes, or jittered."""

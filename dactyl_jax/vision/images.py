@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from ml_collections import ConfigDict
 
 from dactyl_jax.vision.appearance import TABLE_9
-from dactyl_jax.vision.terms import Scene, Term, uniform
+from dactyl_jax.vision.terms import Materials, Term, uniform
 
 _TAPS = 2  # pixels to either side that a blur reaches
 
@@ -29,12 +29,14 @@ def normalize(pictures: ArrayLike) -> jax.Array:
     return (values - mean) / jnp.maximum(spread, 1.0)
 
 
-def contrast(key: jax.Array, law: ConfigDict, pictures: jax.Array, scene: Scene) -> jax.Array:
+def contrast(
+    key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materials
+) -> jax.Array:
     """A factor for each picture, whose mean is 0."""
     return pictures * uniform(key, law.low, law.high, (pictures.shape[0], 1, 1, 1))
 
 
-def blur(key: jax.Array, law: ConfigDict, pictures: jax.Array, scene: Scene) -> jax.Array:
+def blur(key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materials) -> jax.Array:
     """Gaussian, of a width of its own for each picture; its share of the picture's width."""
     deviation = uniform(key, 0.0, law.largest * pictures.shape[2], (pictures.shape[0],))
     taps = jnp.arange(-_TAPS, _TAPS + 1)
@@ -52,7 +54,9 @@ def blur(key: jax.Array, law: ConfigDict, pictures: jax.Array, scene: Scene) -> 
     return pictures
 
 
-def patches(key: jax.Array, law: ConfigDict, pictures: jax.Array, scene: Scene) -> jax.Array:
+def patches(
+    key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materials
+) -> jax.Array:
     """Rectangles of any colour over each picture, as of cables and arms that get in the way."""
     count, height, width, _ = pictures.shape
     row, column = jnp.arange(height)[:, None] / height, jnp.arange(width) / width
@@ -66,7 +70,9 @@ def patches(key: jax.Array, law: ConfigDict, pictures: jax.Array, scene: Scene) 
     return pictures
 
 
-def pixel_noise(key: jax.Array, law: ConfigDict, pictures: jax.Array, scene: Scene) -> jax.Array:
+def pixel_noise(
+    key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materials
+) -> jax.Array:
     """Gaussian, of each pixel and colour on its own."""
     return pictures + law.deviation * jax.random.normal(key, pictures.shape)
 

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from dactyl_jax.rendering import Looks, Views
-from dactyl_jax.vision.terms import Scene
+from dactyl_jax.vision.terms import Materials
 
 
-def occlusion(views: Views, qpos: np.ndarray, looks: Looks, scene: Scene) -> np.ndarray:
+def occlusion(views: Views, qpos: np.ndarray, looks: Looks, materials: Materials) -> np.ndarray:
     """Share of the object's pixels, of all cameras together, that are hidden.
 
     The object is drawn shining alone, once behind the hand and once without it.
@@ -18,12 +18,12 @@ def occlusion(views: Views, qpos: np.ndarray, looks: Looks, scene: Scene) -> np.
         views: the ray tracer.
         qpos: `[n, nq]` states.
         looks: of the frames, for their cameras.
-        scene: whose material is whose.
+        materials: whose material is whose.
 
     Returns:
         `[n]`, 0 to 1; 1 where the object is in no picture.
     """
-    rgba = jnp.zeros_like(looks.rgba).at[..., 3].set(1.0).at[:, scene.object].set(1.0)
+    rgba = jnp.zeros_like(looks.rgba).at[..., 3].set(1.0).at[:, materials.object].set(1.0)
     shining = dataclasses.replace(
         looks,
         rgba=rgba,
@@ -31,7 +31,7 @@ def occlusion(views: Views, qpos: np.ndarray, looks: Looks, scene: Scene) -> np.
         light_colour=jnp.zeros_like(looks.light_colour),
         light_ambient=jnp.ones_like(looks.light_ambient),
     )
-    alone = dataclasses.replace(shining, rgba=rgba.at[:, scene.hand, 3].set(0.0))
+    alone = dataclasses.replace(shining, rgba=rgba.at[:, materials.hand, 3].set(0.0))
     seen, whole = (
         (views.render(qpos, each) > 0).any(axis=-1).sum(axis=(1, 2, 3)) for each in (shining, alone)
     )

@@ -21,18 +21,18 @@ class Term:
         name: of its field in `config.terms`.
         source: where its law was published; "ours" for what was not.
         law: its numbers with their defaults, fields of `config.terms.<name>`.
-        apply: from a key, the law, the signal (looks, or pictures, of one frame) and the scene to
-            the changed signal.
+        apply: from a key, the law, the signal (looks, or pictures, of one frame) and the
+            materials to the changed signal.
     """
 
     name: str
     source: str
     law: Mapping[str, Any]
-    apply: Callable[[jax.Array, ConfigDict, Any, "Scene"], Any]
+    apply: Callable[[jax.Array, ConfigDict, Any, "Materials"], Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Scene:
+class Materials:
     """Whose material is whose: numbers of a model's materials.
 
     Attributes:
@@ -45,12 +45,12 @@ class Scene:
     patterns: int
 
 
-def scene(model: mujoco.MjModel) -> Scene:
+def materials(model: mujoco.MjModel) -> Materials:
     """Of a model with cameras, `hand.load_model(..., cameras=...)`."""
     seen = model.geom_matid >= 0
     is_object = model.geom_bodyid == model.body("object").id
     is_table = np.arange(model.ngeom) == model.geom(rig.TABLE).id
-    return Scene(
+    return Materials(
         object=np.unique(model.geom_matid[seen & is_object]),
         hand=np.unique(model.geom_matid[seen & ~is_object & ~is_table]),
         patterns=len(rig.patterns()),
@@ -58,7 +58,7 @@ def scene(model: mujoco.MjModel) -> Scene:
 
 
 def apply_all(
-    terms: Sequence[Term], laws: ConfigDict, key: jax.Array, signal: Any, scene: Scene
+    terms: Sequence[Term], laws: ConfigDict, key: jax.Array, signal: Any, materials: Materials
 ) -> Any:
     """Lets the enabled terms act on one frame, in the table's order.
 
@@ -67,7 +67,7 @@ def apply_all(
     keys = jax.random.split(key, len(terms))
     for term, term_key in zip(terms, keys, strict=True):
         if laws[term.name].enabled:
-            signal = term.apply(term_key, laws[term.name], signal, scene)
+            signal = term.apply(term_key, laws[term.name], signal, materials)
     return signal
 
 

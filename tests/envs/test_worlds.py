@@ -165,7 +165,9 @@ def test_its_motors_are_off_by_shares_of_their_ranges():
     config, _ = build("surrogate", smoothed="target")
     law, half_range, angles = config.terms.action_noise, 0.8, jnp.full(20, 0.1)
     signal = actuation.Command(jnp.full(20, 0.5), None, None, None)
-    scene = actuation.Scene(*[None] * 7)._replace(rest=angles, unit=jnp.full(20, half_range))
+    scene = actuation.ActuationScene(*[None] * 7)._replace(
+        rest=angles, unit=jnp.full(20, half_range)
+    )
 
     def noise(begin_key, key):
         memory = actuation.begin_action_noise(begin_key, law, 1.0, signal, scene)
@@ -187,7 +189,7 @@ def test_backlash_takes_longer_than_in_training():
         keys = jax.random.split(jax.random.key(0), 2000)
         signal = actuation.Command(None, jnp.zeros(20), jnp.zeros(3), jnp.array(0.008))
         rates = jnp.asarray(actuation.log_rates(hand.load_model()))
-        scene = actuation.Scene(*[None] * 7)._replace(log_rates=rates)
+        scene = actuation.ActuationScene(*[None] * 7)._replace(log_rates=rates)
         begin = jax.vmap(
             lambda key: actuation.begin_backlash(
                 key, config.terms.backlash, jnp.float32(1.0), signal, scene

@@ -1,5 +1,6 @@
 """Distances of points to the surfaces of the three objects."""
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -25,6 +26,25 @@ def test_sphere():
     np.testing.assert_allclose(
         distance("sphere", points), radius * np.array([2, -0.5, -1]), atol=1e-8
     )
+
+
+def _model(geom):
+    return mujoco.MjModel.from_xml_string(
+        f'<mujoco><worldbody><body name="object">{geom}</body></worldbody></mujoco>'
+    )
+
+
+def test_capsule():
+    model = _model('<geom type="capsule" size="0.01 0.03"/>')
+    points = np.array([[0.03, 0, 0.02], [0, 0, 0.05], [0, 0.03, 0.03], [0, 0, 0]])
+    found = surface.distance(surface.surface(model), points)
+    np.testing.assert_allclose(found, [0.02, 0.01, 0.02, -0.01], atol=1e-7)
+
+
+def test_a_geom_of_another_type_is_named():
+    model = _model('<geom type="ellipsoid" size="0.01 0.02 0.03"/>')
+    with pytest.raises(ValueError, match="ellipsoid.*box, sphere, capsule"):
+        surface.surface(model)
 
 
 def test_prism_has_eight_equal_sides_and_two_ends():

@@ -79,7 +79,9 @@ def test_play_is_that_of_the_training():
     for _ in range(50):
         angles = rng.uniform(-0.3, 0.3, 20)
         targets = angles + rng.normal(0, 0.2, 20)
-        scene = actuation.Scene(*[None] * 7)._replace(angles=jnp.asarray(angles), control_dt=0.08)
+        scene = actuation.ActuationScene(*[None] * 7)._replace(
+            angles=jnp.asarray(angles), control_dt=0.08
+        )
         command = actuation.Command(None, jnp.asarray(targets), None, None)
         memory, passed = actuation.apply_backlash(None, None, 1.0, memory, command, scene)
         np.testing.assert_allclose(ours.pass_on(targets, angles), passed.targets, atol=2e-6)

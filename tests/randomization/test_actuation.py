@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from dactyl_jax import hand, physics
 from dactyl_jax.randomization import actuation, terms
-from dactyl_jax.randomization.actuation import Command, Scene
+from dactyl_jax.randomization.actuation import ActuationScene, Command
 from dactyl_jax.randomization.pipeline import Pipeline
 
 NUM = 10_000
@@ -34,7 +34,7 @@ def _scene(angles=0.0, rest=0.0, unit=1.0, mass=0.1):
     angles, rest = (jnp.broadcast_to(jnp.float32(value), 20) for value in (angles, rest))
     rates = jnp.asarray(actuation.log_rates(hand.load_model()))
     substeps = jnp.float32(SUBSTEPS)
-    return Scene(rest, jnp.full(20, unit), angles, mass, rates, CONTROL_DT, substeps)
+    return ActuationScene(rest, jnp.full(20, unit), angles, mass, rates, CONTROL_DT, substeps)
 
 
 class _Episodes:

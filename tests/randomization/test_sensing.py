@@ -24,7 +24,7 @@ TRUTH = sensing.Sensed(
     position=jnp.array([0.1, 0.2, 0.3]),
     orientation=TURN,
 )
-SCENE = sensing.Scene(
+SCENE = sensing.SensingScene(
     links=jnp.tile(TURN, (5, 1)),
     spacing=jnp.full(5, 0.1),
     clearance=jnp.full(5, 0.1),

@@ -30,7 +30,7 @@ def start(model) -> Looks:
 @pytest.fixture(scope="module")
 def drawn(model, start) -> dict[str, Looks]:
     """Looks of many frames with each term enabled alone, with `none` and with `all`."""
-    scene = terms.scene(model)
+    materials = terms.materials(model)
     names = [term.name for term in appearance.TERMS]
     config = config_lib.default()
 
@@ -39,7 +39,7 @@ def drawn(model, start) -> dict[str, Looks]:
         for case in (*names, "none", "all"):
             for name in names:
                 config.terms[name].enabled = case in (name, "all")
-            looks[case] = terms.apply_all(appearance.TERMS, config.terms, key, start, scene)
+            looks[case] = terms.apply_all(appearance.TERMS, config.terms, key, start, materials)
         return looks
 
     return jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(0), COUNT))
@@ -117,9 +117,9 @@ def test_lights_vary_by_the_published_ranges(drawn):
 
 def test_colours_of_the_object_stay_near_and_tellable(model, drawn):
     looks = drawn["object_colour"]
-    scene = terms.scene(model)
+    materials = terms.materials(model)
     rgba = np.asarray(looks.rgba)
-    letters = [i for i in scene.object if model.material(int(i)).name.startswith("letter_")]
+    letters = [i for i in materials.object if model.material(int(i)).name.startswith("letter_")]
     assert len(letters) == 6
     hues = []
     for material in letters:
@@ -149,20 +149,20 @@ def test_colours_survive_the_way_to_hsv_and_back():
 
 def test_finishes_and_the_background_keep_to_their_laws(model, drawn):
     looks = drawn["all"]
-    scene = terms.scene(model)
+    materials = terms.materials(model)
     specular, shininess = np.asarray(looks.specular), np.asarray(looks.shininess)
     for rows, low, high in (
-        (specular[:, scene.hand], 0.05, 0.25),
-        (shininess[:, scene.hand], 0.0, 1.0),
-        (specular[:, scene.object], 0.05, 0.15),
-        (shininess[:, scene.object], 0.05, 0.15),
+        (specular[:, materials.hand], 0.05, 0.25),
+        (shininess[:, materials.hand], 0.0, 1.0),
+        (specular[:, materials.object], 0.05, 0.15),
+        (shininess[:, materials.object], 0.05, 0.15),
     ):
         spread = high - low
         assert low - 1e-6 <= rows.min() < low + 0.02 * spread
         assert high - 0.02 * spread < rows.max() <= high + 1e-6
     plain = np.asarray(looks.pattern) == 0
     assert abs(plain.mean() - 0.5) < 0.08
-    assert set(np.asarray(looks.pattern)) == set(range(scene.patterns))
+    assert set(np.asarray(looks.pattern)) == set(range(materials.patterns))
 
 
 def test_wrong_laws_are_named():

@@ -15,7 +15,7 @@ from dactyl_jax.vision import config as config_lib
 from dactyl_jax.vision.frames import LANDMARKS, FrameSource
 from dactyl_jax.vision.occlusion import occlusion
 from dactyl_jax.vision.pool import Pool
-from dactyl_jax.vision.terms import scene
+from dactyl_jax.vision.terms import materials
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +102,8 @@ def test_keypoints_lie_on_the_faces_that_the_pictures_show(model):
     plain |= {"terms.camera_rotation.enabled": True, "terms.field_of_view.enabled": True}
     states, looks, truth = source(model, qpos, **plain).draw(jnp.arange(16))
     # Only the object, shining in its colours.
-    materials = scene(model)
-    rgba = looks.rgba.at[:, materials.hand, 3].set(0.0)
+    found = materials(model)
+    rgba = looks.rgba.at[:, found.hand, 3].set(0.0)
     looks = dataclasses.replace(
         looks,
         rgba=rgba,
@@ -163,7 +163,7 @@ def test_occlusion_is_the_hidden_share(model):
     qpos[2, layout.object_qpos[:3]] -= [0.0, 0.0, 0.10]  # below the palm
     plain = {f"terms.{term.name}.enabled": False for term in config_lib.TERMS}
     _, looks, _ = source(model, qpos, **plain).draw(jnp.arange(3))
-    hidden = occlusion(Views(model, 64, batch=3), qpos, looks, scene(model))
+    hidden = occlusion(Views(model, 64, batch=3), qpos, looks, materials(model))
     assert hidden[1] < 0.02
     assert 0.1 < hidden[0] < 0.7
     assert hidden[2] > 0.7
