@@ -43,7 +43,7 @@ def test_capsule():
 
 def test_a_geom_of_another_type_is_named():
     model = _model('<geom type="ellipsoid" size="0.01 0.02 0.03"/>')
-    with pytest.raises(ValueError, match="ellipsoid.*box, sphere, capsule"):
+    with pytest.raises(ValueError, match=r"ellipsoid.*box, sphere, capsule"):
         surface.surface(model)
 
 
