@@ -48,6 +48,7 @@ setup(
             "mypy>=1.15" + TRAINING,
             "opencv-python-headless>=4.7" + TRAINING,
             "playwright>=1.50" + TRAINING,
+            "pre-commit>=4" + TRAINING,
             "pytest>=8",
             "pytest-xdist>=3.6" + TRAINING,
             "ruff>=0.9",
