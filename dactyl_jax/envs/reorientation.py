@@ -99,7 +99,7 @@ class Reorientation:
     def reset(
         self,
         key: jax.Array,
-        num_envs: int,
+        num_envs: int | None = None,
         goal_distance: jax.Array | float = np.pi,
         bank: Bank | None = None,
     ) -> EnvState:
@@ -107,11 +107,12 @@ class Reorientation:
 
         Args:
             key: a typed key, `[]`.
-            num_envs: how many.
+            num_envs: how many; by default `config.num_envs`.
             goal_distance: largest angle of a new goal, `[]` rad; from pi on see `goals.draw`.
             bank: of starts, in place of the environment's own.
         """
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(num_envs))
+        numbers = jnp.arange(self.config.num_envs if num_envs is None else num_envs)
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(numbers)
         return self._begin(bank or self.bank, keys, jnp.float32(goal_distance))
 
     def with_goal_distance(self, state: EnvState, goal_distance: jax.Array) -> EnvState:

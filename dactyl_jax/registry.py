@@ -1,0 +1,113 @@
+"""Tasks and policies by name: what a program of your own begins with.
+
+env = dactyl_jax.make("block", randomization="all", num_envs=1024)
+state = env.reset(jax.random.key(0))
+state, outcome = jax.jit(env.step)(state, action)
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from dactyl_jax import config as config_lib
+from dactyl_jax import pretrained
+from dactyl_jax.envs import Reorientation, make_environment
+from dactyl_jax.errors import UserError
+from dactyl_jax.learning import PolicyAgent
+
+_builders: dict[str, Callable[[], ConfigDict]] = {}
+
+
+def register(name: str, builder: Callable[[], ConfigDict]) -> None:
+    """Gives a task a name that `make` knows.
+
+    Args:
+        name: replaces a task of the same name.
+        builder: returns a whole configuration, such as `dactyl_jax.config.default()` with changes.
+    """
+    _builders[name] = builder
+
+
+def tasks() -> tuple[str, ...]:
+    """The names that `make` knows."""
+    return tuple(_builders)
+
+
+def make(
+    task: str | ConfigDict = "block",
+    *,
+    randomization: str | None = None,
+    engine: str | None = None,
+    num_envs: int | None = None,
+    **overrides: Any,
+) -> Reorientation:
+    """A batch of environments, as pure functions `reset(key)` and `step(state, action)`.
+
+    Args:
+        task: a name, one of `tasks()`, or a whole configuration, as `load_policy` returns it.
+        randomization: `none`, `basic`, `all` or another preset of `dactyl_jax.randomization`.
+        engine: `native`, `mjx-jax`, `mjx-warp`, or `auto` for what suits the device.
+        num_envs: how many environments `reset` starts.
+        overrides: other fields of the configuration, with two underscores for a dot:
+            `env__goal_timeout_s=80.0`.
+
+    Raises:
+        UserError: there is no such task or field, or a field has a value that it may not have.
+    """
+    if isinstance(task, str):
+        if task not in _builders:
+            raise UserError(f"there is no task {task!r}; it is one of {', '.join(_builders)}")
+        config = _builders[task]()
+    else:
+        config = task.copy_and_resolve_references()
+    given = {"randomization": randomization, "engine": engine, "num_envs": num_envs}
+    fields = {name: value for name, value in given.items() if value is not None}
+    fields |= {name.replace("__", "."): value for name, value in overrides.items()}
+    known = dict(config_lib.leaves(config))
+    for field, value in fields.items():
+        if field not in known:
+            raise UserError(config_lib.unknown_field(field, known))
+        known[field] = value
+    whole: dict[str, Any] = {}
+    for field, value in known.items():
+        node = whole
+        *groups, leaf = field.split(".")
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[leaf] = value
+    config = config_lib.complete(ConfigDict(whole), origin="make")
+    config_lib.validate(config)
+    return make_environment(config)
+
+
+def load_policy(name: str = "policy") -> tuple[PolicyAgent, ConfigDict]:
+    """A trained policy of the package, and the configuration that it was trained under.
+
+    Args:
+        name: `policy`, trained under all randomisations, or `unrandomised`.
+
+    Raises:
+        UserError: there is no such policy.
+    """
+    config, _, _ = pretrained.load(name)
+    return pretrained.policy(name).agent, config
+
+
+def _task(**fields: Any) -> Callable[[], ConfigDict]:
+    """A builder of the default configuration without randomisation and with some fields changed."""
+
+    def build() -> ConfigDict:
+        config = config_lib.default()
+        config.randomization, config.num_envs = "none", 64
+        config.env.policy_observation = "proprioceptive"
+        config.env.update(fields)
+        return config
+
+    return build
+
+
+register("block", _task())
+register("prism", _task(object="prism"))
+register("sphere", _task(object="sphere"))
+register("locked_wrist", _task(locked_wrist=True))
