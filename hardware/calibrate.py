@@ -14,13 +14,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hardware import bundle, excitation, model_patch, program, tracker
-from hardware.bundle import Bundle
-from hardware.log import Log
-from hardware.model_patch import Patch
-from hardware.program import UserError
-from hardware.robot import Robot
-from hardware.session import Session
+from hardware.bundle import store
+from hardware.calibration import excitation
+from hardware.bundle import model_patch
+from hardware.base import cli
+from hardware.sight import tracker
+from hardware.bundle.store import Bundle
+from hardware.trials.log import Log
+from hardware.bundle.model_patch import Patch
+from hardware.base.errors import UserError
+from hardware.robots.robot import Robot
+from hardware.trials.session import Session
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -29,8 +33,8 @@ def run(flags: argparse.Namespace) -> None:
         raise UserError("--robot records a log and --out fits one: give either, or both")
     if flags.robot != "simulated" and flags.model_patch:
         raise UserError("--model_patch goes with --robot=simulated; leave it out")
-    contents = bundle.load(flags.bundle)
-    out = program.new_file("out", flags.out, ending=".json") if flags.out else None
+    contents = store.load(flags.bundle)
+    out = cli.new_file("out", flags.out, ending=".json") if flags.out else None
     if flags.robot:
         record(contents, flags)
     if out is not None:
@@ -49,7 +53,7 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
         raise UserError(
             f"--digits: there is no {min(unknown)!r}; name some of {','.join(excitation.DIGITS)}"
         )
-    path = program.new_file("log", flags.log, ending=".mcap")
+    path = cli.new_file("log", flags.log, ending=".mcap")
     mount = tracker.load_mount(flags.tracker_mount) if flags.tracker_mount else tracker.AT_FOREARM
     robot = _robot(contents, flags)
     log = Log(path, {"bundle": contents.name, "flags": json.dumps(vars(flags))})
@@ -122,8 +126,8 @@ def _table(patch: Patch, errors: dict[str, list[float]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `program.run`."""
-    parser = program.Parser("calibrate", __doc__ or "")
+    """Runs the program; see `cli.run`."""
+    parser = cli.Parser("calibrate", __doc__ or "")
     parser.add_argument("--bundle", required=True, help="whose hand it is")
     parser.add_argument("--log", required=True, help="an .mcap file; new with --robot")
     parser.add_argument("--robot", choices=("ros", "simulated"), help="the hand to be moved")
@@ -142,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--model_patch", help="with --robot=simulated: how the simulated hand differs"
     )
-    return program.run(run, parser, argv)
+    return cli.run(run, parser, argv)
 
 
 if __name__ == "__main__":

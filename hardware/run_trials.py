@@ -14,13 +14,21 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hardware import actions, bundle, cameras, eyes, goals, program, report, tracker, verify
-from hardware.bundle import Bundle
-from hardware.cameras import Camera
-from hardware.log import Log
-from hardware.program import UserError
-from hardware.robot import Robot
-from hardware.session import Bench, Lab, Session
+from hardware import verify
+from hardware.policy import actions
+from hardware.bundle import store
+from hardware.sight import cameras
+from hardware.sight import camera_tracker
+from hardware.trials import goals
+from hardware.base import cli
+from hardware.trials import report
+from hardware.sight import tracker
+from hardware.bundle.store import Bundle
+from hardware.sight.cameras import Camera
+from hardware.trials.log import Log
+from hardware.base.errors import UserError
+from hardware.robots.robot import Robot
+from hardware.trials.session import Bench, Lab, Session
 
 _OF_VISION = ("camera_topics", "rig", "largest_doubt")
 # Control steps from a simulated picture to the next, and until it arrives, as pictures do in
@@ -31,8 +39,8 @@ _PICTURE_PERIOD, _PICTURE_DELAY = 0.5, 1.0
 def run(flags: argparse.Namespace) -> None:
     """Runs the trials and reports on them."""
     _check_flags(flags)
-    path = program.new_file("log", flags.log, ending=".mcap") if flags.log else None
-    contents = bundle.load(flags.bundle)
+    path = cli.new_file("log", flags.log, ending=".mcap") if flags.log else None
+    contents = store.load(flags.bundle)
     rig = _cameras(contents, flags) if flags.pose == "vision" else None
     verify.verify(contents)
     mount = tracker.load_mount(flags.tracker_mount) if flags.tracker_mount else tracker.AT_FOREARM
@@ -46,7 +54,7 @@ def run(flags: argparse.Namespace) -> None:
         log,
         markers=flags.fingertips == "markers",
         cameras=rig,
-        largest_doubt=flags.largest_doubt or eyes.LARGEST_DOUBT,
+        largest_doubt=flags.largest_doubt or camera_tracker.LARGEST_DOUBT,
     )
     if flags.robot == "ros":
         session.stop_on_enter()
@@ -89,7 +97,7 @@ def _check_flags(flags: argparse.Namespace) -> None:
 
 def _cameras(contents: Bundle, flags: argparse.Namespace) -> list[Camera]:
     """The cameras of this lab."""
-    known = eyes.known_cameras(contents)
+    known = camera_tracker.known_cameras(contents)
     topics = flags.camera_topics
     if topics is not None and (len(set(topics)) != len(known) or len(topics) != len(known)):
         raise UserError(
@@ -143,11 +151,11 @@ def _chooser(flags: argparse.Namespace) -> Callable[[int], Callable[[np.ndarray]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `program.run`."""
-    parser = program.Parser("run_trials", __doc__ or "")
+    """Runs the program; see `cli.run`."""
+    parser = cli.Parser("run_trials", __doc__ or "")
     parser.add_argument("--bundle", required=True, help="a folder that hardware.export wrote")
     parser.add_argument("--robot", required=True, choices=("ros", "simulated"), help="the hand")
-    parser.add_argument("--trials", type=program.whole_number(1), default=10, help="how many")
+    parser.add_argument("--trials", type=cli.whole_number(1), default=10, help="how many")
     parser.add_argument(
         "--goals",
         choices=goals.DISTRIBUTIONS,
@@ -155,9 +163,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="uniform over orientations, 0.5 to 0.9 rad away, or upright poses of a block",
     )
     parser.add_argument(
-        "--goal_timeout_s", type=program.positive_number, default=80.0, help="s for each goal"
+        "--goal_timeout_s", type=cli.positive_number, default=80.0, help="s for each goal"
     )
-    parser.add_argument("--seed", type=program.whole_number(0), default=0, help="of all draws")
+    parser.add_argument("--seed", type=cli.whole_number(0), default=0, help="of all draws")
     parser.add_argument(
         "--greedy", action="store_true", help="takes the most probable actions, samples none"
     )
@@ -181,8 +189,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--largest_doubt",
-        type=program.positive_number,
-        help=f"with --pose=vision: of poses that are believed, rad ({eyes.LARGEST_DOUBT:g})",
+        type=cli.positive_number,
+        help=f"with --pose=vision: of poses that are believed, rad ({camera_tracker.LARGEST_DOUBT:g})",
     )
     parser.add_argument(
         "--pose_topic", default="/object_pose", help="the motion tracker's, with --robot=ros"
@@ -205,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         default="training",
         help="with --robot=simulated: the hand of the training, or one that no training saw",
     )
-    return program.run(run, parser, argv)
+    return cli.run(run, parser, argv)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from hardware.bundle import Bundle
-from hardware.messages import JointState
+from hardware.bundle.store import Bundle
+from hardware.base.messages import JointState
 
 CHECK_PERIOD = 0.02  # s
 JOINTS_STALE = 0.1  # s

@@ -16,7 +16,7 @@ from absl import flags
 from dactyl_jax import physics
 from experiments import cli, processes, run_report, runs, vision_runs
 from experiments.workdir import WorkDirectory
-from hardware import program
+from hardware.base import cli
 from tests.docs.commands import ROOT, Command, code_spans, commands, mentioned_flags
 from tests.experiments.conftest import TINY
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware import bundle
+from hardware.bundle import store
 
 FOLDER = Path(__file__).parent / "bundle"
 
@@ -40,14 +40,14 @@ def trained(tmp_path_factory):
 
 def write_changed(folder, target, change):
     """A bundle without eyes, made of a folder's files but for a change of its contract."""
-    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    files = {name: (folder / name).read_bytes() for name in store.FILES}
     contract = json.loads(files["bundle.json"].decode())
     change(contract)
     files["bundle.json"] = json.dumps(contract).encode()
-    bundle.write(target, files)
+    store.write(target, files)
 
 
 @pytest.fixture
 def contents():
     """That bundle, read."""
-    return bundle.load(str(FOLDER))
+    return store.load(str(FOLDER))

@@ -7,10 +7,10 @@ import itertools
 
 import numpy as np
 
-from hardware import rotations
-from hardware.kinematics import fingertips
-from hardware.messages import Fingertips, JointState, Pose
-from hardware.tracker import POLICY_FRAME
+from hardware.base import rotations
+from hardware.bundle.kinematics import fingertips
+from hardware.base.messages import Fingertips, JointState, Pose
+from hardware.sight.tracker import POLICY_FRAME
 
 PERIOD = 0.008  # s
 

@@ -18,7 +18,8 @@ from dactyl_jax.learning.networks import Network
 from dactyl_jax.vision import config as vision_config
 from dactyl_jax.vision.estimator import Estimator
 from dactyl_jax.vision.network import make_network
-from hardware import bundle, export
+from hardware import export
+from hardware.bundle import store
 from hardware.export import Eyes
 
 
@@ -73,4 +74,4 @@ def contents(*, seeing: bool = False, **fields) -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    bundle.write(Path(sys.argv[1]), contents(seeing=True))
+    store.write(Path(sys.argv[1]), contents(seeing=True))

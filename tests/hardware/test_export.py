@@ -8,8 +8,12 @@ import pytest
 pytest.importorskip("jax2onnx")
 
 from dactyl_jax.envs import worlds
-from hardware import bundle, export, graphs, models, rotations, verify
-from hardware.program import UserError
+from hardware import export, verify
+from hardware.bundle import store
+from hardware.bundle import graphs
+from hardware.simulation import models
+from hardware.base import rotations
+from hardware.base.errors import UserError
 from tests.hardware import make_bundle
 
 
@@ -25,8 +29,8 @@ from tests.hardware import make_bundle
 def test_a_bundle_verifies(tmp_path, fields, size, memory):
     """Of a policy without memory, the paper's observation, absolute actions, and a sphere; of one
     that smooths targets; of another rate. The committed bundle has the other kinds."""
-    bundle.write(tmp_path / "b", make_bundle.contents(memory=memory, **fields))
-    contents = bundle.load(str(tmp_path / "b"))
+    store.write(tmp_path / "b", make_bundle.contents(memory=memory, **fields))
+    contents = store.load(str(tmp_path / "b"))
     off = verify.verify(contents)
     assert off["steps"] == 16 and off["logits"] < 1e-4
     assert contents.contract["observation"]["size"] == size

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hardware import actions, goals, program, replay, run_trials, verify
-from hardware.eyes import LOOK_PERIOD
-from hardware.session import Bench, Session
-from hardware.tracker import AT_FOREARM
+from hardware import replay, run_trials, verify
+from hardware.policy import actions
+from hardware.trials import goals
+from hardware.base import cli
+from hardware.sight.camera_tracker import LOOK_PERIOD
+from hardware.trials.session import Bench, Session
+from hardware.sight.tracker import AT_FOREARM
 from tests.hardware.fake_hand import FakeHand
 
 ROOT = Path(__file__).parents[2]
@@ -72,12 +75,12 @@ def test_what_roslaunch_adds_and_paths_at_home(folder, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(Path(folder).parent))
     home = f"~/{Path(folder).name}"
     added = ["__name:=verify", "__log:=/tmp/verify.log", "/joint_states:=/rh/joint_states"]
-    parser = program.Parser("test", "")
+    parser = cli.Parser("test", "")
     parser.add_argument("--bundle")
     seen = []
-    assert program.run(seen.append, parser, [f"--bundle={home}", *added]) == 0
+    assert cli.run(seen.append, parser, [f"--bundle={home}", *added]) == 0
     assert seen[0].bundle == str(folder)
-    assert program.run(seen.append, parser, ["--bundle="]) == 2
+    assert cli.run(seen.append, parser, ["--bundle="]) == 2
     assert "--bundle is empty" in capsys.readouterr().err
 
 
@@ -116,7 +119,7 @@ def test_trials_by_sight_in_process(folder, tmp_path, capsys):
     """With a pose network that knows nothing, so that all it says must be believed."""
     pytest.importorskip("mujoco")
     pytest.importorskip("mcap")
-    from hardware import log
+    from hardware.trials import log
 
     path = tmp_path / "trials.mcap"
     flags = ["--pose=vision", "--trials=1", "--goals=near", "--goal_timeout_s=2", f"--log={path}"]
@@ -142,7 +145,7 @@ def test_trials_by_sight_in_process(folder, tmp_path, capsys):
 
 def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_path, monkeypatch):
     pytest.importorskip("mcap")
-    from hardware import log
+    from hardware.trials import log
 
     hand = FakeHand(contents)
 

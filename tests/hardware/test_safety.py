@@ -4,12 +4,15 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from hardware import actions, goals, rotations, safety
-from hardware.messages import JointState
-from hardware.robot import Listeners
+from hardware import safety
+from hardware.policy import actions
+from hardware.trials import goals
+from hardware.base import rotations
+from hardware.base.messages import JointState
+from hardware.robots.robot import Listeners
 from hardware.safety import Guard
-from hardware.session import LISTEN, Bench, Session, Setup
-from hardware.tracker import AT_FOREARM
+from hardware.trials.session import LISTEN, Bench, Session, Setup
+from hardware.sight.tracker import AT_FOREARM
 from tests.hardware.fake_hand import PERIOD, FakeHand
 
 
