@@ -14,16 +14,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hardware.bundle import store
-from hardware.calibration import excitation
-from hardware.bundle import model_patch
 from hardware.base import cli
-from hardware.sight import tracker
-from hardware.bundle.store import Bundle
-from hardware.trials.log import Log
-from hardware.bundle.model_patch import Patch
 from hardware.base.errors import UserError
+from hardware.bundle import model_patch, store
+from hardware.bundle.model_patch import Patch
+from hardware.bundle.store import Bundle
+from hardware.calibration import excitation
 from hardware.robots.robot import Robot
+from hardware.sight.mount import AT_FOREARM, load_mount
+from hardware.trials.log import Log
 from hardware.trials.session import Session
 
 
@@ -54,7 +53,7 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
             f"--digits: there is no {min(unknown)!r}; name some of {','.join(excitation.DIGITS)}"
         )
     path = cli.new_file("log", flags.log, ending=".mcap")
-    mount = tracker.load_mount(flags.tracker_mount) if flags.tracker_mount else tracker.AT_FOREARM
+    mount = load_mount(flags.tracker_mount) if flags.tracker_mount else AT_FOREARM
     robot = _robot(contents, flags)
     log = Log(path, {"bundle": contents.name, "flags": json.dumps(vars(flags))})
     session = Session(contents, robot, mount, log)
@@ -72,13 +71,16 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
 
 def _robot(contents: Bundle, flags: argparse.Namespace) -> Robot:
     if flags.robot == "ros":
-        ros = program.ros_module()
-        return ros.RosRobot(contents, pose_topic=None, fingertips_topic=flags.fingertips_topic)
-    simulated_hand = program.simulation_module("simulated_hand", "--robot=simulated")
-    patch = model_patch.load(flags.model_patch) if flags.model_patch else model_patch.Patch()
-    simulated = simulated_hand.SimulatedHand(contents, patch=patch)
+        with cli.needs_ros():
+            from hardware.robots.ros.client import RosRobot
+        return RosRobot(contents, pose_topic=None, fingertips_topic=flags.fingertips_topic)
+    with cli.needs_mujoco("--robot=simulated"):
+        from hardware.simulation.hand import SimulatedHand
+        from hardware.simulation.in_process import InProcess
+    patch = model_patch.load(flags.model_patch) if flags.model_patch else Patch()
+    simulated = SimulatedHand(contents, patch=patch)
     simulated.take_object_away()
-    return simulated_hand.InProcess(simulated)
+    return InProcess(simulated)
 
 
 def fit(contents: Bundle, log: str, out: Path) -> None:
@@ -89,7 +91,8 @@ def fit(contents: Bundle, log: str, out: Path) -> None:
         log: the file.
         out: the file to be.
     """
-    identification = program.simulation_module("identification", "--out")
+    with cli.needs_mujoco("--out"):
+        from hardware.calibration import identification
     recording = identification.read(log, contents)
     offsets = identification.fit_offsets(recording, contents)
     fitted = identification.Fit(contents, recording, offsets)

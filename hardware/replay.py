@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from hardware.bundle import store
-from hardware.trials import log
 from hardware.base import cli
-from hardware.policy.network import Policy
 from hardware.base.errors import UserError
+from hardware.bundle import store
+from hardware.policy.network import Policy
+from hardware.trials import log
 
 _TOLERANCE = 1e-4  # of logits
 

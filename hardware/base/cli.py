@@ -1,4 +1,4 @@
-"""The one place where the programs of this room read command lines and report their users' errors.
+"""The one place where the programs of `hardware` read command lines and report users' errors.
 
 Whatever a user can get wrong ends in one line on stderr that says what to change, and exit status
 2. Errors of a program itself keep their traceback.
@@ -7,23 +7,20 @@ Whatever a user can get wrong ends in one line on stderr that says what to chang
 from __future__ import annotations
 
 import argparse
-import importlib
+import contextlib
 import os
 import re
 import select
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+
+from hardware.base.errors import UserError
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
-
-
-class UserError(ValueError):
-    """Something that only the user can put right; the message is one line that says how."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -109,32 +106,33 @@ def _at_home(argument: str) -> str:
     return re.sub(r"(?<=[=,])~(?=/)", str(Path.home()), argument)
 
 
-def ros_module() -> Any:
-    """`hardware.ros`.
+@contextlib.contextmanager
+def needs_ros() -> Iterator[None]:
+    """Within it, modules that need ROS 1 are imported.
 
     Raises:
         UserError: there is no ROS 1 here.
     """
     try:
-        return importlib.import_module("hardware.ros")
+        yield
     except ImportError as error:
         raise UserError(
             f"there is no ROS 1 here ({error}); source its setup.bash, or install rospy"
         ) from None
 
 
-def simulation_module(name: str, flag: str) -> Any:
-    """A module of this room that needs MuJoCo.
+@contextlib.contextmanager
+def needs_mujoco(flag: str) -> Iterator[None]:
+    """Within it, modules that need MuJoCo are imported.
 
     Args:
-        name: the module's.
-        flag: that asks for it, for messages.
+        flag: that asks for them, for messages.
 
     Raises:
-        UserError: there is none here.
+        UserError: there is no MuJoCo here.
     """
     try:
-        return importlib.import_module(f"hardware.{name}")
+        yield
     except ImportError as error:
         raise UserError(f"{flag} needs MuJoCo ({error}); run it where one trains") from None
 

@@ -12,14 +12,11 @@ import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hardware.base.errors import UserError
-
-if TYPE_CHECKING:
-    import mujoco
 
 FORMAT, VERSION = "dactyl_jax model patch", 1
 _ANY, _POSITIVE = -sys.float_info.max, sys.float_info.min
@@ -82,26 +79,3 @@ def pack(patch: Patch, about: Mapping[str, Any]) -> str:
     """
     content = {"format": FORMAT, "version": VERSION, **dataclasses.asdict(patch), "about": about}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def apply(patch: Patch, model: mujoco.MjModel) -> None:
-    """Replaces the numbers of a model's joints and actuators; targets keep their range.
-
-    Raises:
-        UserError: the hand has no such joint or actuator.
-    """
-    try:
-        for name, numbers in patch.joints.items():
-            joint = model.joint(name)
-            joint.damping[:] = numbers.get("damping", joint.damping[0])
-            joint.frictionloss[:] = numbers.get("frictionloss", joint.frictionloss[0])
-            joint.range[:] = [
-                numbers.get(end, joint.range[i]) for i, end in enumerate(("low", "high"))
-            ]
-        for name, numbers in patch.actuators.items():
-            actuator = model.actuator(name)
-            if "gain" in numbers:
-                actuator.gainprm[0] = numbers["gain"]
-                actuator.biasprm[1] = -numbers["gain"]
-    except KeyError:
-        raise UserError(f"the model patch: the hand has no {name!r}") from None

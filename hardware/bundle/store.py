@@ -30,8 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from hardware.bundle.kinematics import Chain
 from hardware.base.errors import UserError
+from hardware.bundle.kinematics import Chain
 
 FORMAT = "dactyl_jax policy bundle"
 VERSION = 3

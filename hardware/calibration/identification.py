@@ -18,14 +18,14 @@ import mujoco
 import numpy as np
 from mujoco import minimize
 
-from hardware.trials import log
-from hardware.bundle import model_patch
-from hardware.bundle.store import Bundle
+from hardware.base.errors import UserError
+from hardware.base.frames import POLICY_FRAME
 from hardware.bundle.kinematics import fingertips
 from hardware.bundle.model_patch import Patch
-from hardware.base.errors import UserError
+from hardware.bundle.store import Bundle
+from hardware.simulation import models
 from hardware.simulation.hand import PERIOD, SimulatedHand
-from hardware.sight.tracker import POLICY_FRAME
+from hardware.trials import log
 
 # Sweeps over all actuators, and for how long each simulates before it starts from the log again, s:
 # what an angle is after a short time follows almost linearly from a number, in the long run not.
@@ -228,7 +228,7 @@ class Fit:
 
     def _put(self, numbers: _Numbers, values: np.ndarray) -> None:
         """Gives the simulated hand an actuator's numbers."""
-        model_patch.apply(numbers.patch(values), self._hand.model)
+        models.apply_patch(numbers.patch(values), self._hand.model)
         self._hand.backlash[numbers.row] = np.exp(values[-2:])
 
     def _deviation(self, motion: Motion, window: float = float("inf")) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,6 +25,46 @@ def sample(logits: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     weights = np.exp(logits - logits.max(axis=0))
     cumulative = np.cumsum(weights / weights.sum(axis=0), axis=0)
     return np.sum(cumulative[:-1] <= uniform * cumulative[-1], axis=0)
+
+
+class Chooser(Protocol):
+    """Whoever chooses actions of a policy's logits."""
+
+    def begin(self, trial: int) -> None:
+        """A trial begins; its number is from 0 on."""
+
+    def choose(self, logits: np.ndarray) -> np.ndarray:
+        """Bins `[20]` of logits `[bin, 20]`."""
+
+
+class MostProbable:
+    """Chooses the most probable bins."""
+
+    def begin(self, trial: int) -> None:
+        """See `Chooser`; all trials are alike."""
+
+    def choose(self, logits: np.ndarray) -> np.ndarray:
+        """See `Chooser`."""
+        return most_probable(logits)
+
+
+class Sampled:
+    """Samples bins, as in training; a trial's draws depend on seed and trial alone.
+
+    Args:
+        seed: a whole number from 0 on.
+    """
+
+    def __init__(self, seed: int):
+        self._seed = seed
+
+    def begin(self, trial: int) -> None:
+        """See `Chooser`."""
+        self._rng = np.random.default_rng([self._seed, trial, 2**31])
+
+    def choose(self, logits: np.ndarray) -> np.ndarray:
+        """See `Chooser`."""
+        return sample(logits, self._rng.uniform(size=(logits.shape[1],)))
 
 
 class Average(NamedTuple):

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hardware.policy import actions
-from hardware.policy import observation
-from hardware.bundle.store import Bundle
 from hardware.bundle.kinematics import fingertips
+from hardware.bundle.store import Bundle
+from hardware.policy import actions, observation
 from hardware.policy.network import Policy
 
 KEPT_PERIOD = 0.08  # s, over which the contract's `smoothing_kept` is kept

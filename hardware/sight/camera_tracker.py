@@ -1,7 +1,7 @@
 """Three cameras and the pose network behind them, in the place of a motion tracker.
 
-Messages are only kept when they come; `Eyes.look`, to be called often on a thread of its own
-(`robot.Robot.every`), does the work, so that no control step waits for it.
+Messages are only kept when they come; `CameraTracker.look`, to be called often on a thread of its
+own (`robot.Robot.every`), does the work, so that no control step waits for it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from hardware.base.errors import UserError
+from hardware.base.messages import Image
 from hardware.bundle.store import Bundle
 from hardware.sight.cameras import Camera, Square, pixels, rig
 from hardware.sight.estimator import Estimate, Estimator
-from hardware.base.messages import Image
-from hardware.base.errors import UserError
 
 LOOK_PERIOD = 0.005  # s between two looks for new pictures
 TOGETHER = 0.02  # s between the first and the last of three pictures that are seen as one
@@ -31,7 +31,7 @@ _FUTURE = 0.02  # s that another machine's clock may be ahead
 _OF_THE_FUTURE = "its pictures are from the future: are the machines' clocks synchronised?"
 
 
-class Eyes:
+class CameraTracker:
     """Poses from the newest three pictures that belong together.
 
     Args:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hardware.base import rotations
-from hardware.base.messages import Image
 from hardware.base.errors import UserError
+from hardware.base.messages import Image
 
 _ORDERS = {"rgb8": (3, [0, 1, 2]), "bgr8": (3, [2, 1, 0])}
 _ORDERS.update({"rgba8": (4, [0, 1, 2]), "bgra8": (4, [2, 1, 0])})

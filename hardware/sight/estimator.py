@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hardware.bundle import graphs
 from hardware.base import rotations
+from hardware.bundle import graphs
 from hardware.bundle.store import Bundle
 
 

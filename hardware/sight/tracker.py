@@ -1,90 +1,21 @@
-"""Where object and fingertips are: the frames of what is seen, and what to do without it.
+"""The last poses of object and fingertips, and what to do without new ones.
 
 Whoever sees them, a motion tracker or a network that looks at pictures, reports them as messages.
-
-Two frames bear the forearm's name. The policy's, which all of this room means by `rh_forearm`, is
-that of the body in hand.xml, as the hand's published MuJoCo model has it: the palm faces x. That of
-the maker's URDF, and so of ROS, has the same origin, but there the palm faces -y.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 
 import numpy as np
 
 from hardware.base import rotations
+from hardware.base.frames import POLICY_FRAME
 from hardware.base.messages import Fingertips, Pose
-from hardware.base.errors import UserError
 
-POLICY_FRAME = "policy"  # as messages call the former
-FOREARM_FRAME = "rh_forearm"  # as they call the latter
-FOREARM_TURN = np.array([np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)])  # the latter's orientation there
 _UNIT_ERROR = 1e-3  # of a quaternion's norm
 _FUTURE = 0.02  # s that another machine's clock may be ahead
-
-
-class Mount:
-    """Where a tracker's frame is in the policy's.
-
-    Args:
-        frame: the frame of the tracker's messages.
-        position: of its origin, `[3]` m in the policy's frame.
-        quaternion: its orientation there, `[4]`.
-    """
-
-    def __init__(self, frame: str, position: np.ndarray, quaternion: np.ndarray):
-        self.frame = frame
-        self._position, self._quaternion = position, quaternion
-
-    def pose(self, pose: Pose) -> Pose:
-        """A pose of the tracker's frame in the policy's; one of another frame as it is."""
-        if pose.frame != self.frame:
-            return pose
-        orientation = rotations.multiply(self._quaternion, pose.orientation)
-        return Pose(pose.stamp, POLICY_FRAME, self._points(pose.position), orientation)
-
-    def fingertips(self, tips: Fingertips) -> Fingertips:
-        """The same of fingertips."""
-        if tips.frame != self.frame:
-            return tips
-        return Fingertips(tips.stamp, POLICY_FRAME, self._points(tips.positions))
-
-    def _points(self, positions: np.ndarray) -> np.ndarray:
-        return self._position + rotations.rotate(self._quaternion, positions)
-
-
-AT_FOREARM = Mount(FOREARM_FRAME, np.zeros(3), FOREARM_TURN)
-
-
-def load_mount(path: str) -> Mount:
-    """Reads `{"frame": NAME, "position": [x, y, z], "quaternion": [w, x, y, z]}`.
-
-    The file says where the tracker's frame is in that of the maker's URDF.
-
-    Raises:
-        UserError: it cannot be read, or is something else.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            fields = json.load(file)
-        position, quaternion = (np.array(fields[k], float) for k in ("position", "quaternion"))
-        norm = np.linalg.norm(quaternion)
-        sound = position.shape == (3,) and quaternion.shape == (4,) and abs(norm - 1) < _UNIT_ERROR
-        if not (sound and np.isfinite(position).all() and isinstance(fields["frame"], str)):
-            raise ValueError("lengths or norm are wrong")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"--tracker_mount: {path!r} does not hold a frame, a position of 3 and a unit "
-            f"quaternion of 4 numbers ({error}); correct it"
-        ) from None
-    return Mount(
-        fields["frame"],
-        rotations.rotate(FOREARM_TURN, position),
-        rotations.multiply(FOREARM_TURN, quaternion / norm),
-    )
 
 
 class Tracker:

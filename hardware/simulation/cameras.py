@@ -8,26 +8,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mujoco
 import numpy as np
 
-from hardware.sight import cameras
-from hardware.sight import camera_tracker
-from hardware.simulation import models
-from hardware.bundle.store import Bundle
-from hardware.base.messages import Image
 from hardware.base.errors import UserError
-
-if TYPE_CHECKING:
-    from hardware.simulation.hand import SimulatedHand
+from hardware.base.messages import Image
+from hardware.bundle.store import Bundle
+from hardware.sight import camera_tracker, cameras
+from hardware.simulation import models
+from hardware.simulation.hand import SimulatedHand
 
 _REPORTED = 30.0  # s of the wall clock between two lines about the rate
 _MOST_GEOMS = 1000
 
 
-class Studio:
+class CameraRenderer:
     """Draws what the cameras of a bundle see, on one thread.
 
     Args:
@@ -52,7 +49,7 @@ class Studio:
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
-    def shoot(self, qpos: np.ndarray, stamp: float) -> list[Image]:
+    def render(self, qpos: np.ndarray, stamp: float) -> list[Image]:
         """Pictures of all cameras.
 
         Args:
@@ -103,18 +100,20 @@ def _context(size: int) -> Any:
     )
 
 
-class Delayed:
+class DelayedCameras:
     """Pictures in process: taken at a rate, and delivered some time later.
 
     Args:
         simulated: the hand.
-        studio: draws them.
+        renderer: draws them.
         period: s between pictures.
         delay: s from a picture to its delivery.
     """
 
-    def __init__(self, simulated: SimulatedHand, studio: Studio, period: float, delay: float):
-        self._hand, self._studio = simulated, studio
+    def __init__(
+        self, simulated: SimulatedHand, renderer: CameraRenderer, period: float, delay: float
+    ):
+        self._hand, self._renderer = simulated, renderer
         self._period, self._delay = period, delay
         self._due = simulated.time + period
         self._on_their_way: deque[tuple[float, list[Image]]] = deque()
@@ -123,28 +122,28 @@ class Delayed:
         """Takes pictures if it is time, and delivers those that have been on their way enough."""
         now = self._hand.time + 1e-9
         if self._due <= now:
-            images = self._studio.shoot(self._hand.qpos(), self._hand.time)
+            images = self._renderer.render(self._hand.qpos(), self._hand.time)
             self._on_their_way.append((self._due + self._delay, images))
             self._due += self._period
         while self._on_their_way and self._on_their_way[0][0] <= now:
             yield from self._on_their_way.popleft()[1]
 
 
-class Film:
+class CameraThread:
     """Pictures in real time, on a thread of its own that leaves out what it has no time for.
 
     Args:
-        make_studio: makes what draws them; called on that thread, to which OpenGL is bound.
+        bundle: with a pose network.
         period: s of the hand's time between pictures.
         publish: takes the pictures of one time.
 
     Raises:
-        UserError: as `make_studio`.
+        UserError: as `CameraRenderer`.
     """
 
     def __init__(
         self,
-        make_studio: Callable[[], Studio],
+        bundle: Bundle,
         period: float,
         publish: Callable[[list[Image]], None],
     ):
@@ -156,12 +155,12 @@ class Film:
 
         def work() -> None:
             try:
-                studio = make_studio()
+                renderer = CameraRenderer(bundle)  # here: OpenGL is bound to its thread
             except Exception as error:
                 ready.put(error)
                 return
             ready.put(None)
-            self._develop(studio)
+            self._develop(renderer)
 
         threading.Thread(target=work, name="cameras", daemon=True).start()
         failure = ready.get()
@@ -181,13 +180,13 @@ class Film:
             self._busy.set()
             self._jobs.put((simulated.qpos().copy(), now + offset))
 
-    def _develop(self, studio: Studio) -> None:
+    def _develop(self, renderer: CameraRenderer) -> None:
         """The thread: draws, publishes, and says now and then at which rate it does."""
         began, sets, first = time.monotonic(), 0, None
         while True:
             qpos, stamp = self._jobs.get()
             first = stamp if first is None else first
-            self._publish(studio.shoot(qpos, stamp))
+            self._publish(renderer.render(qpos, stamp))
             self._busy.clear()
             sets += 1
             if time.monotonic() - began > _REPORTED and stamp > first:

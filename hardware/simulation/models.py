@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 
 from hardware.base.errors import UserError
+from hardware.bundle.model_patch import Patch
 
 _OPTION = "opt."  # begins the names of a model's options
 # What neither physics nor pictures look at.
@@ -57,6 +58,29 @@ def build(xml: str, numbers: Mapping[str, np.ndarray]) -> mujoco.MjModel:
             "export it with this one"
         ) from None
     return model
+
+
+def apply_patch(patch: Patch, model: mujoco.MjModel) -> None:
+    """Replaces the numbers of a model's joints and actuators; targets keep their range.
+
+    Raises:
+        UserError: the hand has no such joint or actuator.
+    """
+    try:
+        for name, numbers in patch.joints.items():
+            joint = model.joint(name)
+            joint.damping[:] = numbers.get("damping", joint.damping[0])
+            joint.frictionloss[:] = numbers.get("frictionloss", joint.frictionloss[0])
+            joint.range[:] = [
+                numbers.get(end, joint.range[i]) for i, end in enumerate(("low", "high"))
+            ]
+        for name, numbers in patch.actuators.items():
+            actuator = model.actuator(name)
+            if "gain" in numbers:
+                actuator.gainprm[0] = numbers["gain"]
+                actuator.biasprm[1] = -numbers["gain"]
+    except KeyError:
+        raise UserError(f"the model patch: the hand has no {name!r}") from None
 
 
 def _fields(model: mujoco.MjModel) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -20,36 +20,48 @@ _UPRIGHT = (
 )
 
 
-def draw(
-    distribution: str, nearest: float, seed: int, trial: int
-) -> Callable[[int, np.ndarray], np.ndarray]:
-    """The goals of a trial, by seed, trial and number alone.
+class GoalSource(Protocol):
+    """Whoever asks for orientations."""
+
+    def draw(self, trial: int, number: int, orientation: np.ndarray) -> np.ndarray:
+        """The next goal of a trial.
+
+        Args:
+            trial: the trial's number, from 0 on.
+            number: of goals that were reached in it.
+            orientation: of the object now, `[4]`.
+
+        Returns:
+            `[4]` in the same frame, that of `rh_forearm`, with w >= 0.
+        """
+
+
+class RandomGoals:
+    """Goals at random, each by seed, trial and number alone.
 
     Args:
         distribution: `near`, `nearest` to `NEAR` rad from the object's orientation about a
             uniformly random axis, `uniform` over all orientations, or `aligned`: one of the 24
             upright poses of a block on the palm, turned by a uniform angle about the palm's normal.
         nearest: rad.
-        seed, trial: whole numbers from 0 on.
-
-    Returns:
-        A function of a goal's number and the object's orientation now, `[4]`, to a goal `[4]` in
-        the same frame, that of `rh_forearm`, with w >= 0.
+        seed: a whole number from 0 on.
     """
 
-    def goal(number: int, orientation: np.ndarray) -> np.ndarray:
-        rng = np.random.default_rng([seed, trial, number])
-        if distribution == "uniform":
+    def __init__(self, distribution: str, nearest: float, seed: int):
+        self._distribution, self._nearest, self._seed = distribution, nearest, seed
+
+    def draw(self, trial: int, number: int, orientation: np.ndarray) -> np.ndarray:
+        """See `GoalSource`."""
+        rng = np.random.default_rng([self._seed, trial, number])
+        if self._distribution == "uniform":
             direction = rng.normal(size=4)
             return rotations.canonical(direction / np.linalg.norm(direction))
-        if distribution == "aligned":
+        if self._distribution == "aligned":
             return _aligned(rng)
         axis = rng.normal(size=3)
-        angle = np.array(rng.uniform(nearest, NEAR))
+        angle = np.array(rng.uniform(self._nearest, NEAR))
         turn = rotations.from_axis_angle(axis / np.linalg.norm(axis), angle)
         return rotations.canonical(rotations.multiply(turn, orientation))
-
-    return goal
 
 
 def _aligned(rng: np.random.Generator) -> np.ndarray:

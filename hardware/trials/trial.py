@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from hardware.trials import goals
 from hardware.base import rotations
 from hardware.bundle.store import Bundle
-from hardware.base.messages import Pose
+from hardware.trials import goals
+from hardware.trials.goals import GoalSource
+from hardware.trials.palm import Palm
 
 STUCK_ANGLE = 0.2  # rad; a goal times out `stuck` when the object turned less in its last half
-WAY_OUT, EDGE = 0.2, 0.015  # s, m; an object that nears the edge so and is not seen is dropped
 ENDS = ("drop", "time-out", "stuck", "cap", "fault", "stop")
 
 
@@ -40,7 +40,8 @@ class Trial:
 
     Args:
         bundle: thresholds and frames.
-        goal: the goal of a number, given the object's orientation, see `goals.draw`.
+        source: what asks for the goals.
+        trial: its number, from 0 on.
         timeout_s: that a goal may take.
         on_event: told about goals that are reached, in words.
     """
@@ -48,7 +49,8 @@ class Trial:
     def __init__(
         self,
         bundle: Bundle,
-        goal: Callable[[int, np.ndarray], np.ndarray],
+        source: GoalSource,
+        trial: int,
         timeout_s: float,
         on_event: Callable[[str], None],
     ):
@@ -57,7 +59,7 @@ class Trial:
         self._palm = Palm(bundle)
         self._timeout = round(timeout_s / bundle.control_dt)
         self._dt = bundle.control_dt
-        self._draw, self._event = goal, on_event
+        self._source, self._trial, self._event = source, trial, on_event
         self._steps = -1
         self._goal_steps = self._count = self._last = 0
         self._since: list[np.ndarray] = []  # orientations since the goal was set
@@ -114,7 +116,7 @@ class Trial:
 
     def _ask(self, orientation: np.ndarray) -> None:
         """Sets the next goal."""
-        self.goal = self._draw(self._count, orientation)
+        self.goal = self._source.draw(self._trial, self._count, orientation)
         self.distance = goals.distance(self.goal, orientation)
         self._since = []
 
@@ -122,50 +124,3 @@ class Trial:
         """How far the object turned from where it was, at most, in the last half of a goal, rad."""
         late = np.array(self._since[len(self._since) // 2 :])
         return float(rotations.angle(rotations.multiply(late, rotations.conjugate(late[0]))).max())
-
-
-class Palm:
-    """Where the object may be: a box about the palm, in axes that stand upright.
-
-    Args:
-        bundle: the box, and how the forearm is mounted.
-    """
-
-    def __init__(self, bundle: Bundle):
-        frames = bundle.contract["frames"]
-        self._position = np.array(frames["forearm_in_world"]["position"])
-        self._quaternion = np.array(frames["forearm_in_world"]["quaternion"])
-        self._palm = np.array(frames["palm_in_world"])
-        self._low, self._high = np.array(bundle.contract["task"]["drop_box"]).T
-
-    def offset(self, position: np.ndarray) -> np.ndarray:
-        """From the palm to the object's centre, `[3]` m in `rh_forearm`; upright axes, `[3]` m."""
-        return self._position + rotations.rotate(self._quaternion, position) - self._palm
-
-    def holds(self, position: np.ndarray) -> bool:
-        """Whether the object's centre, `[3]` m in `rh_forearm`, is in the box, or dropped."""
-        return self._margin(self.offset(position)) >= 0
-
-    def way_out(self, seen: Sequence[Pose]) -> str:
-        """How an object that is out of sight was leaving the box, in words; empty if it was not.
-
-        It was if, gone on for `WAY_OUT` s as it moved when seen last, it would have been beyond the
-        box or no further than `EDGE` within it.
-
-        Args:
-            seen: its last poses, the newest last; three of them even out what sees it.
-        """
-        if len(seen) < 2:
-            return ""
-        first, last = (self.offset(pose.position) for pose in (seen[0], seen[-1]))
-        velocity = (last - first) / (seen[-1].stamp - seen[0].stamp)
-        if self._margin(last + WAY_OUT * velocity) > EDGE:
-            return ""
-        return (
-            f"{1000 * self._margin(last):.0f} mm from the edge of the drop box, moving at "
-            f"{np.linalg.norm(velocity):.2f} m/s, {-velocity[2]:.2f} of it down"
-        )
-
-    def _margin(self, offset: np.ndarray) -> float:
-        """How far within the box an offset is, m; below 0 where it is outside."""
-        return float(np.minimum(offset - self._low, self._high - offset).min())

@@ -1,28 +1,21 @@
-"""Checks a policy bundle on the machine that is to run it, against the training code's episodes.
+"""Whether this machine does what the training code did, by the golden episodes of a bundle.
 
-Every file is whole; observations, assembled here from the recorded readings, logits, actions,
-their averages and targets are those of training, and so is what the pose network, if there is one,
-sees in pictures.
+Observations, assembled here from the recorded readings, logits, actions, their averages and targets
+are those of training, and so is what the pose network, if there is one, sees in pictures.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-
 import numpy as np
 
-from hardware.policy import actions
-from hardware.bundle import store
-from hardware.policy import observation
-from hardware.base import cli
 from hardware.base import rotations
-from hardware.bundle.store import Bundle
-from hardware.policy.controller import action_map
-from hardware.sight.estimator import Estimator
-from hardware.bundle.kinematics import fingertips
-from hardware.policy.network import Policy
 from hardware.base.errors import UserError
+from hardware.bundle.kinematics import fingertips
+from hardware.bundle.store import Bundle
+from hardware.policy import actions, observation
+from hardware.policy.controller import action_map
+from hardware.policy.network import Policy
+from hardware.sight.estimator import Estimator
 
 LOGIT_TOLERANCE = 1e-4
 OBSERVATION_TOLERANCE = 1e-5  # in each part's own unit
@@ -170,20 +163,3 @@ def report(off: dict[str, float]) -> str:
     lines = [f"{off['steps']:g} steps of the training code, the same actions in each; off at most:"]
     lines += [f"  {name}: {value:.2g}" for name, value in off.items() if name != "steps"]
     return "\n".join(lines)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    parser = cli.Parser("verify", __doc__ or "")
-    parser.add_argument("bundle", help="a folder that hardware.export wrote")
-
-    def verify_folder(flags):
-        contents = store.load(flags.bundle)
-        print(f"{flags.bundle}: all files are whole", flush=True)
-        print(report(verify(contents)))
-
-    return cli.run(verify_folder, parser, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,96 @@
+"""A simulated hand that takes the place of the real one, behind the same ROS topics.
+
+Runs where MuJoCo is. It speaks the maker's topics and those of a motion tracker, and of three
+cameras if asked to, over ROS 1, in real time or at `--realtime_factor` of it, and puts the object
+back when it fell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from hardware.base import cli
+from hardware.base.errors import UserError
+from hardware.bundle import model_patch, store
+from hardware.bundle.model_patch import Patch
+from hardware.sight.camera_tracker import known_cameras
+from hardware.simulation.assistant import Assistant
+from hardware.simulation.hand import Errors, SimulatedHand
+from hardware.simulation.readings import DelayedReadings
+
+
+def run(flags: argparse.Namespace) -> None:
+    """Serves the hand until ROS ends."""
+    if flags.model_patch and flags.world != "training":
+        raise UserError("--model_patch goes with --world=training; leave one of them out")
+    contents = store.load(flags.bundle)
+    if flags.cameras:
+        known_cameras(contents)
+    patch = model_patch.load(flags.model_patch) if flags.model_patch else Patch()
+    with cli.needs_ros():
+        from hardware.simulation import ros_server
+    errors = Errors(**{name: getattr(flags, name) for name in Errors._fields})
+    simulated = SimulatedHand(contents, flags.world, patch, flags.seed, errors)
+    assistant = None if flags.without_object else Assistant(simulated, contents)
+    if flags.without_object:
+        simulated.take_object_away()
+    ros_server.serve(
+        simulated,
+        assistant,
+        contents,
+        DelayedReadings(simulated, errors.delay_s),
+        flags.realtime_factor,
+        flags.camera_rate if flags.cameras else None,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program; see `cli.run`."""
+    parser = cli.Parser("simulated_hand", __doc__ or "")
+    parser.add_argument("--bundle", required=True, help="the policy whose hand and object to be")
+    parser.add_argument(
+        "--world",
+        choices=("training", "surrogate"),
+        default="training",
+        help="the hand of the training, or another that no training saw",
+    )
+    parser.add_argument(
+        "--realtime_factor",
+        type=cli.positive_number,
+        default=1.0,
+        help="simulated seconds per second; other than 1 it publishes /clock, which all must use",
+    )
+    parser.add_argument(
+        "--model_patch", help="a file of hardware.calibrate, or of that form: how the hand differs"
+    )
+    parser.add_argument(
+        "--without_object", action="store_true", help="the hand alone, to be calibrated"
+    )
+    parser.add_argument("--seed", type=cli.whole_number(0), default=0, help="of all errors")
+    parser.add_argument(
+        "--cameras",
+        action="store_true",
+        help="publishes /cameras/fingers, /cameras/thumb and /cameras/little, drawn by OpenGL; "
+        "needs a bundle with a pose network",
+    )
+    parser.add_argument(
+        "--camera_rate",
+        type=cli.positive_number,
+        default=12.5,
+        help="with --cameras: pictures of each a second, as far as this machine goes",
+    )
+    kinds = {"delay_s": "s that readings take", "dropout": "share of what is seen that is lost"}
+    kinds["joint_noise"] = "standard deviation of joint angles, rad"
+    kinds["position_noise"] = "standard deviation of the object's position, m"
+    kinds["orientation_noise"] = "standard deviation of the object's orientation, rad"
+    kinds["fingertip_noise"] = "standard deviation of the fingertips' positions, m"
+    for name, text in kinds.items():
+        kind = cli.share if name == "dropout" else cli.number_from_zero
+        parser.add_argument(f"--{name}", type=kind, default=0.0, help=text)
+    return cli.run(run, parser, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
