@@ -13,7 +13,7 @@ from dactyl_jax.errors import UserError
 from dactyl_jax.learning import PolicyCheckpoint
 from experiments import origin, runs
 from experiments.export import contract, golden, models, networks, vision
-from experiments.export.vision import PoseNetwork
+from experiments.export.vision import TrainedPoseNetwork
 from experiments.workdir import WorkDirectory
 from hardware.bundle import store
 from hardware.simulation.models import difference
@@ -22,7 +22,7 @@ from hardware.trials import verification
 _KINDS = ("paper", "proprioceptive")  # of observations that sensors give
 
 
-def export(run: str, out: Path, pose: PoseNetwork | None = None) -> dict[str, float]:
+def export(run: str, out: Path, pose: TrainedPoseNetwork | None = None) -> dict[str, float]:
     """Writes the bundle of a policy and verifies it.
 
     Args:
@@ -62,7 +62,7 @@ def contents(
     config: ConfigDict,
     checkpoint: PolicyCheckpoint,
     training: dict[str, Any],
-    pose: PoseNetwork | None = None,
+    pose: TrainedPoseNetwork | None = None,
     *,
     episodes: int = 4,
     steps: int = 50,

@@ -16,7 +16,7 @@ from experiments import origin, vision_runs
 _LENS = ("matrix", "distortion", "size")
 
 
-class PoseNetwork(NamedTuple):
+class TrainedPoseNetwork(NamedTuple):
     """A trained pose network.
 
     Attributes:
@@ -30,7 +30,7 @@ class PoseNetwork(NamedTuple):
     training: dict[str, Any]
 
 
-def load(workdir: str | None) -> PoseNetwork:
+def load(workdir: str | None) -> TrainedPoseNetwork:
     """The network of a run's newest checkpoint, or, None, the package's.
 
     Raises:
@@ -39,7 +39,7 @@ def load(workdir: str | None) -> PoseNetwork:
     try:
         if workdir is None:
             config, estimator, metrics = pretrained.load_vision()
-            return PoseNetwork(config, estimator, {"run": "pretrained", **metrics})
+            return TrainedPoseNetwork(config, estimator, {"run": "pretrained", **metrics})
         run = vision_runs.work_directory(workdir)
         config, estimator = run.load_config(), restore_estimator(workdir)
     except UserError as error:
@@ -55,10 +55,10 @@ def load(workdir: str | None) -> PoseNetwork:
         "frames_learned": estimator.frames,
         "errors": {k: looked[-1][k] for k in ("rotation_deg", "position_mm")} if looked else None,
     }
-    return PoseNetwork(config, estimator, training)
+    return TrainedPoseNetwork(config, estimator, training)
 
 
-def check(pose: PoseNetwork, env: ConfigDict) -> None:
+def check(pose: TrainedPoseNetwork, env: ConfigDict) -> None:
     """Refuses a network that was trained for another hand or object than the policy.
 
     Raises:
@@ -72,7 +72,7 @@ def check(pose: PoseNetwork, env: ConfigDict) -> None:
             )
 
 
-def describe(pose: PoseNetwork) -> dict[str, Any]:
+def describe(pose: TrainedPoseNetwork) -> dict[str, Any]:
     """What the robot host has to know of the cameras and the network."""
     return {
         "image_size": pose.estimator.network.image_size,

@@ -8,7 +8,7 @@
     hand.xml      the hand and the object as one MuJoCo model
     numbers.npz   what `models` needs beside XML: all digits, the surrogate world, pictures
     golden.npz    episodes of the training code, to compare with (`hardware.verify`)
-    pose.onnx     of a bundle with eyes: the network that tells the object's pose from pictures
+    pose.onnx     of a bundle with vision: the network that tells the object's pose from pictures
     pictures.npz  of the same: pictures, and what the training code makes of them
     scene.xml     of the same: the hand and the object as its cameras see them
     SHA256SUMS    a checksum of every file, as `sha256sum --check` reads it, and one of itself
@@ -36,7 +36,7 @@ from hardware.bundle.kinematics import Chain
 FORMAT = "dactyl_jax policy bundle"
 VERSION = 3
 FILES = ("bundle.json", "policy.onnx", "hand.xml", "numbers.npz", "golden.npz")
-EYES = ("pose.onnx", "pictures.npz", "scene.xml")  # all or none
+VISION_FILES = ("pose.onnx", "pictures.npz", "scene.xml")  # all or none
 CHECKSUMS = "SHA256SUMS"
 _OWN = "# of the lines above: "
 
@@ -117,7 +117,7 @@ class Bundle:
         return Chain(**{name: np.array(v) for name, v in self.contract["kinematics"].items()})
 
     def numbers(self, model: str) -> dict[str, np.ndarray]:
-        """What numbers.npz has of a model: `training`, `surrogate` or, with eyes, `scene`."""
+        """What numbers.npz has of a model: `training`, `surrogate` or, with vision, `scene`."""
         arrays = _arrays(self._numbers)
         mark = f"{model}/"
         return {name[len(mark) :]: a for name, a in arrays.items() if name.startswith(mark)}
@@ -127,12 +127,16 @@ class Bundle:
         return _arrays(self._golden)
 
     def golden_pictures(self) -> dict[str, np.ndarray]:
-        """The arrays of pictures.npz, see `hardware.verify`; for a bundle with eyes."""
+        """The arrays of pictures.npz, see `hardware.verify`; for a bundle with vision."""
         return _arrays(self._pictures)
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes a bundle of the files `FILES`, maybe with `EYES`, to a new folder, checksums last.
+    """Writes a bundle to a new folder, checksums last.
+
+    Args:
+        folder: the bundle's.
+        files: contents of `FILES`, maybe of `VISION_FILES` too, by name.
 
     Raises:
         UserError: the folder is there already.
@@ -141,7 +145,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
         folder.mkdir(parents=True)
     except FileExistsError:
         raise UserError(f"--out: {str(folder)!r} is there already; choose a new folder") from None
-    names = [name for name in (*FILES, *EYES) if name in files]
+    names = [name for name in (*FILES, *VISION_FILES) if name in files]
     for name in names:
         (folder / name).write_bytes(files[name])
     (folder / CHECKSUMS).write_bytes(_checksums({name: files[name] for name in names}))
@@ -220,7 +224,7 @@ def _read_whole(path: Path) -> dict[str, bytes]:
         if name in present:
             raise UserError(f"{str(path / name)!r} does not belong to the bundle; take it away")
         raise UserError(f"{str(path / name)!r} is missing; copy the bundle again")
-    if set(expected) not in (set(FILES), {*FILES, *EYES}):
+    if set(expected) not in (set(FILES), {*FILES, *VISION_FILES}):
         raise UserError(f"{str(path)!r} holds other files than {', '.join(FILES)}; export it anew")
     files = {name: (path / name).read_bytes() for name in expected}
     for name, content in files.items():

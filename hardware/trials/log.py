@@ -24,6 +24,7 @@ JSON has no word for what is no finite number: it is null in the file, and NaN w
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import queue
@@ -145,8 +146,6 @@ def _whole(content: bytes) -> bytes:
 
 
 def _library(name: str) -> Any:
-    import importlib
-
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from hardware import verify
-from hardware.bundle import store
 from hardware.base import rotations
 from hardware.base.errors import UserError
+from hardware.bundle import store
 
 ALL = (*store.FILES, *store.EYES)
 
@@ -62,7 +62,7 @@ def test_files_whose_lines_are_gone_from_the_checksums_are_not_trusted(folder, t
         rest = {other: files[other] for other in files if other != name}
         for other, content in rest.items():
             (target / other).write_bytes(content)
-        (target / store.CHECKSUMS).write_bytes(bundle._checksums(rest))
+        (target / store.CHECKSUMS).write_bytes(store._checksums(rest))
         with pytest.raises(UserError, match="holds other files than"):
             store.load(str(target))
 
@@ -140,7 +140,7 @@ def test_a_network_that_sees_something_else_is_found(contents, folder, tmp_path,
         assert message in capsys.readouterr().err
 
 
-def test_eyes_and_a_contract_without_them_are_not_trusted(folder, blind, tmp_path):
+def test_a_pose_network_and_a_contract_without_one_are_not_trusted(folder, blind, tmp_path):
     files = {name: (folder / name).read_bytes() for name in ALL}
     blind_contract = (blind / "bundle.json").read_bytes()
     store.write(tmp_path / "a", {**files, "bundle.json": blind_contract})

@@ -7,12 +7,12 @@ pytest.importorskip("mujoco")
 pytest.importorskip("mcap")
 
 from hardware import calibrate
-from hardware.calibration import identification
 from hardware.bundle import model_patch
-from hardware.simulation import hand
-from hardware.calibration.identification import Recording
 from hardware.bundle.kinematics import fingertips
 from hardware.bundle.model_patch import Patch
+from hardware.calibration import identification
+from hardware.calibration.identification import Recording
+from hardware.simulation.backlash import Backlash
 
 BUNDLE = "--bundle=tests/hardware/bundle"
 
@@ -77,7 +77,7 @@ def test_play_is_that_of_the_training():
 
     rng = np.random.default_rng(0)
     rates = rng.uniform(3, 60, (20, 2))
-    ours = simulated_hand.Play(rates, 0.08)
+    ours = Backlash(rates, 0.08)
     memory = actuation.Play(jnp.zeros(20), *map(jnp.asarray, rates.T))
     for _ in range(50):
         angles = rng.uniform(-0.3, 0.3, 20)
@@ -86,7 +86,7 @@ def test_play_is_that_of_the_training():
         command = actuation.Command(None, jnp.asarray(targets), None, None)
         memory, passed = actuation.apply_backlash(None, None, 1.0, memory, command, scene)
         np.testing.assert_allclose(ours.pass_on(targets, angles), passed.targets, atol=2e-6)
-    still = simulated_hand.Play(np.zeros((20, 2)), 0.08)
+    still = Backlash(np.zeros((20, 2)), 0.08)
     np.testing.assert_array_equal(still.pass_on(targets, angles), targets)
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from hardware import safety
 from hardware.calibration import excitation
+from hardware.sight.mount import AT_FOREARM
 from hardware.trials.session import Session
-from hardware.sight.tracker import AT_FOREARM
 from tests.hardware.fake_hand import PERIOD, FakeHand
 from tests.hardware.test_safety import check_commands
 

@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from hardware.policy import observation
 from hardware.base import rotations
+from hardware.policy import observation
 
 
 def _random(rng):

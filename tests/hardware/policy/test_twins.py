@@ -13,10 +13,9 @@ from dactyl_jax import hand
 from dactyl_jax.envs import actions as training
 from dactyl_jax.envs import goals as training_goals
 from dactyl_jax.envs import observation as training_observation
-from hardware.policy import actions
-from hardware.trials import goals
-from hardware.policy import observation
 from hardware.base import rotations
+from hardware.policy import actions, observation
+from hardware.trials.goals import RandomGoals
 
 HANDS, STEPS = 30, 60
 
@@ -102,9 +101,9 @@ def test_every_part_that_a_policy_sees_is_known(kind, smoothed):
 
 def test_aligned_goals_are_those_of_the_training():
     """Every one of either is a turn about the palm's normal away from one of the other."""
-    draw = goals.draw("aligned", 0.5, seed=0, trial=0)
+    source = RandomGoals("aligned", 0.5, seed=0)
     none = np.array([1.0, 0.0, 0.0, 0.0])
-    ours = np.array([draw(number, none) for number in range(100)])
+    ours = np.array([source.draw(0, number, none) for number in range(100)])
     keys = jax.random.split(jax.random.key(0), 100)
     theirs = training_goals.draw(keys, jnp.tile(jnp.array(none), (100, 1)), jnp.pi, "aligned")
     theirs = np.asarray(theirs, float)

@@ -21,7 +21,7 @@ pytest.importorskip("mujoco")
 from hardware.bundle import store
 from tests.hardware.conftest import write_changed
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEBIAN = "/usr/lib/python3/dist-packages"
 HAS_ROS = (
     shutil.which("rosmaster") is not None
@@ -366,8 +366,8 @@ def test_a_pretrained_policy_reaches_near_goals_over_the_wire(ros, trained, tmp_
 def test_a_calibration_over_the_wire(ros, folder, tmp_path):
     """The hand moves as the model does that the fit begins with, but for the wire's own delays."""
     pytest.importorskip("mcap")
-    from hardware.calibration import identification
     from hardware.bundle import model_patch
+    from hardware.calibration import identification
 
     contents, planted, log = store.load(str(folder)), tmp_path / "hand.json", tmp_path / "h.mcap"
     actuators = {

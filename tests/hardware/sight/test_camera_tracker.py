@@ -4,28 +4,30 @@ import time
 import numpy as np
 import pytest
 
-from hardware.bundle import store
-from hardware.sight import cameras
-from hardware.trials import goals
 from hardware.base import rotations
-from hardware.policy.controller import Controller
-from hardware.sight.estimator import Estimator
-from hardware.sight.camera_tracker import Eyes, known_cameras
 from hardware.base.errors import UserError
-from hardware.trials.session import Bench, Session
-from hardware.sight.tracker import AT_FOREARM
+from hardware.bundle import store
+from hardware.policy.actions import MostProbable
+from hardware.policy.controller import Controller
+from hardware.sight import cameras
+from hardware.sight.camera_tracker import CameraTracker, known_cameras
+from hardware.sight.estimator import Estimator
+from hardware.sight.mount import AT_FOREARM
+from hardware.trials.bench import Bench
+from hardware.trials.goals import RandomGoals
+from hardware.trials.session import Session
 from tests.hardware.fake_hand import FakeHand
-from tests.hardware.test_session import first_readings
+from tests.hardware.trials.test_session import first_readings
 
 NAMES = ("fingers", "thumb", "little")
 
 
 class Sight:
-    """Eyes that look when they are told to, with what they report and say."""
+    """A tracker that looks when it is told to, with what it reports and says."""
 
     def __init__(self, contents, largest_doubt=10.0):
         self.time, self.seen, self.said = 100.0, [], []
-        self.eyes = Eyes(
+        self.tracker = CameraTracker(
             contents,
             known_cameras(contents),
             lambda: self.time,
@@ -38,12 +40,12 @@ class Sight:
     def send(self, stamp, names=NAMES, frame=0, **change):
         for name in names:
             picture = self.pictures[frame, NAMES.index(name)]
-            self.eyes.on_image(cameras.image(stamp, name, picture)._replace(**change))
+            self.tracker.on_image(cameras.image(stamp, name, picture)._replace(**change))
 
     def look(self):
         """Stamps of what was reported."""
         before = len(self.seen)
-        self.eyes.look()
+        self.tracker.look()
         return [report[0] for report in self.seen[before:]]
 
 
@@ -139,7 +141,7 @@ def test_pictures_that_cannot_be_read_are_said_and_survived(sight):
     assert sight.look() == [100.01]
 
 
-def test_a_bundle_without_a_network_has_no_eyes(blind):
+def test_a_bundle_without_a_pose_network_is_refused(blind):
     with pytest.raises(UserError, match="has no pose network; export it with --vision_workdir"):
         known_cameras(store.load(str(blind)))
 
@@ -172,10 +174,7 @@ def trial(contents, hand, said, largest_doubt):
         largest_doubt=largest_doubt,
         say=said.append,
     )
-    lab = Bench(
-        lambda trial: goals.draw("near", 0.5, 0, trial),
-        lambda trial: lambda logits: logits.argmax(0),
-    )
+    lab = Bench(RandomGoals("near", 0.5, seed=0), MostProbable())
     hand.report()
     return session, session.run(lab, 0, 4.0)
 
@@ -227,16 +226,16 @@ def test_a_pose_in_doubt_does_not_begin_a_trial(in_palm):
 def test_control_steps_do_not_wait_for_the_network(contents):
     """An estimate of 0.2 s on another thread leaves control steps as quick as they were."""
     sight = Sight(contents)
-    estimate = sight.eyes._estimator.estimate
+    estimate = sight.tracker._estimator.estimate
 
     def slow(pictures):
         time.sleep(0.2)
         return estimate(pictures)
 
-    sight.eyes._estimator.estimate = slow
+    sight.tracker._estimator.estimate = slow
     controller, readings = Controller(contents), first_readings(contents)
     sight.send(100.0)
-    looking = threading.Thread(target=sight.eyes.look)
+    looking = threading.Thread(target=sight.tracker.look)
     looking.start()
     steps = 0
     while looking.is_alive():

@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 
-from hardware.sight import cameras
-from hardware.sight.cameras import Camera, Lens, Square
-from hardware.sight.camera_tracker import known_cameras
-from hardware.base.messages import Image
 from hardware.base.errors import UserError
+from hardware.base.messages import Image
+from hardware.sight import cameras
+from hardware.sight.camera_tracker import known_cameras
+from hardware.sight.cameras import Camera, Lens, Square
 
 LENS = Lens(
     np.array([[905.0, 0, 325.0], [0, 900.0, 232.0], [0, 0, 1]]),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from hardware.base import rotations
-from hardware.sight import tracker
-from hardware.base.messages import Fingertips, Pose
 from hardware.base.errors import UserError
-from hardware.sight.tracker import AT_FOREARM, Tracker
+from hardware.base.messages import Fingertips, Pose
+from hardware.sight.mount import AT_FOREARM, load_mount
+from hardware.sight.tracker import Tracker
 
 POSE = Pose(1.0, "policy", np.array([0.1, 0.2, 0.3]), np.array([1.0, 0.0, 0.0, 0.0]))
 
@@ -88,7 +88,7 @@ def test_a_mount_brings_what_is_seen_into_the_policys_frame(tmp_path):
     file = tmp_path / "mount.json"
     fields = {"frame": "room", "position": [1, 0, 0], "quaternion": quarter.tolist()}
     file.write_text(json.dumps(fields))
-    mount = tracker.load_mount(str(file))
+    mount = load_mount(str(file))
     pose = mount.pose(POSE._replace(frame="room"))
     in_forearm = np.array([1 - 0.2, 0.1, 0.3])
     np.testing.assert_allclose(pose.position, in_forearm[[1, 0, 2]] * [-1, 1, 1])
@@ -104,7 +104,7 @@ def test_a_mount_brings_what_is_seen_into_the_policys_frame(tmp_path):
 
 def test_the_manual_finds_where_a_tracker_is():
     pytest.importorskip("scipy")
-    text = (Path(__file__).parents[2] / "docs" / "robot.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "robot.md").read_text(encoding="utf-8")
     (code,) = [block for block in text.split("\n\n") if block.startswith("    import numpy")]
     found: dict = {}
     exec(textwrap.dedent(code), found)
@@ -127,14 +127,14 @@ def test_a_wrong_mount_is_refused(text, tmp_path):
     file = tmp_path / "mount.json"
     file.write_text(text)
     with pytest.raises(UserError, match=r"--tracker_mount: .*mount.json"):
-        tracker.load_mount(str(file))
+        load_mount(str(file))
 
 
 def test_a_mounts_quaternion_is_normalised_and_poses_have_one_sign(tmp_path):
     file = tmp_path / "mount.json"
     fields = {"frame": "room", "position": [0, 0, 0], "quaternion": [1.0005, 0, 0, 0]}
     file.write_text(json.dumps(fields))
-    turned = tracker.load_mount(str(file)).pose(POSE._replace(frame="room")).orientation
+    turned = load_mount(str(file)).pose(POSE._replace(frame="room")).orientation
     assert np.linalg.norm(turned) == pytest.approx(1.0, abs=1e-12)
     seen = Tracker("room", lambda text: None)
     seen.on_pose(POSE._replace(orientation=-POSE.orientation), 1.0)

@@ -12,14 +12,17 @@ from jax.experimental import io_callback
 from dactyl_jax import envs, evaluation, pretrained
 from dactyl_jax.envs import goals
 from dactyl_jax.learning import PolicyAgent
-from experiments import cli, golden
-from hardware.policy import actions
+from experiments import cli
+from experiments.export import golden
 from hardware.bundle import store
-from hardware.simulation import hand
-from hardware.sight import tracker
-from hardware.trials.session import Session, Setup
+from hardware.policy import actions
+from hardware.sight.mount import AT_FOREARM
+from hardware.simulation.hand import SimulatedHand
+from hardware.simulation.in_process import InProcess
+from hardware.trials.session import Session
 from tests.hardware import make_bundle
-from tests.hardware.test_session import check_that_a_control_step_is_quick
+from tests.hardware.fake_hand import Chooses
+from tests.hardware.trials.test_session import check_that_a_control_step_is_quick
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +55,8 @@ class TrainingTrials:
     """
 
     def __init__(self, config, simulated, robot, trials, goal_distance, choose):
-        self._hand, self._robot, self._choose = simulated, robot, choose
+        self._hand, self._robot = simulated, robot
+        self.goals, self.chooser = self, Chooses(choose)
         env = envs.make_environment(config)
         distance = jnp.float32(goal_distance)
         key = jax.random.split(jax.random.key(SEED))[0]
@@ -73,18 +77,16 @@ class TrainingTrials:
         state = {name: getattr(start, name)[trial] for name in fields}
         self._hand.start(start.ctrl[trial], state=state)
         self._robot.report()
-        assert session.guard.begin(needs=session.needs, targets=start.ctrl[trial])
-        key = self._goal_keys[trial]
-        return Setup(
-            goal=lambda number, seen: np.asarray(self._goal(key, number, seen), float),
-            choose=self._choose,
-        )
+        return session.guard.begin(needs=session.needs, targets=start.ctrl[trial])
+
+    def draw(self, trial, number, orientation):
+        return np.asarray(self._goal(self._goal_keys[trial], number, orientation), float)
 
 
 def deployed_actions(contents, config, trials, goal_distance, timeout_s):
     """What the deployed program does in trials on the simulated hand, and their results."""
-    simulated = simulated_hand.SimulatedHand(contents)
-    robot = simulated_hand.InProcess(simulated)
+    simulated = SimulatedHand(contents)
+    robot = InProcess(simulated)
     taken: list[list[np.ndarray]] = []
 
     def choose(logits):
@@ -92,7 +94,7 @@ def deployed_actions(contents, config, trials, goal_distance, timeout_s):
         return taken[-1][-1]
 
     lab = TrainingTrials(config, simulated, robot, trials, goal_distance, choose)
-    session = Session(contents, robot, tracker.AT_FOREARM, None, say=lambda line: None)
+    session = Session(contents, robot, AT_FOREARM, None, say=lambda line: None)
     results = []
     for trial in range(trials):
         taken.append([])

@@ -11,18 +11,23 @@ import mujoco
 from dactyl_jax import hand
 from dactyl_jax.hand.patch import backlash_rates
 from dactyl_jax.randomization import actuation
-from hardware.policy import actions
-from hardware.trials import goals
-from hardware.bundle import kinematics
-from hardware.bundle import model_patch
-from hardware.policy import observation
-from hardware.simulation import hand
-from hardware.bundle.model_patch import Patch
+from hardware import simulated_hand
 from hardware.base.errors import UserError
+from hardware.base.frames import POLICY_FRAME
+from hardware.bundle import kinematics, model_patch
+from hardware.bundle.model_patch import Patch
+from hardware.policy import actions, observation
 from hardware.robots.robot import Listeners
-from hardware.trials.session import Bench, Session
-from hardware.simulation.hand import Assistant, Errors, InProcess, SimulatedHand
-from hardware.sight.tracker import AT_FOREARM, POLICY_FRAME
+from hardware.sight.mount import AT_FOREARM
+from hardware.simulation import models
+from hardware.simulation.assistant import Assistant
+from hardware.simulation.hand import Errors, SimulatedHand
+from hardware.simulation.in_process import InProcess
+from hardware.trials import goals
+from hardware.trials.bench import Bench
+from hardware.trials.goals import RandomGoals
+from hardware.trials.session import Session
+from tests.hardware.fake_hand import Chooses
 
 
 def _messages(robot, seconds):
@@ -143,7 +148,7 @@ def test_a_patch_makes_the_hand_that_training_makes_of_it(tmp_path):
     path.write_text(model_patch.pack(patch, {"log": "a.mcap"}))
     assert model_patch.load(str(path)) == patch
     ours = hand.load_model()
-    model_patch.apply(patch, ours)
+    models.apply_patch(patch, ours)
     theirs = hand.load_model(patch=str(path))
     for name in ("dof_damping", "dof_frictionloss", "jnt_range", "actuator_ctrlrange"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-12)
@@ -200,8 +205,8 @@ def test_trials_on_a_bench_with_somebody_who_puts_the_object_back(contents):
     session = Session(contents, robot, AT_FOREARM, None, say=said.append)
     rng = np.random.default_rng(0)
     lab = Bench(
-        lambda trial: goals.draw("uniform", 0.5, 5, trial),
-        lambda trial: lambda logits: actions.sample(logits * 0, rng.uniform(size=20)),
+        RandomGoals("uniform", 0.5, seed=5),
+        Chooses(lambda logits: actions.sample(logits * 0, rng.uniform(size=20))),
     )
     ends = [session.run(lab, trial, timeout_s=30.0).end for trial in range(3)]
     assert set(ends) <= {"drop", "cap", "time-out", "stuck"} and "drop" in ends[:2]

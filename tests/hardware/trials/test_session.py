@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 
 from hardware import replay
-from hardware.policy import actions
-from hardware.trials import goals
-from hardware.trials import report
 from hardware.base import rotations
-from hardware.policy.controller import Controller
-from hardware.bundle.kinematics import fingertips
-from hardware.policy.network import Policy
 from hardware.base.errors import UserError
-from hardware.trials.session import Bench, Session
-from hardware.sight.tracker import AT_FOREARM, Mount
-from hardware.trials.trial import Palm, Result
-from tests.hardware.fake_hand import FakeHand
+from hardware.bundle.kinematics import fingertips
+from hardware.policy import actions
+from hardware.policy.actions import MostProbable
+from hardware.policy.controller import Controller
+from hardware.policy.network import Policy
+from hardware.sight.mount import AT_FOREARM, Mount
+from hardware.trials import report
+from hardware.trials.bench import Bench
+from hardware.trials.goals import RandomGoals
+from hardware.trials.palm import Palm
+from hardware.trials.session import Session
+from hardware.trials.trial import Result
+from tests.hardware.fake_hand import Chooses, FakeHand
 from tests.hardware.test_safety import check_commands
 
 
@@ -25,9 +28,7 @@ class Room:
     def __init__(self, contents, log=None):
         self.hand, self.said = FakeHand(contents), []
         self.session = Session(contents, self.hand, AT_FOREARM, log, say=self.said.append)
-        self.lab = Bench(
-            lambda trial: goals.draw("near", 0.5, 0, trial), lambda trial: actions.most_probable
-        )
+        self.lab = Bench(RandomGoals("near", 0.5, seed=0), MostProbable())
         self.hand.report()
 
     def run(self, timeout_s=1.6):
@@ -216,7 +217,7 @@ def test_a_late_step_makes_no_burst(stall, where, room, contents):
 
     if where == "before its step":
         hand.wait_until = late
-    room.lab = Bench(lambda trial: goals.draw("near", 0.5, 0, trial), lambda trial: choose)
+    room.lab = Bench(RandomGoals("near", 0.5, seed=0), Chooses(choose))
     result = room.run()
     assert result.steps == 20 and len(stalls) == 2
     assert not [line for line in room.said if "limited" in line]
@@ -258,9 +259,7 @@ def test_fingertips_are_where_the_joints_or_the_markers_say(contents, monkeypatc
             return seen[-1][1]
 
         monkeypatch.setattr(Controller, "step", keep)
-        lab = Bench(
-            lambda trial: goals.draw("near", 0.5, 0, trial), lambda trial: actions.most_probable
-        )
+        lab = Bench(RandomGoals("near", 0.5, seed=0), MostProbable())
         hand.report()
         session.run(lab, 0, 0.4)
         monkeypatch.setattr(Controller, "step", step)

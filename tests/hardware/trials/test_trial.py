@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from hardware.trials import goals
 from hardware.base import rotations
-from hardware.trials.trial import Palm, Trial
+from hardware.trials import goals
+from hardware.trials.goals import RandomGoals
+from hardware.trials.palm import Palm
+from hardware.trials.trial import Trial
 from tests.hardware.fake_hand import FakeHand
 
 X = np.array([1.0, 0.0, 0.0])
@@ -22,7 +24,12 @@ def home(contents):
 def _trial(contents, events=None, timeout_s=0.8):
     """Each goal is a radian further about the x axis."""
     events = [] if events is None else events
-    return Trial(contents, lambda n, now: _turn(1.0 * (n + 1)), timeout_s, events.append)
+    return Trial(contents, _Turning(), 0, timeout_s, events.append)
+
+
+class _Turning:
+    def draw(self, trial, number, orientation):
+        return _turn(1.0 * (number + 1))
 
 
 def test_goals_are_counted_when_the_object_comes_near_enough(contents, home):
@@ -87,17 +94,18 @@ def test_the_cap_of_goals_ends_the_trial(contents, home):
 
 def test_near_goals_are_as_far_as_they_should_be():
     orientation = _turn(0.3)
-    goal = goals.draw("near", 0.5, seed=1, trial=2)
-    away = [goals.distance(goal(n, orientation), orientation) for n in range(500)]
+    source = RandomGoals("near", 0.5, seed=1)
+    away = [goals.distance(source.draw(2, n, orientation), orientation) for n in range(500)]
     assert 0.5 <= min(away) < 0.52 and 0.88 < max(away) <= 0.9
-    np.testing.assert_array_equal(goal(3, orientation), goal(3, orientation))
-    assert not np.allclose(goal(3, orientation), goals.draw("near", 0.5, 1, 3)(3, orientation))
+    goal, again, another = (source.draw(trial, 3, orientation) for trial in (2, 2, 3))
+    np.testing.assert_array_equal(goal, again)
+    assert not np.allclose(goal, another)
 
 
 def test_uniform_goals_are_uniform():
     """The angle of a uniform rotation has the density (1 - cos) / pi."""
-    goal = goals.draw("uniform", 0.5, seed=1, trial=0)
-    q = np.array([goal(n, _turn(0.3)) for n in range(2000)])
+    source = RandomGoals("uniform", 0.5, seed=1)
+    q = np.array([source.draw(0, n, _turn(0.3)) for n in range(2000)])
     assert (q[:, 0] >= 0).all()
     np.testing.assert_allclose(np.linalg.norm(q, axis=1), 1)
     angles = rotations.angle(q)
@@ -108,8 +116,8 @@ def test_uniform_goals_are_uniform():
 
 def test_aligned_goals_stand_on_a_face_at_any_angle():
     """Each of the six faces looks along the palm's normal, x, as often as the others."""
-    goal = goals.draw("aligned", 0.5, seed=1, trial=0)
-    q = np.array([goal(n, _turn(0.3)) for n in range(1200)])
+    source = RandomGoals("aligned", 0.5, seed=1)
+    q = np.array([source.draw(0, n, _turn(0.3)) for n in range(1200)])
     assert (q[:, 0] >= 0).all()
     up = np.array([rotations.rotate(rotations.conjugate(each), np.eye(3)[0]) for each in q])
     face = np.abs(up).argmax(axis=1)
