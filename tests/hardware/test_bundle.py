@@ -9,7 +9,7 @@ from hardware.base import rotations
 from hardware.base.errors import UserError
 from hardware.bundle import store
 
-ALL = (*store.FILES, *store.EYES)
+ALL = (*store.FILES, *store.VISION_FILES)
 
 
 @pytest.fixture
