@@ -124,14 +124,14 @@ def test_nothing_hidden_leaves_with_a_policy():
     config.engine = "native"
     config.network.dense, config.network.lstm = (16,), 16
     env = make_environment(config)
-    networks = make_networks(config, env)
+    made = make_networks(config, env)
     hidden = {part.name for part in env.hidden_parts}
     assert {"drawn", "backlash.position", "motor_targets"} <= hidden
-    assert networks.value.inputs == 142 + sum(part.size for part in env.hidden_parts)
+    assert made.value.inputs == 142 + sum(part.size for part in env.hidden_parts)
     agent = PolicyAgent(
-        networks.policy.initial_parameters(jax.random.key(0)),
-        normalization.initial((networks.policy.inputs,)),
-        networks.policy,
+        made.policy.initial_parameters(jax.random.key(0)),
+        normalization.initial((made.policy.inputs,)),
+        made.policy,
         env.num_actuators,
         env.num_bins,
     )
@@ -140,7 +140,7 @@ def test_nothing_hidden_leaves_with_a_policy():
     sizes = {part["name"]: part["size"] for part in described["parts"]}
     seen = observation.policy_parts(config.env)
     assert sizes == {part.name: part.size for part in seen} and not hidden & sizes.keys()
-    assert described["size"] == sum(sizes.values()) == networks.policy.inputs == 128
+    assert described["size"] == sum(sizes.values()) == made.policy.inputs == 128
     graph = onnx.load_from_string(networks.policy_graph(agent)).graph
     inputs = {i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in graph.input}
     assert inputs == {"observation": [1, 128], "hidden": [1, 16], "cell": [1, 16]}

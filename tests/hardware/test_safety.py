@@ -22,7 +22,6 @@ class Rig:
 
     def __init__(self, contents):
         self.hand, self.events, self.pose_age = FakeHand(contents), [], 0.0
-        self.sent = []
         hand = self.hand
         self.guard = Guard(
             contents,
@@ -30,7 +29,7 @@ class Rig:
             hand.send,
             {"object pose": lambda now: self.pose_age},
             self.events.append,
-            self.sent.append,
+            lambda targets: None,
         )
         ignore = lambda message: None  # noqa: E731
         hand.listen(Listeners(self.guard.on_joint_state, ignore, ignore, self.guard.stop, ignore))
