@@ -14,13 +14,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hardware import bundle, excitation, model_patch, program, tracker
-from hardware.bundle import Bundle
-from hardware.log import Log
-from hardware.model_patch import Patch
-from hardware.program import UserError
-from hardware.robot import Robot
-from hardware.session import Session
+from hardware.base import cli
+from hardware.base.errors import UserError
+from hardware.bundle import model_patch, store
+from hardware.bundle.model_patch import Patch
+from hardware.bundle.store import Bundle
+from hardware.calibration import excitation
+from hardware.robots.robot import Robot
+from hardware.sight.mount import AT_FOREARM, load_mount
+from hardware.trials.log import Log
+from hardware.trials.session import Session
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -29,8 +32,8 @@ def run(flags: argparse.Namespace) -> None:
         raise UserError("--robot records a log and --out fits one: give either, or both")
     if flags.robot != "simulated" and flags.model_patch:
         raise UserError("--model_patch goes with --robot=simulated; leave it out")
-    contents = bundle.load(flags.bundle)
-    out = program.new_file("out", flags.out, ending=".json") if flags.out else None
+    contents = store.load(flags.bundle)
+    out = cli.new_file("out", flags.out, ending=".json") if flags.out else None
     if flags.robot:
         record(contents, flags)
     if out is not None:
@@ -49,8 +52,8 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
         raise UserError(
             f"--digits: there is no {min(unknown)!r}; name some of {','.join(excitation.DIGITS)}"
         )
-    path = program.new_file("log", flags.log, ending=".mcap")
-    mount = tracker.load_mount(flags.tracker_mount) if flags.tracker_mount else tracker.AT_FOREARM
+    path = cli.new_file("log", flags.log, ending=".mcap")
+    mount = load_mount(flags.tracker_mount) if flags.tracker_mount else AT_FOREARM
     robot = _robot(contents, flags)
     log = Log(path, {"bundle": contents.name, "flags": json.dumps(vars(flags))})
     session = Session(contents, robot, mount, log)
@@ -68,13 +71,16 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
 
 def _robot(contents: Bundle, flags: argparse.Namespace) -> Robot:
     if flags.robot == "ros":
-        ros = program.ros_module()
-        return ros.RosRobot(contents, pose_topic=None, fingertips_topic=flags.fingertips_topic)
-    simulated_hand = program.simulation_module("simulated_hand", "--robot=simulated")
-    patch = model_patch.load(flags.model_patch) if flags.model_patch else model_patch.Patch()
-    simulated = simulated_hand.SimulatedHand(contents, patch=patch)
+        with cli.needs_ros():
+            from hardware.robots.ros.client import RosRobot
+        return RosRobot(contents, pose_topic=None, fingertips_topic=flags.fingertips_topic)
+    with cli.needs_mujoco("--robot=simulated"):
+        from hardware.simulation.hand import SimulatedHand
+        from hardware.simulation.in_process import InProcess
+    patch = model_patch.load(flags.model_patch) if flags.model_patch else Patch()
+    simulated = SimulatedHand(contents, patch=patch)
     simulated.take_object_away()
-    return simulated_hand.InProcess(simulated)
+    return InProcess(simulated)
 
 
 def fit(contents: Bundle, log: str, out: Path) -> None:
@@ -85,7 +91,8 @@ def fit(contents: Bundle, log: str, out: Path) -> None:
         log: the file.
         out: the file to be.
     """
-    identification = program.simulation_module("identification", "--out")
+    with cli.needs_mujoco("--out"):
+        from hardware.calibration import identification
     recording = identification.read(log, contents)
     offsets = identification.fit_offsets(recording, contents)
     fitted = identification.Fit(contents, recording, offsets)
@@ -122,8 +129,8 @@ def _table(patch: Patch, errors: dict[str, list[float]]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `program.run`."""
-    parser = program.Parser("calibrate", __doc__ or "")
+    """Runs the program; see `cli.run`."""
+    parser = cli.Parser("calibrate", __doc__ or "")
     parser.add_argument("--bundle", required=True, help="whose hand it is")
     parser.add_argument("--log", required=True, help="an .mcap file; new with --robot")
     parser.add_argument("--robot", choices=("ros", "simulated"), help="the hand to be moved")
@@ -142,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--model_patch", help="with --robot=simulated: how the simulated hand differs"
     )
-    return program.run(run, parser, argv)
+    return cli.run(run, parser, argv)
 
 
 if __name__ == "__main__":

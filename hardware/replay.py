@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from hardware import bundle, log, program
-from hardware.policy import Policy
-from hardware.program import UserError
+from hardware.base import cli
+from hardware.base.errors import UserError
+from hardware.bundle import store
+from hardware.policy.network import Policy
+from hardware.trials import log
 
 _TOLERANCE = 1e-4  # of logits
 
@@ -64,10 +66,10 @@ def _words(topic: str, row: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `program.run`."""
-    parser = program.Parser("replay", __doc__ or "")
+    """Runs the program; see `cli.run`."""
+    parser = cli.Parser("replay", __doc__ or "")
     parser.add_argument("log", help="a file that hardware.run_trials --log wrote")
-    parser.add_argument("--trial", type=program.whole_number(1), help="the only one to show")
+    parser.add_argument("--trial", type=cli.whole_number(1), help="the only one to show")
     parser.add_argument("--bundle", help="of the log's policy, to choose all actions again")
     parser.add_argument(
         "--step", action="store_true", help="waits for Enter after every line; q ends"
@@ -76,13 +78,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     def replay(flags: argparse.Namespace) -> None:
         if flags.step and sys.stdin is None:
             raise UserError("--step waits for Enter, and standard input is closed; leave it out")
-        policy = Policy(bundle.load(flags.bundle)) if flags.bundle else None
+        policy = Policy(store.load(flags.bundle)) if flags.bundle else None
         for line in lines(flags.log, flags.trial, policy):
             print(line, end="" if flags.step else "\n", flush=True)
             if flags.step and sys.stdin.readline() in ("q\n", ""):
                 break
 
-    return program.run(replay, parser, argv)
+    return cli.run(replay, parser, argv)
 
 
 if __name__ == "__main__":

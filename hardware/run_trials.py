@@ -10,17 +10,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from hardware import actions, bundle, cameras, eyes, goals, program, report, tracker, verify
-from hardware.bundle import Bundle
-from hardware.cameras import Camera
-from hardware.log import Log
-from hardware.program import UserError
-from hardware.robot import Robot
-from hardware.session import Bench, Lab, Session
+from hardware.base import cli
+from hardware.base.errors import UserError
+from hardware.bundle import store
+from hardware.bundle.store import Bundle
+from hardware.policy.actions import MostProbable, Sampled
+from hardware.robots.robot import Robot
+from hardware.sight import cameras
+from hardware.sight.camera_tracker import LARGEST_DOUBT, known_cameras
+from hardware.sight.cameras import Camera
+from hardware.sight.mount import AT_FOREARM, load_mount
+from hardware.trials import goals, report, verification
+from hardware.trials.bench import Bench
+from hardware.trials.goals import RandomGoals
+from hardware.trials.log import Log
+from hardware.trials.session import Lab, Session
 
 _OF_VISION = ("camera_topics", "rig", "largest_doubt")
 # Control steps from a simulated picture to the next, and until it arrives, as pictures do in
@@ -31,11 +39,11 @@ _PICTURE_PERIOD, _PICTURE_DELAY = 0.5, 1.0
 def run(flags: argparse.Namespace) -> None:
     """Runs the trials and reports on them."""
     _check_flags(flags)
-    path = program.new_file("log", flags.log, ending=".mcap") if flags.log else None
-    contents = bundle.load(flags.bundle)
+    path = cli.new_file("log", flags.log, ending=".mcap") if flags.log else None
+    contents = store.load(flags.bundle)
     rig = _cameras(contents, flags) if flags.pose == "vision" else None
-    verify.verify(contents)
-    mount = tracker.load_mount(flags.tracker_mount) if flags.tracker_mount else tracker.AT_FOREARM
+    verification.verify(contents)
+    mount = load_mount(flags.tracker_mount) if flags.tracker_mount else AT_FOREARM
     robot = (_ros if flags.robot == "ros" else _simulated)(contents, flags)
     lab = _bench(contents, flags)
     log = Log(path, {"bundle": contents.name, "flags": json.dumps(vars(flags))}) if path else None
@@ -46,7 +54,7 @@ def run(flags: argparse.Namespace) -> None:
         log,
         markers=flags.fingertips == "markers",
         cameras=rig,
-        largest_doubt=flags.largest_doubt or eyes.LARGEST_DOUBT,
+        largest_doubt=flags.largest_doubt or LARGEST_DOUBT,
     )
     if flags.robot == "ros":
         session.stop_on_enter()
@@ -89,7 +97,7 @@ def _check_flags(flags: argparse.Namespace) -> None:
 
 def _cameras(contents: Bundle, flags: argparse.Namespace) -> list[Camera]:
     """The cameras of this lab."""
-    known = eyes.known_cameras(contents)
+    known = known_cameras(contents)
     topics = flags.camera_topics
     if topics is not None and (len(set(topics)) != len(known) or len(topics) != len(known)):
         raise UserError(
@@ -100,54 +108,42 @@ def _cameras(contents: Bundle, flags: argparse.Namespace) -> list[Camera]:
 
 
 def _ros(contents: Bundle, flags: argparse.Namespace) -> Robot:
-    ros = program.ros_module()
+    with cli.needs_ros():
+        from hardware.robots.ros.client import RosRobot
     tips = flags.fingertips_topic if flags.fingertips == "markers" else None
     if flags.pose == "tracker":
-        return ros.RosRobot(contents, flags.pose_topic, tips)
+        return RosRobot(contents, flags.pose_topic, tips)
     names = (camera["name"] for camera in contents.contract["vision"]["cameras"])
-    return ros.RosRobot(contents, None, tips, dict(zip(flags.camera_topics, names)))
+    return RosRobot(contents, None, tips, dict(zip(flags.camera_topics, names)))
 
 
 def _simulated(contents: Bundle, flags: argparse.Namespace) -> Robot:
-    simulated_hand = program.simulation_module("simulated_hand", "--robot=simulated")
-    simulated = simulated_hand.SimulatedHand(contents, flags.world, seed=flags.seed)
+    with cli.needs_mujoco("--robot=simulated"):
+        from hardware.simulation.assistant import Assistant
+        from hardware.simulation.cameras import CameraRenderer, DelayedCameras
+        from hardware.simulation.hand import SimulatedHand
+        from hardware.simulation.in_process import InProcess
+    simulated = SimulatedHand(contents, flags.world, seed=flags.seed)
     watching = None
     if flags.pose == "vision":
-        simulated_cameras = program.simulation_module("simulated_cameras", "--robot=simulated")
-        studio = simulated_cameras.Studio(contents)
-        times = contents.control_dt * np.array([_PICTURE_PERIOD, _PICTURE_DELAY])
-        watching = simulated_cameras.Delayed(simulated, studio, *times)
-    assistant = simulated_hand.Assistant(simulated, contents)
-    return simulated_hand.InProcess(simulated, assistant=assistant, cameras=watching)
+        period, delay = contents.control_dt * np.array([_PICTURE_PERIOD, _PICTURE_DELAY])
+        watching = DelayedCameras(simulated, CameraRenderer(contents), period, delay)
+    assistant = Assistant(simulated, contents)
+    return InProcess(simulated, assistant=assistant, cameras=watching)
 
 
 def _bench(contents: Bundle, flags: argparse.Namespace) -> Lab:
     nearest = contents.contract["task"]["nearest_goal"]
-
-    def goal_source(trial):
-        return goals.draw(flags.goals, nearest, flags.seed, trial)
-
-    return Bench(goal_source, _chooser(flags))
-
-
-def _chooser(flags: argparse.Namespace) -> Callable[[int], Callable[[np.ndarray], np.ndarray]]:
-    """How a trial chooses actions of logits."""
-
-    def of_trial(trial):
-        if flags.greedy:
-            return actions.most_probable
-        rng = np.random.default_rng([flags.seed, trial, 2**31])
-        return lambda logits: actions.sample(logits, rng.uniform(size=logits.shape[1]))
-
-    return of_trial
+    chooser = MostProbable() if flags.greedy else Sampled(flags.seed)
+    return Bench(RandomGoals(flags.goals, nearest, flags.seed), chooser)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `program.run`."""
-    parser = program.Parser("run_trials", __doc__ or "")
+    """Runs the program; see `cli.run`."""
+    parser = cli.Parser("run_trials", __doc__ or "")
     parser.add_argument("--bundle", required=True, help="a folder that hardware.export wrote")
     parser.add_argument("--robot", required=True, choices=("ros", "simulated"), help="the hand")
-    parser.add_argument("--trials", type=program.whole_number(1), default=10, help="how many")
+    parser.add_argument("--trials", type=cli.whole_number(1), default=10, help="how many")
     parser.add_argument(
         "--goals",
         choices=goals.DISTRIBUTIONS,
@@ -155,9 +151,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="uniform over orientations, 0.5 to 0.9 rad away, or upright poses of a block",
     )
     parser.add_argument(
-        "--goal_timeout_s", type=program.positive_number, default=80.0, help="s for each goal"
+        "--goal_timeout_s", type=cli.positive_number, default=80.0, help="s for each goal"
     )
-    parser.add_argument("--seed", type=program.whole_number(0), default=0, help="of all draws")
+    parser.add_argument("--seed", type=cli.whole_number(0), default=0, help="of all draws")
     parser.add_argument(
         "--greedy", action="store_true", help="takes the most probable actions, samples none"
     )
@@ -181,8 +177,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--largest_doubt",
-        type=program.positive_number,
-        help=f"with --pose=vision: of poses that are believed, rad ({eyes.LARGEST_DOUBT:g})",
+        type=cli.positive_number,
+        help=f"with --pose=vision: of poses that are believed, rad ({LARGEST_DOUBT:g})",
     )
     parser.add_argument(
         "--pose_topic", default="/object_pose", help="the motion tracker's, with --robot=ros"
@@ -205,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         default="training",
         help="with --robot=simulated: the hand of the training, or one that no training saw",
     )
-    return program.run(run, parser, argv)
+    return cli.run(run, parser, argv)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from hardware.bundle import Bundle
-from hardware.messages import JointState
+from hardware.base.messages import JointState
+from hardware.bundle.store import Bundle
 
 CHECK_PERIOD = 0.02  # s
 JOINTS_STALE = 0.1  # s
@@ -32,9 +32,10 @@ class Guard:
     Args:
         bundle: limits, rates and names.
         now: the robot's clock, s.
-        send: commands the actuators, `[20]` rad.
+        send: commands the actuators, `[20]` rad; nobody else may call it.
         ages: seconds since something was seen, by its name, at a time.
         on_event: told about everything that the guard does, in words.
+        on_command: told what was sent, `[20]` rad.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Guard:
         send: Callable[[np.ndarray], None],
         ages: Mapping[str, Callable[[float], float]],
         on_event: Callable[[str], None],
+        on_command: Callable[[np.ndarray], None],
     ):
-        self._now, self._send, self._ages, self._event = now, send, ages, on_event
+        self._now, self._robot_send, self._ages = now, send, ages
+        self._event, self._on_command = on_event, on_command
         self._names = bundle.joints
         self._actuators = bundle.actuators
         self._coupling = bundle.coupling
@@ -216,6 +219,11 @@ class Guard:
         if self._targets is not None:
             self._send(self._targets)
         self._event(f"holding: {reason}")
+
+    def _send(self, targets: np.ndarray) -> None:
+        """The one place from which a hand is commanded."""
+        self._robot_send(targets)
+        self._on_command(targets)
 
     def _read(self, message: JointState, now: float) -> tuple[list[int], str]:
         """Where the joints are in a message, and what is wrong with it, if anything."""

@@ -26,6 +26,12 @@ def test_a_wheel_works_in_an_empty_directory(tmp_path):
         "assert hand.load_model().nq == 31;"
         "[pretrained.policy(name) for name in pretrained.NAMES];"
         "pretrained.load_vision();"
+        "from hardware.bundle import kinematics, model_patch;"
+        "from hardware.simulation import hand as simulated, in_process;"
+        "from hardware.trials import session, bench;"
+        "from hardware.robots.ros import topics;"
+        f"assert simulated.__file__.startswith({str(site)!r});"
+        "from experiments.export import bundle;"
         "from experiments import train; sys.exit(train.main(['--help']))"
     )
     run("-c", script, cwd=empty)

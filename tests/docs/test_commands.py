@@ -16,7 +16,7 @@ from absl import flags
 from dactyl_jax import physics
 from experiments import cli, processes, run_report, runs, vision_runs
 from experiments.workdir import WorkDirectory
-from hardware import program
+from hardware.base import cli as hardware_cli
 from tests.docs.commands import ROOT, Command, code_spans, commands, mentioned_flags
 from tests.experiments.conftest import TINY
 
@@ -59,11 +59,11 @@ EXECUTED = {
     "experiments.train_vision": "experiments/test_vision_programs.py",
     "experiments.variants": "experiments/test_study.py",
     "experiments.vision_sheet": "experiments/test_vision_programs.py",
-    "hardware.calibrate": "hardware/test_calibrate.py",
+    "hardware.calibrate": "hardware/calibration/test_calibrate.py",
     "hardware.export": "hardware/test_export.py",
     "hardware.replay": "hardware/test_programs.py",
     "hardware.run_trials": "hardware/test_programs.py",
-    "hardware.simulated_hand": "hardware/test_ros.py",
+    "hardware.simulated_hand": "hardware/robots/test_ros.py",
     "hardware.verify": "hardware/test_bundle.py",
 }
 # Commands of others' programs, and what executes them.
@@ -77,7 +77,7 @@ OTHERS = {
     "python -m sphinx -W -c docs . build/site": "tests/docs/test_site.py",
     "python -m tests.hardware.make_bundle FOLDER": "tests/hardware/test_export.py",
     "python -m tests.viewer.visiting docs/figures/viewer.png": "tests/viewer/test_browser.py",
-    "rosmaster --core": "tests/hardware/test_ros.py",
+    "rosmaster --core": "tests/hardware/robots/test_ros.py",
 }
 # Flags that stand for others, of an example, and of others' programs.
 FOREIGN = ("config.field", "config.terms.contact_time.enabled", "system", "check")
@@ -121,7 +121,7 @@ def only_parsed(monkeypatch):
     monkeypatch.setattr(vision_runs, "work_directory", WorkDirectory)
     monkeypatch.setattr(physics, "read_divergence", lambda file: DIVERGENCE)
     monkeypatch.setattr(
-        program, "run", lambda main, parser, argv: bool(parser.parse_args(argv)) - 1
+        hardware_cli, "run", lambda main, parser, argv: bool(parser.parse_args(argv)) - 1
     )
     monkeypatch.chdir(ROOT)
 

@@ -24,9 +24,9 @@ def test_all_of_the_api_is_there():
     documented = re.findall(r"automodule:: ([\w.]+)", pages)
     packages = {f"dactyl_jax.{file.parent.name}" for file in ROOT.glob("dactyl_jax/*/__init__.py")}
     modules = {
-        f"{folder}/{file.stem}".replace("/", ".")
+        ".".join(file.relative_to(ROOT).with_suffix("").parts)
         for folder in ONE_BY_ONE
-        for file in (ROOT / folder).glob("*.py")
+        for file in (ROOT / folder).rglob("*.py")
         if file.stem != "__init__"
     }
     assert len(documented) == len(set(documented))

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from hardware import bundle
+from hardware.bundle import store
 
 FOLDER = Path(__file__).parent / "bundle"
 
 
 @pytest.fixture(scope="session")
 def folder():
-    """The folder of a small random policy's bundle with eyes, made by make_bundle.py."""
+    """The folder of a small random policy's bundle with vision, made by make_bundle.py."""
     return FOLDER
 
 
 @pytest.fixture(scope="session")
 def blind(tmp_path_factory):
-    """The same without eyes."""
+    """The same without vision."""
     target = tmp_path_factory.mktemp("blind") / "bundle"
     write_changed(FOLDER, target, lambda contract: contract.pop("vision"))
     return target
@@ -29,25 +29,25 @@ def trained(tmp_path_factory):
     """The folder of a bundle of a policy of the package, where one trains."""
     pytest.importorskip("jax2onnx")
     from dactyl_jax import pretrained
-    from hardware import export
+    from experiments.export import bundle
 
     if not (pretrained.folder("unrandomised") / "metrics.json").is_file():
         pytest.skip("the package has no such policy yet")
     target = tmp_path_factory.mktemp("trained") / "bundle"
-    export.export("pretrained:unrandomised", target)
+    bundle.export("pretrained:unrandomised", target)
     return target
 
 
 def write_changed(folder, target, change):
-    """A bundle without eyes, made of a folder's files but for a change of its contract."""
-    files = {name: (folder / name).read_bytes() for name in bundle.FILES}
+    """A bundle without vision, made of a folder's files but for a change of its contract."""
+    files = {name: (folder / name).read_bytes() for name in store.FILES}
     contract = json.loads(files["bundle.json"].decode())
     change(contract)
     files["bundle.json"] = json.dumps(contract).encode()
-    bundle.write(target, files)
+    store.write(target, files)
 
 
 @pytest.fixture
 def contents():
     """That bundle, read."""
-    return bundle.load(str(FOLDER))
+    return store.load(str(FOLDER))

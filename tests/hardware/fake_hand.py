@@ -7,12 +7,22 @@ import itertools
 
 import numpy as np
 
-from hardware import rotations
-from hardware.kinematics import fingertips
-from hardware.messages import Fingertips, JointState, Pose
-from hardware.tracker import POLICY_FRAME
+from hardware.base import rotations
+from hardware.base.frames import POLICY_FRAME
+from hardware.base.messages import Fingertips, JointState, Pose
+from hardware.bundle.kinematics import fingertips
 
 PERIOD = 0.008  # s
+
+
+class Chooses:
+    """A `Chooser` of a function of logits."""
+
+    def __init__(self, choose):
+        self.choose = choose
+
+    def begin(self, trial):
+        pass
 
 
 class FakeHand:

@@ -18,8 +18,9 @@ from dactyl_jax.learning.networks import Network
 from dactyl_jax.vision import config as vision_config
 from dactyl_jax.vision.estimator import Estimator
 from dactyl_jax.vision.network import make_network
-from hardware import bundle, export
-from hardware.export import Eyes
+from experiments.export import bundle
+from experiments.export.vision import TrainedPoseNetwork
+from hardware.bundle import store
 
 
 def policy(*, memory: bool = True, **fields) -> tuple[ConfigDict, PolicyCheckpoint]:
@@ -49,7 +50,7 @@ def policy(*, memory: bool = True, **fields) -> tuple[ConfigDict, PolicyCheckpoi
     return config, PolicyCheckpoint(agent, iteration=0, steps=0, goal_distance=0.9)
 
 
-def eyes() -> Eyes:
+def pose_network() -> TrainedPoseNetwork:
     """A small random pose network; what it says depends on what it sees."""
     config = vision_config.default()
     config.image_size = 32
@@ -63,14 +64,14 @@ def eyes() -> Eyes:
     )
     # So small a matrix is in doubt.
     parameters = {**parameters, "head": jax.tree.map(lambda x: 0.1 * x, parameters["head"])}
-    return Eyes(config, Estimator(network, parameters, 0, 0), {"run": "random"})
+    return TrainedPoseNetwork(config, Estimator(network, parameters, 0, 0), {"run": "random"})
 
 
 def contents(*, seeing: bool = False, **fields) -> dict[str, bytes]:
-    """The files of such a policy's bundle, with eyes or without."""
-    pose = eyes() if seeing else None
-    return export.contents(*policy(**fields), {"run": "random"}, pose, episodes=2, steps=8)
+    """The files of such a policy's bundle, with vision or without."""
+    pose = pose_network() if seeing else None
+    return bundle.contents(*policy(**fields), {"run": "random"}, pose, episodes=2, steps=8)
 
 
 if __name__ == "__main__":
-    bundle.write(Path(sys.argv[1]), contents(seeing=True))
+    store.write(Path(sys.argv[1]), contents(seeing=True))

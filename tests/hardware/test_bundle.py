@@ -4,10 +4,12 @@ import shutil
 import numpy as np
 import pytest
 
-from hardware import bundle, rotations, verify
-from hardware.program import UserError
+from hardware import verify
+from hardware.base import rotations
+from hardware.base.errors import UserError
+from hardware.bundle import store
 
-ALL = (*bundle.FILES, *bundle.EYES)
+ALL = (*store.FILES, *store.VISION_FILES)
 
 
 @pytest.fixture
@@ -20,12 +22,12 @@ def test_the_training_codes_actions_come_out_on_this_machine(folder, capsys):
     assert "16 steps of the training code, the same actions in each" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [*ALL, bundle.CHECKSUMS])
+@pytest.mark.parametrize("name", [*ALL, store.CHECKSUMS])
 def test_any_changed_byte_is_refused_by_the_files_name(folder, copy, name, capsys):
     content = (folder / name).read_bytes()
     rng = np.random.default_rng(0)
     places = {0, len(content) - 1, *rng.integers(0, len(content), 20).tolist()}
-    if name == bundle.CHECKSUMS:
+    if name == store.CHECKSUMS:
         places = set(range(len(content)))
     for place in places:
         changed = bytearray(content)
@@ -46,10 +48,10 @@ def test_cut_missing_and_strange_files_are_refused(folder, copy, name, capsys):
         with open(path, "wb") as file:
             file.write(spoilt)
         with pytest.raises(UserError, match=f"{name}' is damaged"):
-            bundle.load(copy)
+            store.load(copy)
     shutil.move(path, path + ".orig")
     with pytest.raises(UserError, match=r"does not belong to the bundle|is missing"):
-        bundle.load(copy)
+        store.load(copy)
 
 
 def test_files_whose_lines_are_gone_from_the_checksums_are_not_trusted(folder, tmp_path):
@@ -60,20 +62,20 @@ def test_files_whose_lines_are_gone_from_the_checksums_are_not_trusted(folder, t
         rest = {other: files[other] for other in files if other != name}
         for other, content in rest.items():
             (target / other).write_bytes(content)
-        (target / bundle.CHECKSUMS).write_bytes(bundle._checksums(rest))
+        (target / store.CHECKSUMS).write_bytes(store._checksums(rest))
         with pytest.raises(UserError, match="holds other files than"):
-            bundle.load(str(target))
+            store.load(str(target))
 
 
 def test_another_version_is_refused(folder, tmp_path):
     files = {name: (folder / name).read_bytes() for name in ALL}
     contract = json.loads(files["bundle.json"].decode())
     files["bundle.json"] = json.dumps({**contract, "version": 99}).encode()
-    bundle.write(tmp_path / "new", files)
+    store.write(tmp_path / "new", files)
     with pytest.raises(UserError, match=r"version 99; this program reads .* version 3"):
-        bundle.load(str(tmp_path / "new"))
+        store.load(str(tmp_path / "new"))
     with pytest.raises(UserError, match="is there already"):
-        bundle.write(tmp_path / "new", files)
+        store.write(tmp_path / "new", files)
 
 
 def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys):
@@ -92,8 +94,8 @@ def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys)
     for name, (array, change, message) in cases.items():
         spoilt = {key: values.copy() for key, values in golden.items()}
         spoilt[array][1, 3] += np.asarray(change, spoilt[array].dtype)
-        files["golden.npz"] = bundle.pack_arrays(spoilt)
-        bundle.write(tmp_path / name, files)
+        files["golden.npz"] = store.pack_arrays(spoilt)
+        store.write(tmp_path / name, files)
         assert verify.main([str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
 
@@ -109,8 +111,8 @@ def test_what_is_no_number_differs(file, array, folder, tmp_path, capsys):
     files = {name: (folder / name).read_bytes() for name in ALL}
     arrays = dict(np.load(str(folder / file)))
     arrays[array].flat[-1] = np.nan
-    files[file] = bundle.pack_arrays(arrays)
-    bundle.write(tmp_path / "spoilt", files)
+    files[file] = store.pack_arrays(arrays)
+    store.write(tmp_path / "spoilt", files)
     assert verify.main([str(tmp_path / "spoilt")]) == 2
     assert "off by nan" in capsys.readouterr().err
 
@@ -132,28 +134,28 @@ def test_a_network_that_sees_something_else_is_found(contents, folder, tmp_path,
     for name, (values, message) in cases.items():
         spoilt = {key: array.copy() for key, array in golden.items()}
         spoilt[name][1] = values
-        files["pictures.npz"] = bundle.pack_arrays(spoilt)
-        bundle.write(tmp_path / name, files)
+        files["pictures.npz"] = store.pack_arrays(spoilt)
+        store.write(tmp_path / name, files)
         assert verify.main([str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
 
 
-def test_eyes_and_a_contract_without_them_are_not_trusted(folder, blind, tmp_path):
+def test_a_pose_network_and_a_contract_without_one_are_not_trusted(folder, blind, tmp_path):
     files = {name: (folder / name).read_bytes() for name in ALL}
     blind_contract = (blind / "bundle.json").read_bytes()
-    bundle.write(tmp_path / "a", {**files, "bundle.json": blind_contract})
-    bundle.write(tmp_path / "b", {name: files[name] for name in bundle.FILES})
+    store.write(tmp_path / "a", {**files, "bundle.json": blind_contract})
+    store.write(tmp_path / "b", {name: files[name] for name in store.FILES})
     for name in ("a", "b"):
         with pytest.raises(UserError, match=r"pose.onnx' are of different bundles; export it anew"):
-            bundle.load(str(tmp_path / name))
-    assert verify.main([str(blind)]) == 0 and not bundle.load(str(blind)).pose_network
+            store.load(str(tmp_path / name))
+    assert verify.main([str(blind)]) == 0 and not store.load(str(blind)).pose_network
 
 
 def test_nothing_in_a_bundle_is_pickled(contents):
     arrays = [*contents.golden().values(), *contents.golden_pictures().values()]
     assert all(array.dtype.kind in "fiub" for array in arrays)
     with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
-        bundle.pack_arrays({"x": np.array([object()])})
+        store.pack_arrays({"x": np.array([object()])})
 
 
 def test_the_contract_says_what_a_controller_needs(contents):

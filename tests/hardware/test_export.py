@@ -8,8 +8,14 @@ import pytest
 pytest.importorskip("jax2onnx")
 
 from dactyl_jax.envs import worlds
-from hardware import bundle, export, graphs, models, rotations, verify
-from hardware.program import UserError
+from dactyl_jax.errors import UserError
+from experiments.export import contract, networks, vision
+from experiments.export.models import hand_xml, scene_xml
+from hardware import export
+from hardware.base import errors, rotations
+from hardware.bundle import graphs, store
+from hardware.simulation import models
+from hardware.trials import verification
 from tests.hardware import make_bundle
 
 
@@ -25,9 +31,9 @@ from tests.hardware import make_bundle
 def test_a_bundle_verifies(tmp_path, fields, size, memory):
     """Of a policy without memory, the paper's observation, absolute actions, and a sphere; of one
     that smooths targets; of another rate. The committed bundle has the other kinds."""
-    bundle.write(tmp_path / "b", make_bundle.contents(memory=memory, **fields))
-    contents = bundle.load(str(tmp_path / "b"))
-    off = verify.verify(contents)
+    store.write(tmp_path / "b", make_bundle.contents(memory=memory, **fields))
+    contents = store.load(str(tmp_path / "b"))
+    off = verification.verify(contents)
     assert off["steps"] == 16 and off["logits"] < 1e-4
     assert contents.contract["observation"]["size"] == size
     assert contents.contract["memory"]["inputs"] == (["hidden", "cell"] if memory else [])
@@ -41,8 +47,8 @@ def test_a_bundle_verifies(tmp_path, fields, size, memory):
 def test_smoothed_targets_have_rates_of_their_own():
     """Targets go 0.3 of the way in a step, and play has the rates of the first version."""
     config, checkpoint = make_bundle.policy(smoothed="target", smoothing_kept=0.7)
-    old = export.contract(config, checkpoint)
-    new = export.contract(*make_bundle.policy())
+    old = contract.describe(config, checkpoint)
+    new = contract.describe(*make_bundle.policy())
     assert old["action"]["smoothed"] == "target" and old["action"]["smoothing_kept"] == 0.7
     for ours, theirs in zip(old["actuators"], new["actuators"], strict=True):
         assert ours["max_rate"] == pytest.approx(0.3 * theirs["max_rate"])
@@ -63,11 +69,11 @@ def test_the_parts_of_an_observation_say_what_they_are(contents):
 def test_the_committed_bundle_is_what_is_made_today(contents):
     """All but golden numbers, which take minutes to make, and the network, which is theirs."""
     config, checkpoint = make_bundle.policy()
-    vision = export.vision_contract(make_bundle.eyes())
-    made = export.contract(config, checkpoint) | {"training": {"run": "random"}, "vision": vision}
+    seen = vision.describe(make_bundle.pose_network())
+    made = contract.describe(config, checkpoint) | {"training": {"run": "random"}, "vision": seen}
     assert json.loads(json.dumps(made)) == contents.contract
-    assert export.hand_xml(config) == contents.hand
-    scene, numbers = export.scene_xml(make_bundle.eyes().config)
+    assert hand_xml(config) == contents.hand
+    scene, numbers = scene_xml(make_bundle.pose_network().config)
     assert scene == contents.scene and numbers["tex_data"].any()
     for name, values in numbers.items():
         np.testing.assert_array_equal(contents.numbers("scene")[name], values)
@@ -87,7 +93,9 @@ def test_a_bundle_s_models_are_those_of_the_worlds_to_the_last_digit(contents, w
 
 def test_a_model_of_another_mujoco_is_refused_in_words(contents):
     for numbers in ({"body_mass": np.zeros(3)}, {"no_such_field": np.zeros(3)}):
-        with pytest.raises(UserError, match=r"of another MuJoCo than this .*; export it with this"):
+        with pytest.raises(
+            errors.UserError, match=r"of another MuJoCo than this .*; export it with this"
+        ):
             models.build(contents.hand, numbers)
 
 
@@ -116,24 +124,24 @@ def test_nothing_hidden_leaves_with_a_policy():
     config.engine = "native"
     config.network.dense, config.network.lstm = (16,), 16
     env = make_environment(config)
-    networks = make_networks(config, env)
+    made = make_networks(config, env)
     hidden = {part.name for part in env.hidden_parts}
     assert {"drawn", "backlash.position", "motor_targets"} <= hidden
-    assert networks.value.inputs == 142 + sum(part.size for part in env.hidden_parts)
+    assert made.value.inputs == 142 + sum(part.size for part in env.hidden_parts)
     agent = PolicyAgent(
-        networks.policy.initial_parameters(jax.random.key(0)),
-        normalization.initial((networks.policy.inputs,)),
-        networks.policy,
+        made.policy.initial_parameters(jax.random.key(0)),
+        normalization.initial((made.policy.inputs,)),
+        made.policy,
         env.num_actuators,
         env.num_bins,
     )
 
-    described = export.contract(config, PolicyCheckpoint(agent, 0, 0, 0.9))["observation"]
+    described = contract.describe(config, PolicyCheckpoint(agent, 0, 0, 0.9))["observation"]
     sizes = {part["name"]: part["size"] for part in described["parts"]}
     seen = observation.policy_parts(config.env)
     assert sizes == {part.name: part.size for part in seen} and not hidden & sizes.keys()
-    assert described["size"] == sum(sizes.values()) == networks.policy.inputs == 128
-    graph = onnx.load_from_string(export.network(agent)).graph
+    assert described["size"] == sum(sizes.values()) == made.policy.inputs == 128
+    graph = onnx.load_from_string(networks.policy_graph(agent)).graph
     inputs = {i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in graph.input}
     assert inputs == {"observation": [1, 128], "hidden": [1, 16], "cell": [1, 16]}
 
@@ -167,29 +175,29 @@ def test_a_run_s_pose_network_leaves_with_its_cameras_and_errors(tmp_path):
     from dactyl_jax.vision.trainer import VisionState
     from experiments import vision_runs
 
-    eyes = make_bundle.eyes()
+    pose = make_bundle.pose_network()
     lens = {"matrix": np.eye(3).tolist(), "distortion": [0.1] * 5, "size": [640, 480]}
     rows = [{**dataclasses.asdict(camera), **lens} for camera in hand.RIG]
     (tmp_path / "rig.json").write_text(json.dumps(rows))
-    eyes.config.cameras = str(tmp_path / "rig.json")
+    pose.config.cameras = str(tmp_path / "rig.json")
     run = tmp_path / "run"
-    vision_runs.work_directory(str(run)).claim(eyes.config, {})
+    vision_runs.work_directory(str(run)).claim(pose.config, {})
     (tmp_path / "rig.json").unlink()  # the run has its own copy
     metrics = [{"iteration": 1, "rotation_deg": 40.0, "position_mm": 9.0}, {"iteration": 2}]
     (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
-    parameters = eyes.estimator.parameters
+    parameters = pose.estimator.parameters
     checkpoints = VisionCheckpoints(run)
     state = VisionState(parameters, parameters, {}, jnp.int32(2))
-    checkpoints.save(state, eyes.estimator.network, 512)
+    checkpoints.save(state, pose.estimator.network, 512)
     checkpoints.close()
 
-    loaded = export.load_eyes(str(run))
-    vision = export.vision_contract(loaded)
-    assert vision["training"]["errors"] == {"rotation_deg": 40.0, "position_mm": 9.0}
-    assert vision["training"]["frames_learned"] == 512 and vision["image_size"] == 32
-    assert json.loads(json.dumps(vision["cameras"])) == json.loads(json.dumps(rows))
+    loaded = vision.load(str(run))
+    described = vision.describe(loaded)
+    assert described["training"]["errors"] == {"rotation_deg": 40.0, "position_mm": 9.0}
+    assert described["training"]["frames_learned"] == 512 and described["image_size"] == 32
+    assert json.loads(json.dumps(described["cameras"])) == json.loads(json.dumps(rows))
     pictures = np.random.default_rng(0).integers(0, 256, (1, 3, 32, 32, 3), dtype=np.uint8)
-    outputs = graphs.session(export.pose_network(loaded.estimator)).run(
+    outputs = graphs.session(networks.pose_graph(loaded.estimator)).run(
         None, {"pictures": pictures}
     )
     poses = loaded.estimator.estimate(pictures)
@@ -207,13 +215,13 @@ def test_a_package_without_a_pose_network_says_how_to_make_one(monkeypatch, tmp_
 
     monkeypatch.setattr(vision_store, "FOLDER", tmp_path)
     with pytest.raises(UserError, match=r"no pretrained pose network .*publish_vision --workdir="):
-        export.load_eyes(None)
+        vision.load(None)
 
 
 def test_a_pose_network_of_another_object_is_refused():
-    eyes, config = make_bundle.eyes(), make_bundle.policy(object="prism")[0]
+    pose, config = make_bundle.pose_network(), make_bundle.policy(object="prism")[0]
     with pytest.raises(UserError, match=r"object='block', the policy with 'prism'; .*object=prism"):
-        export.check(eyes, config.env)
+        vision.check(pose, config.env)
 
 
 def test_onnx_needs_no_newer_runtime_than_python_38_has(contents):
@@ -226,8 +234,8 @@ def test_onnx_needs_no_newer_runtime_than_python_38_has(contents):
         }
 
     for content, opset in (
-        (contents.network, export.OPSET),
-        (contents.pose_network, export.POSE_OPSET),
+        (contents.network, networks.OPSET),
+        (contents.pose_network, networks.POSE_OPSET),
     ):
         graph = onnx.load_from_string(content)
         assert [entry.version for entry in graph.opset_import] == [opset]
@@ -246,7 +254,7 @@ def test_other_runtimes_run_a_policy_s_graph(memory):
     from onnx.reference import ReferenceEvaluator
 
     agent = make_bundle.policy(memory=memory)[1].agent
-    graph = onnx.load_from_string(export.network(agent))
+    graph = onnx.load_from_string(networks.policy_graph(agent))
     assert not {"Loop", "If", "Scan"} & {node.op_type for node in graph.graph.node}
     rng, runtime = np.random.default_rng(0), ReferenceEvaluator(graph)
     seen = rng.normal(0, 0.3, (1, agent.network.inputs)).astype(np.float32)

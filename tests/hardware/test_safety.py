@@ -4,13 +4,17 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from hardware import actions, goals, rotations, safety
-from hardware.messages import JointState
-from hardware.robot import Listeners
+from hardware import safety
+from hardware.base import rotations
+from hardware.base.messages import JointState
+from hardware.policy import actions
+from hardware.robots.robot import Listeners
 from hardware.safety import Guard
-from hardware.session import LISTEN, Bench, Session, Setup
-from hardware.tracker import AT_FOREARM
-from tests.hardware.fake_hand import PERIOD, FakeHand
+from hardware.sight.mount import AT_FOREARM
+from hardware.trials.bench import Bench
+from hardware.trials.goals import RandomGoals
+from hardware.trials.session import LISTEN, Session
+from tests.hardware.fake_hand import PERIOD, Chooses, FakeHand
 
 
 class Rig:
@@ -25,6 +29,7 @@ class Rig:
             hand.send,
             {"object pose": lambda now: self.pose_age},
             self.events.append,
+            lambda targets: None,
         )
         ignore = lambda message: None  # noqa: E731
         hand.listen(Listeners(self.guard.on_joint_state, ignore, ignore, self.guard.stop, ignore))
@@ -124,7 +129,7 @@ def test_a_controller_begins_from_where_the_hand_is_by_then(rig, contents):
 
 def test_no_begin_without_a_hand_to_be_heard(contents):
     hand, events = FakeHand(contents), []
-    guard = Guard(contents, hand.now, hand.send, {}, events.append)
+    guard = Guard(contents, hand.now, hand.send, {}, events.append, lambda targets: None)
     assert not guard.begin()
     assert "joint states" in guard.fault
     assert not guard.command(contents.start_targets) and hand.commands == []
@@ -198,6 +203,7 @@ class _Injection:
     def __init__(self, hand, rng):
         self.hand, self.rng = hand, rng
         self.home = hand.position
+        self.goals, self.chooser = RandomGoals("near", 0.5, seed=0), Chooses(self._choose)
 
     def set_up(self, session, trial):
         hand, rng = self.hand, self.rng
@@ -211,11 +217,11 @@ class _Injection:
             away = self.posture + rng.choice([-0.2, 0.2], 20)  # 0.4 s from it, then a second there
             hand.targets, hand.angles = away, hand._shared(away)
             self.moment = hand.now() + LISTEN + rng.uniform(0.1, 1.3)
-            return Bench(lambda trial: None, lambda trial: None).set_up(session, trial)
+            return Bench(self.goals, self.chooser).set_up(session, trial)
         self.moment = hand.now() + 5 * PERIOD + rng.uniform(0.02, 0.6)
         hand.wait_until(hand.now() + 5 * PERIOD)
         assert session.guard.begin(needs=session.needs), session.guard.fault
-        return Setup(goals.draw("near", 0.5, 0, trial), choose=self._choose)
+        return True
 
     def _step(self):
         turn = rotations.from_axis_angle(np.array([0.6, 0.0, 0.8]), np.array(0.02))
@@ -339,13 +345,12 @@ def test_the_watchdog_holds_while_the_controller_hangs(contents):
         return actions.most_probable(logits)
 
     def set_up(session, trial):
-        session.guard.begin(needs=session.needs)
-        return Setup(goals.draw("near", 0.5, 0, 0), choose)
+        return session.guard.begin(needs=session.needs)
 
     session = Session(contents, robot, AT_FOREARM, None, say=say)
     robot.report()
     robot.every(PERIOD, robot.report)
-    lab = Bench(None, None)
+    lab = Bench(RandomGoals("near", 0.5, seed=0), Chooses(choose))
     lab.set_up = set_up
     result = session.run(lab, 0, timeout_s=60.0)
     robot.close()

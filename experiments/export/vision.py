@@ -1,0 +1,101 @@
+"""A trained pose network: where it is found, and what a bundle tells of it."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from dactyl_jax import hand, pretrained
+from dactyl_jax.errors import UserError
+from dactyl_jax.vision.checkpoints import restore_estimator
+from dactyl_jax.vision.estimator import Estimator
+from experiments import origin, vision_runs
+
+_LENS = ("matrix", "distortion", "size")
+
+
+class TrainedPoseNetwork(NamedTuple):
+    """A trained pose network.
+
+    Attributes:
+        config: of its training.
+        estimator: itself.
+        training: where it came from, and its errors on held-out frames, as strict JSON has it.
+    """
+
+    config: ConfigDict
+    estimator: Estimator
+    training: dict[str, Any]
+
+
+def load(workdir: str | None) -> TrainedPoseNetwork:
+    """The network of a run's newest checkpoint, or, None, the package's.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    try:
+        if workdir is None:
+            config, estimator, metrics = pretrained.load_vision()
+            return TrainedPoseNetwork(config, estimator, {"run": "pretrained", **metrics})
+        run = vision_runs.work_directory(workdir)
+        config, estimator = run.load_config(), restore_estimator(workdir)
+    except UserError as error:
+        problem = str(error)
+        if problem.startswith("--workdir:"):  # as it is called where networks are trained
+            problem = f"--vision_{problem[2:]}"
+        raise UserError(problem) from None
+    looked = [row for row in run.read_metrics() if "rotation_deg" in row]
+    training = {
+        "run": workdir,
+        "origin": origin.read(run),
+        "iteration": estimator.iteration,
+        "frames_learned": estimator.frames,
+        "errors": {k: looked[-1][k] for k in ("rotation_deg", "position_mm")} if looked else None,
+    }
+    return TrainedPoseNetwork(config, estimator, training)
+
+
+def check(pose: TrainedPoseNetwork, env: ConfigDict) -> None:
+    """Refuses a network that was trained for another hand or object than the policy.
+
+    Raises:
+        UserError: names the field.
+    """
+    for name in ("object", "tilt"):
+        if pose.config[name] != env[name]:
+            raise UserError(
+                f"the pose network was trained with {name}={pose.config[name]!r}, the policy with "
+                f"{env[name]!r}; train one with --config.{name}={env[name]}"
+            )
+
+
+def describe(pose: TrainedPoseNetwork) -> dict[str, Any]:
+    """What the robot host has to know of the cameras and the network."""
+    return {
+        "image_size": pose.estimator.network.image_size,
+        "pictures": "uint8, [1, camera, row, column, red green blue], undistorted and cropped",
+        "frame": "rh_forearm",
+        # Poses there; they look along their -z, with y upwards in the picture. Vertical field of
+        # view of the square picture, degrees. The lens, of cameras that were calibrated: OpenCV's.
+        "cameras": _cameras(pose.config),
+        "doubt": "rad, how far the orientations that the pictures leave possible lie from their "
+        "mean: 0 where one is, 2.09 where all are; its cosine is (largest eigenvalue of "
+        "Davenport's matrix - 1) / 2",
+        "config": pose.config.to_dict(),
+        "training": pose.training,
+    }
+
+
+def _cameras(config: ConfigDict) -> list[dict[str, Any]]:
+    """The cameras of the training, with their lenses where its file has them."""
+    if not config.cameras:
+        return [dataclasses.asdict(camera) for camera in hand.RIG]
+    rows = [dataclasses.asdict(camera) for camera in hand.read_rig(config.cameras)]
+    given = json.loads(Path(config.cameras).read_text(encoding="utf-8"))
+    return [
+        {**row, **{name: more[name] for name in _LENS if name in more}}
+        for row, more in zip(rows, given, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""What all of `hardware` stands on: errors, command lines, messages, rotations and frames."""

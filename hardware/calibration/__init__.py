@@ -1,0 +1,1 @@
+"""Fits the simulated hand to a real one: the motions that show it, and the fit."""

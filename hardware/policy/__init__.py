@@ -1,0 +1,1 @@
+"""From readings of the hand to targets of its actuators, as in training."""

@@ -1,0 +1,166 @@
+"""A real hand over ROS 1, or a simulated one behind the same topics."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from time import monotonic, sleep
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import rospy
+from geometry_msgs.msg import PoseArray, PoseStamped
+from sensor_msgs.msg import Image as ImageMessage
+from sensor_msgs.msg import JointState as JointStateMessage
+from std_msgs.msg import Float64
+from std_srvs.srv import Trigger, TriggerResponse
+
+from hardware.base.errors import UserError
+from hardware.bundle.store import Bundle
+from hardware.robots.robot import Listeners
+from hardware.robots.ros import conversions, node, preflight
+from hardware.robots.ros.topics import JOINT_STATES, STOP, command_topic
+
+_STANDSTILL = 10.0  # s that the clock of ROS may stand still
+_BUFFER = 2**24  # bytes, more than a picture has
+
+
+class RosRobot:
+    """A `robot.Robot` over ROS; refuses, when made, a hand that the bundle does not fit.
+
+    Args:
+        bundle: the policy to be run.
+        pose_topic, fingertips_topic: of the motion tracker; None for what is not needed.
+        camera_topics: names of cameras by their topics.
+
+    Raises:
+        UserError: the hand, its controllers, its tracker or its cameras are not as they must be.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        pose_topic: str | None,
+        fingertips_topic: str | None,
+        camera_topics: Mapping[str, str] = MappingProxyType({}),
+    ):
+        self._seen: dict[str, Any] = {}
+        if pose_topic:
+            self._seen[pose_topic] = PoseStamped
+        if fingertips_topic:
+            self._seen[fingertips_topic] = PoseArray
+        self._cameras = camera_topics
+        node.start("dactyl_jax", anonymous=True)  # a second one must not end the first
+        preflight.check(bundle, self._seen, camera_topics)
+        self._publishers = [
+            rospy.Publisher(command_topic(name), Float64, queue_size=1, tcp_nodelay=True)
+            for name in bundle.actuators
+        ]
+        self._wait_for_controllers()
+        self._open = True
+        self._failure = ""
+
+    def now(self) -> float:
+        """See `robot.Robot`."""
+        return rospy.get_time()
+
+    def wait_until(self, time: float) -> None:
+        """See `robot.Robot`.
+
+        Raises:
+            UserError: ROS has ended, or its clock stands still.
+            RuntimeError: a thread of `every` has ended.
+        """
+        slice_s = 0.1 if rospy.rostime.is_wallclock() else 0.002
+        latest, moved = float("-inf"), monotonic()
+        while True:
+            now = rospy.get_time()
+            if now > latest:
+                latest, moved = now, monotonic()
+            if self._failure:
+                raise RuntimeError(f"a thread failed: {self._failure}")
+            if rospy.is_shutdown():
+                raise UserError("ROS has ended this program; is its master still there?")
+            if monotonic() - moved > _STANDSTILL:
+                raise UserError("the clock of ROS stands still: did the publisher of /clock end?")
+            if now >= time:
+                return
+            sleep(min(time - now, slice_s))
+
+    def every(self, period: float, call: Callable[[], None]) -> None:
+        """See `robot.Robot`; the period is of the wall clock."""
+
+        def repeat():
+            try:
+                while self._open:
+                    call()
+                    sleep(period)
+            except Exception:
+                self._failure = traceback.format_exc()
+
+        threading.Thread(target=repeat, daemon=True).start()
+
+    def listen(self, to: Listeners) -> None:
+        """See `robot.Robot`; `/stop` asks to stop."""
+
+        def joint_state(message):
+            to.joint_state(conversions.joint_state(message))
+
+        def pose(message):
+            to.pose(conversions.pose(message))
+
+        def fingertips(message):
+            to.fingertips(conversions.fingertips(message))
+
+        def image(message, camera):
+            to.image(conversions.image(message, camera))
+
+        def stop(request):
+            to.stop(f"the service {STOP}")
+            return TriggerResponse(success=True, message="the hand is held")
+
+        options = {"queue_size": 10, "tcp_nodelay": True}
+        take = {PoseStamped: pose, PoseArray: fingertips}
+        self._subscribers = [
+            rospy.Subscriber(JOINT_STATES, JointStateMessage, joint_state, **options),
+            *(
+                rospy.Subscriber(topic, kind, take[kind], **options)
+                for topic, kind in self._seen.items()
+            ),
+            *(
+                rospy.Subscriber(
+                    topic,
+                    ImageMessage,
+                    image,
+                    camera,
+                    queue_size=1,
+                    buff_size=_BUFFER,  # smaller than a picture, it would keep old ones
+                    tcp_nodelay=True,
+                )
+                for topic, camera in self._cameras.items()
+            ),
+        ]
+        self._service = rospy.Service(STOP, Trigger, stop)
+
+    def send(self, targets: np.ndarray) -> None:
+        """See `robot.Robot`; once ROS has ended nothing is sent, which `wait_until` says."""
+        try:
+            for publisher, target in zip(self._publishers, targets):
+                publisher.publish(float(target))
+        except rospy.ROSException:
+            if not rospy.is_shutdown():
+                raise
+
+    def close(self) -> None:
+        """See `robot.Robot`."""
+        self._open = False
+        rospy.signal_shutdown("the session is over")
+
+    def _wait_for_controllers(self) -> None:
+        until = monotonic() + preflight.PATIENCE
+        while not all(publisher.get_num_connections() for publisher in self._publishers):
+            if monotonic() > until:
+                raise UserError("the position controllers do not take commands; restart them")
+            sleep(0.01)

@@ -1,0 +1,1 @@
+"""Where object and fingertips are: motion trackers, or cameras and the pose network."""

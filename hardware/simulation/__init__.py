@@ -1,0 +1,1 @@
+"""A simulated hand and its cameras. Needs MuJoCo, and no training code."""

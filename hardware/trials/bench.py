@@ -1,0 +1,75 @@
+"""How a trial begins on a bench, with a person who gives the hand its object."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+
+from hardware import safety
+from hardware.base.messages import Pose
+from hardware.policy.actions import Chooser
+from hardware.trials.goals import GoalSource
+from hardware.trials.palm import Palm
+from hardware.trials.session import LISTEN, Session
+
+_STILL = 1.0  # s that the object must lie in the palm before a trial
+_STILL_SPEED = 0.02  # m/s, of means over half that time: what sees it may be noisy
+
+
+class Bench:
+    """A hand on a bench: it goes to its start posture slowly, and somebody gives it the object.
+
+    Args:
+        goals: what asks for the goals.
+        chooser: what chooses the policy's actions.
+    """
+
+    def __init__(self, goals: GoalSource, chooser: Chooser):
+        self.goals, self.chooser = goals, chooser
+
+    def set_up(self, session: Session, trial: int) -> bool:
+        """See `session.Lab`."""
+        guard, robot, period = session.guard, session.robot, session.bundle.control_dt
+        posture, palm = session.bundle.start_targets, Palm(session.bundle)
+        robot.wait_until(robot.now() + LISTEN)
+        if not guard.begin():
+            return False
+        start, began = guard.targets(), robot.now()
+        seen: deque[Pose] = deque(maxlen=2 * math.ceil(0.5 * _STILL / period))  # in the palm
+        asked = None  # whether it was in sight when it was asked for last
+        while not self._still(seen):
+            now = robot.now()
+            if not guard.command(safety.blend(start, posture, now - began)):
+                return False
+            pose = session.tracker.pose()
+            arrived = np.abs(guard.targets() - posture).max() < safety.ROUNDING
+            fresh = session.tracker.pose_age(now) <= safety.SIGHT_STALE
+            if not (arrived and fresh and pose is not None and palm.holds(pose.position)):
+                seen.clear()
+            elif not seen or pose.stamp > seen[-1].stamp:
+                seen.append(pose)
+            if arrived and not seen and fresh != asked:
+                session.event(self._request(palm, pose if fresh else None))
+                asked = fresh
+            robot.wait_until(now + period)
+        return guard.begin(needs=session.needs, targets=guard.targets())
+
+    @staticmethod
+    def _request(palm: Palm, pose: Pose | None) -> str:
+        """What to ask for while the object is seen beside the palm or, None, not at all."""
+        if pose is None:
+            sight = f"no pose of it is newer than {safety.SIGHT_STALE:g} s"
+        else:
+            sight = f"it is seen {100 * np.linalg.norm(palm.offset(pose.position)):.0f} cm from it"
+        return f"put the object into the palm: {sight}"
+
+    @staticmethod
+    def _still(seen: deque[Pose]) -> bool:
+        """Whether poses, as many as there should be, are those of an object at rest."""
+        if len(seen) < (seen.maxlen or 0):
+            return False
+        places = np.array([pose.position for pose in seen])
+        earlier, later = (half.mean(axis=0) for half in np.split(places, 2))
+        return bool(np.linalg.norm(later - earlier) <= _STILL_SPEED * 0.5 * _STILL)

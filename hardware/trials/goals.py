@@ -1,0 +1,77 @@
+"""The orientations that are asked for, one after the other."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from hardware.base import rotations
+
+NEAR = 0.9  # rad, the largest angle of a near goal
+DISTRIBUTIONS = ("near", "uniform", "aligned")
+_NORMAL = np.array([1.0, 0.0, 0.0])  # of the palm, in `rh_forearm`
+# Turns that bring each face of a block, in its own frame, to where the palm's normal points, by
+# axis and angle.
+_UPRIGHT = (
+    *((_NORMAL, 0.0), (np.array([0.0, 0.0, 1.0]), np.pi)),
+    *((np.array([0.0, 0.0, 1.0]), turn) for turn in (-np.pi / 2, np.pi / 2)),
+    *((np.array([0.0, 1.0, 0.0]), turn) for turn in (np.pi / 2, -np.pi / 2)),
+)
+
+
+class GoalSource(Protocol):
+    """Whoever asks for orientations."""
+
+    def draw(self, trial: int, number: int, orientation: np.ndarray) -> np.ndarray:
+        """The next goal of a trial.
+
+        Args:
+            trial: the trial's number, from 0 on.
+            number: of goals that were reached in it.
+            orientation: of the object now, `[4]`.
+
+        Returns:
+            `[4]` in the same frame, that of `rh_forearm`, with w >= 0.
+        """
+
+
+class RandomGoals:
+    """Goals at random, each by seed, trial and number alone.
+
+    Args:
+        distribution: `near`, `nearest` to `NEAR` rad from the object's orientation about a
+            uniformly random axis, `uniform` over all orientations, or `aligned`: one of the 24
+            upright poses of a block on the palm, turned by a uniform angle about the palm's normal.
+        nearest: rad.
+        seed: a whole number from 0 on.
+    """
+
+    def __init__(self, distribution: str, nearest: float, seed: int):
+        self._distribution, self._nearest, self._seed = distribution, nearest, seed
+
+    def draw(self, trial: int, number: int, orientation: np.ndarray) -> np.ndarray:
+        """See `GoalSource`."""
+        rng = np.random.default_rng([self._seed, trial, number])
+        if self._distribution == "uniform":
+            direction = rng.normal(size=4)
+            return rotations.canonical(direction / np.linalg.norm(direction))
+        if self._distribution == "aligned":
+            return _aligned(rng)
+        axis = rng.normal(size=3)
+        angle = np.array(rng.uniform(self._nearest, NEAR))
+        turn = rotations.from_axis_angle(axis / np.linalg.norm(axis), angle)
+        return rotations.canonical(rotations.multiply(turn, orientation))
+
+
+def _aligned(rng: np.random.Generator) -> np.ndarray:
+    """An upright pose, `[4]`; the angle about the normal holds the quarter turns of the 24."""
+    axis, turn = _UPRIGHT[rng.integers(len(_UPRIGHT))]
+    upright = rotations.from_axis_angle(axis, np.array(turn))
+    yaw = rotations.from_axis_angle(_NORMAL, np.array(rng.uniform(0, 2 * np.pi)))
+    return rotations.canonical(rotations.multiply(yaw, upright))
+
+
+def distance(goal: np.ndarray, orientation: np.ndarray) -> float:
+    """Angle of the one rotation that takes `orientation` to `goal`, both `[4]`, rad."""
+    return float(rotations.angle(rotations.multiply(goal, rotations.conjugate(orientation))))

@@ -1,0 +1,257 @@
+"""Trials on one hand: its guard, its tracker, its log, and the loop of the policy."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from hardware import safety
+from hardware.base.frames import POLICY_FRAME
+from hardware.base.messages import Fingertips, Image, JointState, Pose
+from hardware.bundle.store import Bundle
+from hardware.policy.actions import Chooser
+from hardware.policy.controller import Controller
+from hardware.robots.robot import Listeners, Robot
+from hardware.sight.camera_tracker import LARGEST_DOUBT, LOOK_PERIOD, CameraTracker
+from hardware.sight.cameras import Camera
+from hardware.sight.estimator import Estimate
+from hardware.sight.mount import Mount
+from hardware.sight.tracker import Tracker
+from hardware.trials.goals import GoalSource
+from hardware.trials.log import Log
+from hardware.trials.palm import Palm
+from hardware.trials.trial import Result, Trial
+
+LISTEN = 0.2  # s to hear of the hand before anything is asked of it
+_OBJECT = "object pose"  # as the guard calls it
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # at once, also where somebody reads from a pipe
+
+
+class Lab(Protocol):
+    """Whoever brings the hand and the object to where a trial begins, and says what it is about.
+
+    Attributes:
+        goals: what asks for the goals.
+        chooser: what chooses the policy's actions.
+    """
+
+    goals: GoalSource
+    chooser: Chooser
+
+    def set_up(self, session: Session, trial: int) -> bool:
+        """Prepares a trial; False if the hand is held and there can be none."""
+
+
+class Session:
+    """A hand with everything that is always on.
+
+    Args:
+        bundle: the policy.
+        robot: the hand; the session listens to it from now on.
+        mount: where the tracker's frame is.
+        markers: whether fingertips are where markers are seen; else the joint angles say it.
+        cameras: in which the bundle's network sees the object; None leaves that to the tracker.
+        largest_doubt: of poses that are believed, rad, see `CameraTracker`.
+        log: takes everything; None keeps no log.
+        say: shows a line to the user.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        robot: Robot,
+        mount: Mount,
+        log: Log | None,
+        *,
+        markers: bool = False,
+        cameras: Sequence[Camera] | None = None,
+        largest_doubt: float = LARGEST_DOUBT,
+        say: Callable[[str], None] = _say,
+    ):
+        self.bundle, self.robot = bundle, robot
+        self._log, self._say, self._markers = log, say, markers
+        self.needs = (_OBJECT, *(["fingertips"] if markers else []))
+        self._trial, self._began = 0, robot.now()
+        self.late: list[float] = []  # s, of every control step
+        self.jitter: list[float] = []  # s, of the time from one to the next
+        self.computing: list[float] = []  # s, from readings to command
+        self.looking: list[float] = []  # s, from three pictures to a pose
+        self._mount, self.tracker = mount, Tracker(mount.frame, self.event)
+        ages = {
+            _OBJECT: self.tracker.pose_age,
+            "fingertips": self.tracker.fingertips_age,
+        }
+        self.guard = safety.Guard(bundle, robot.now, robot.send, ages, self.event, self._on_command)
+        self._controller = Controller(bundle)
+        self._camera_tracker: CameraTracker | None = None
+        if cameras is not None:
+            self._camera_tracker = CameraTracker(
+                bundle, cameras, robot.now, self._on_estimate, self.event, largest_doubt
+            )
+        robot.listen(
+            Listeners(
+                self._on_joint_state,
+                self._on_tracker,
+                self._on_fingertips,
+                self.guard.stop,
+                self._on_image,
+            )
+        )
+        robot.every(safety.CHECK_PERIOD, self.guard.check)
+        if self._camera_tracker is not None:
+            robot.every(LOOK_PERIOD, self._camera_tracker.look)
+
+    def event(self, text: str) -> None:
+        """Logs and shows something that happened."""
+        self._write("/event", trial=self._trial, text=text)
+        self._say(f"{self.robot.now() - self._began:.2f} s: {text}")
+
+    def stop_on_enter(self) -> None:
+        """Stops for good when somebody presses Enter at this program's terminal, if it has one."""
+
+        def wait():
+            sys.stdin.readline()  # returns when the terminal is gone, too
+            self.guard.stop("the Enter key")
+
+        if sys.stdin is not None and sys.stdin.isatty():  # a service may have none at all
+            threading.Thread(target=wait, name="stop key", daemon=True).start()
+
+    def mark_excitation(self, actuator: str) -> None:
+        """Logs that an actuator begins its motion of a calibration, or, empty, that it is over."""
+        self._write("/excitation", actuator=actuator)
+
+    def run(self, lab: Lab, trial: int, timeout_s: float) -> Result:
+        """One trial, from its set-up to its end; the hand keeps its last command after it.
+
+        Args:
+            lab: who prepares it.
+            trial: its number, from 0 on.
+            timeout_s: that a goal may take.
+        """
+        self._trial = trial
+        prepared = lab.set_up(self, trial)
+        result = Result("", "", goals=0, steps=0, steps_to_last_goal=0)
+        seen: deque[Pose] = deque(maxlen=3)  # the object's last poses in control steps
+        if prepared:
+            progress = Trial(self.bundle, lab.goals, trial, timeout_s, self.event)
+            lab.chooser.begin(trial)
+            self._controller.begin(lab.chooser.choose)
+            result = progress.result(self._loop(progress, seen))
+        self.guard.end()
+        if not result.end:
+            end, reason = self._why_held(seen)
+            result = result._replace(end=end, reason=reason)
+        self._write("/result", trial=trial, **result._asdict())
+        return result
+
+    def _loop(self, progress: Trial, seen: deque[Pose]) -> str:
+        """The policy at its rate; how the trial ended, or nothing when the hand is held."""
+        robot, period = self.robot, self.bundle.control_dt
+        due, before = robot.now(), None
+        step = 0
+        while True:
+            robot.wait_until(due)
+            began, computes = robot.now(), time.perf_counter()
+            joints, pose = self.guard.joints(), self.tracker.pose()
+            if self.guard.fault or joints is None or pose is None:
+                return ""
+            if not seen or pose.stamp > seen[-1].stamp:
+                seen.append(pose)
+            end = progress.see(pose.position, pose.orientation)
+            if end:
+                return end
+            try:
+                chosen = self._controller.step(
+                    joints.position,
+                    joints.velocity,
+                    self.guard.targets(),
+                    pose.position,
+                    pose.orientation,
+                    progress.goal,
+                    self.tracker.fingertips() if self._markers else None,
+                )
+            except FloatingPointError as error:
+                self.guard.hold(str(error))
+                return ""
+            if not self.guard.command(chosen.targets):
+                return ""
+            self.late.append(max(began - due, 0.0))
+            if before is not None:
+                self.jitter.append(abs(began - before - period))
+            before = began
+            self.computing.append(time.perf_counter() - computes)
+            self._write(
+                "/step",
+                trial=self._trial,
+                step=step,
+                goals=progress.goals,
+                goal=progress.goal,
+                distance=progress.distance,
+                position=pose.position,
+                orientation=pose.orientation,
+                late=began - due,
+                **chosen._asdict(),
+            )
+            due = safety.next_due(due, robot.now(), period)
+            step += 1
+
+    def _why_held(self, seen: deque[Pose]) -> tuple[str, str]:
+        """How a trial ends in which the hand is held, and why, given the object's last poses."""
+        reason = self.guard.fault
+        if self.guard.stopped:
+            return "stop", reason
+        way = Palm(self.bundle).way_out(seen) if self.guard.unseen == _OBJECT else ""
+        return ("drop", f"{reason}, {way}") if way else ("fault", reason)
+
+    def _on_command(self, targets: np.ndarray) -> None:
+        self._write("/command", targets=targets)
+
+    def _on_joint_state(self, message: JointState) -> None:
+        self._write("/joint_states", **message._asdict())
+        self.guard.on_joint_state(message)
+
+    def _on_tracker(self, message: Pose) -> None:
+        if self._camera_tracker is None:
+            self._on_pose(message)
+
+    def _on_image(self, message: Image) -> None:
+        if self._camera_tracker is not None:
+            self._camera_tracker.on_image(message)
+
+    def _on_estimate(self, stamp: float, estimate: Estimate, sure: bool, took: float) -> None:
+        position, _, orientation, doubt = estimate
+        self.looking.append(took)
+        self._write(
+            "/estimate",
+            stamp=stamp,
+            position=position,
+            orientation=orientation,
+            doubt=doubt,
+            believed=sure,
+            took=took,
+        )
+        if sure:
+            self._on_pose(Pose(stamp, POLICY_FRAME, position, orientation))
+
+    def _on_pose(self, message: Pose) -> None:
+        message = self._mount.pose(message)
+        self._write("/pose", **message._asdict())
+        self.tracker.on_pose(message, self.robot.now())
+
+    def _on_fingertips(self, message: Fingertips) -> None:
+        message = self._mount.fingertips(message)
+        self._write("/fingertips", **message._asdict())
+        self.tracker.on_fingertips(message, self.robot.now())
+
+    def _write(self, topic: str, **message: object) -> None:
+        if self._log is not None:
+            self._log.write(topic, self.robot.now(), **message)

@@ -1,0 +1,126 @@
+"""One trial: goals in a row until a drop, a time-out, the cap of goals or a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from hardware.base import rotations
+from hardware.bundle.store import Bundle
+from hardware.trials import goals
+from hardware.trials.goals import GoalSource
+from hardware.trials.palm import Palm
+
+STUCK_ANGLE = 0.2  # rad; a goal times out `stuck` when the object turned less in its last half
+ENDS = ("drop", "time-out", "stuck", "cap", "fault", "stop")
+
+
+class Result(NamedTuple):
+    """What became of a trial.
+
+    Attributes:
+        end: one of `ENDS`.
+        reason: of a fault, a stop, or a drop that nobody saw the end of, in words; else empty.
+        goals: reached in a row.
+        steps: control steps that it took.
+        steps_to_last_goal: control steps up to its last goal; 0 without a goal.
+    """
+
+    end: str
+    reason: str
+    goals: int
+    steps: int
+    steps_to_last_goal: int
+
+
+class Trial:
+    """Counts goals, as training does, by what is seen of the object before each control step.
+
+    Args:
+        bundle: thresholds and frames.
+        source: what asks for the goals.
+        trial: its number, from 0 on.
+        timeout_s: that a goal may take.
+        on_event: told about goals that are reached, in words.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        source: GoalSource,
+        trial: int,
+        timeout_s: float,
+        on_event: Callable[[str], None],
+    ):
+        task = bundle.contract["task"]
+        self._threshold, self._cap = task["goal_threshold"], task["max_goals"]
+        self._palm = Palm(bundle)
+        self._timeout = round(timeout_s / bundle.control_dt)
+        self._dt = bundle.control_dt
+        self._source, self._trial, self._event = source, trial, on_event
+        self._steps = -1
+        self._goal_steps = self._count = self._last = 0
+        self._since: list[np.ndarray] = []  # orientations since the goal was set
+        self.goal = np.array([1.0, 0.0, 0.0, 0.0])
+        self.distance = 0.0  # rad, to the goal, as last seen
+
+    @property
+    def goals(self) -> int:
+        """How many were reached."""
+        return self._count
+
+    def see(self, position: np.ndarray, orientation: np.ndarray) -> str:
+        """Takes note of what the last control step did, and sets the next goal when it is time.
+
+        Args:
+            position: of the object, `[3]` m in `rh_forearm`.
+            orientation: `[4]`.
+
+        Returns:
+            How the trial ends, one of `ENDS`, or nothing while it goes on.
+        """
+        self._steps += 1
+        if self._steps == 0:
+            self._ask(orientation)
+            return ""
+        self._since.append(orientation)
+        left = goals.distance(self.goal, orientation)
+        reached, fell = left < self._threshold, not self._palm.holds(position)
+        self._count += reached
+        self._goal_steps = 0 if reached else self._goal_steps + 1
+        if reached:
+            took = (self._steps - self._last) * self._dt
+            self._last = self._steps
+            self._event(f"goal {self._count} reached in {took:.1f} s, {left:.2f} rad off")
+        if fell:
+            return "drop"
+        if self._goal_steps >= self._timeout:
+            return "stuck" if self._turned() < STUCK_ANGLE else "time-out"
+        if self._count >= self._cap:
+            return "cap"
+        if reached:
+            self._ask(orientation)
+        else:
+            self.distance = left
+        return ""
+
+    def result(self, end: str) -> Result:
+        """The trial's result so far, without a reason.
+
+        Args:
+            end: how it ended.
+        """
+        return Result(end, "", self._count, max(self._steps, 0), self._last)
+
+    def _ask(self, orientation: np.ndarray) -> None:
+        """Sets the next goal."""
+        self.goal = self._source.draw(self._trial, self._count, orientation)
+        self.distance = goals.distance(self.goal, orientation)
+        self._since = []
+
+    def _turned(self) -> float:
+        """How far the object turned from where it was, at most, in the last half of a goal, rad."""
+        late = np.array(self._since[len(self._since) // 2 :])
+        return float(rotations.angle(rotations.multiply(late, rotations.conjugate(late[0]))).max())
