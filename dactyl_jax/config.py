@@ -159,21 +159,15 @@ def validate(config: ConfigDict) -> None:
     """Checks every value of a configuration, so that a wrong one fails at once.
 
     Raises:
-        ValueError: names the field, the value it has and the values it may have.
+        UserError: names the field, the value it has and the values it may have.
     """
-
-    fields.check(_schema(), config)
+    validate_task(config)
 
     def fail(field: str, may_be: str) -> None:
         fields.fail(config, field, may_be)
 
     if config.init_from_policy_only and not config.init_from:
         fail("init_from_policy_only", "False without config.init_from, which names the run")
-    ratio = config.env.control_dt / config.env.sim_dt
-    if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
-        fail("env.control_dt", f"a whole multiple of config.env.sim_dt ({config.env.sim_dt})")
-    if config.env.goal_timeout_s < config.env.control_dt:
-        fail("env.goal_timeout_s", f"at least config.env.control_dt ({config.env.control_dt})")
     if config.ppo.horizon % config.ppo.chunk:
         fail("ppo.horizon", f"a multiple of config.ppo.chunk ({config.ppo.chunk})")
     chunks = config.num_envs * config.ppo.horizon // config.ppo.chunk
@@ -184,13 +178,31 @@ def validate(config: ConfigDict) -> None:
         )
     if config.ppo.kl_low >= config.ppo.kl_high:
         fail("ppo.kl_low", f"less than config.ppo.kl_high ({config.ppo.kl_high})")
+    _validate_widening(config, fail)
+
+
+def validate_task(config: ConfigDict) -> None:
+    """As `validate`, without what only training needs, such as how minibatches divide.
+
+    Raises:
+        UserError: names the field, the value it has and the values it may have.
+    """
+    fields.check(_schema(), config)
+
+    def fail(field: str, may_be: str) -> None:
+        fields.fail(config, field, may_be)
+
+    ratio = config.env.control_dt / config.env.sim_dt
+    if abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
+        fail("env.control_dt", f"a whole multiple of config.env.sim_dt ({config.env.sim_dt})")
+    if config.env.goal_timeout_s < config.env.control_dt:
+        fail("env.goal_timeout_s", f"at least config.env.control_dt ({config.env.control_dt})")
     randomization.check(config)
     if config.terms.marker_dropout.mean_s < config.env.control_dt:
         fail(
             "terms.marker_dropout.mean_s",
             f"at least config.env.control_dt ({config.env.control_dt})",
         )
-    _validate_widening(config, fail)
 
 
 def _validate_widening(config: ConfigDict, fail: Callable[[str, str], None]) -> None:

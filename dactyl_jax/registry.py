@@ -77,7 +77,7 @@ def make(
             node = node.setdefault(group, {})
         node[leaf] = value
     config = config_lib.complete(ConfigDict(whole), origin="make")
-    config_lib.validate(config)
+    config_lib.validate_task(config)
     return make_environment(config)
 
 
