@@ -5,15 +5,19 @@ all else (sizes, places, the contract of an exported policy) follows from the li
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from dactyl_jax import hand
 from dactyl_jax.envs.readings import Readings
 from dactyl_jax.hand import rotations
+
+FRAME = "rh_forearm"  # of all positions and orientations that are seen
 
 
 class Seen(NamedTuple):
@@ -42,6 +46,8 @@ class Part(NamedTuple):
         size: how many there are.
         unit: theirs.
         read: `[E, size]` of what is seen.
+        means: what else a robot host has to know: their `frame`, the names of what they are `of`,
+            in order, or how a sign or an order is chosen.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Part(NamedTuple):
     size: int
     unit: str
     read: Callable[[Seen], jax.Array]
+    means: Mapping[str, Any] = MappingProxyType({})
 
 
 def relative_goal(goal: jax.Array, orientation: jax.Array) -> jax.Array:
@@ -85,30 +92,61 @@ _PAPER = (
         15,
         "m",
         lambda seen: _flat(seen.fingertips),
+        {"frame": FRAME, "of": hand.FINGERTIPS},
     ),
-    Part("object_position", "object's position x, y, z", 3, "m", lambda seen: seen.position),
-    Part("relative_goal", "rotation left to the goal w, x, y, z", 4, "1", _left_to_do),
+    Part(
+        "object_position",
+        "object's position x, y, z",
+        3,
+        "m",
+        lambda seen: seen.position,
+        {"frame": FRAME},
+    ),
+    Part(
+        "relative_goal",
+        "rotation left to the goal w, x, y, z",
+        4,
+        "1",
+        _left_to_do,
+        {"frame": FRAME, "sign": "w >= 0"},
+    ),
 )
 # What the real hand also reports.
 _OWN = (
-    Part("joint_angles", "joint angles", 24, "rad", lambda seen: seen.readings.joint_angles),
+    Part(
+        "joint_angles",
+        "joint angles",
+        24,
+        "rad",
+        lambda seen: seen.readings.joint_angles,
+        {"of": hand.JOINTS},
+    ),
     Part(
         "joint_velocities",
         "joint velocities",
         24,
         "rad/s",
         lambda seen: seen.readings.joint_velocities,
+        {"of": hand.JOINTS},
     ),
 )
 # What its controller knows of its own doings: targets, and the average that they follow.
 _COMMANDS = (
-    Part("targets", "actuators' last targets", 20, "rad", lambda seen: seen.readings.targets),
+    Part(
+        "targets",
+        "actuators' last targets",
+        20,
+        "rad",
+        lambda seen: seen.readings.targets,
+        {"of": hand.ACTUATORS},
+    ),
     Part(
         "action_average",
         "average of the actions so far",
         20,
         "1",
         lambda seen: seen.readings.action_average,
+        {"of": hand.ACTUATORS},
     ),
 )
 _ENCODINGS = (
@@ -118,6 +156,7 @@ _ENCODINGS = (
         9,
         "1",
         lambda seen: _flat(rotations.matrix(_left_to_do(seen))),
+        {"frame": FRAME},
     ),
     Part(
         "facing",
@@ -125,6 +164,7 @@ _ENCODINGS = (
         9,
         "1",
         lambda seen: facing(seen.orientation),
+        {"frame": FRAME, "order": "by rows"},
     ),
 )
 # The rest of Table 2, which only simulation knows.

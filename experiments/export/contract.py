@@ -15,19 +15,6 @@ from experiments.export.models import build_world
 from hardware import safety
 from hardware.bundle import store
 
-# What a robot host has to know of a part of the observation beside name, size and unit.
-_MEANS: dict[str, dict[str, Any]] = {
-    "fingertips": {"frame": "rh_forearm", "of": list(hand.FINGERTIPS)},
-    "object_position": {"frame": "rh_forearm"},
-    "relative_goal": {"frame": "rh_forearm", "sign": "w >= 0"},
-    "joint_angles": {"of": list(hand.JOINTS)},
-    "joint_velocities": {"of": list(hand.JOINTS)},
-    "targets": {"of": list(hand.ACTUATORS)},
-    "action_average": {"of": list(hand.ACTUATORS)},
-    "relative_goal_matrix": {"frame": "rh_forearm"},
-    "facing": {"frame": "rh_forearm", "order": "by rows"},
-}
-
 
 def describe(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]:
     """What the robot host has to know of a policy and its hand, but for where it came from."""
@@ -84,7 +71,8 @@ def describe(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]
 
 def _part(part: observation.Part) -> dict[str, Any]:
     known = {"name": part.name, "label": part.label, "size": part.size, "unit": part.unit}
-    return known | _MEANS[part.name]
+    means = {k: list(v) if isinstance(v, tuple) else v for k, v in part.means.items()}
+    return known | means
 
 
 def _joint(model: mujoco.MjModel, name: str) -> dict[str, Any]:
