@@ -9,6 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from dactyl_jax import pretrained
+from dactyl_jax.envs import observation
 from dactyl_jax.errors import UserError
 from dactyl_jax.learning import PolicyCheckpoint
 from experiments import origin, runs
@@ -18,8 +19,6 @@ from experiments.workdir import WorkDirectory
 from hardware.bundle import store
 from hardware.simulation.models import difference
 from hardware.trials import verification
-
-_KINDS = ("paper", "proprioceptive")  # of observations that sensors give
 
 
 def export(run: str, out: Path, pose: TrainedPoseNetwork | None = None) -> dict[str, float]:
@@ -39,10 +38,10 @@ def export(run: str, out: Path, pose: TrainedPoseNetwork | None = None) -> dict[
         hardware.base.errors.UserError: the export differs from what was trained.
     """
     config, checkpoint = runs.load_config(run), runs.load_policy(run)
-    if config.env.policy_observation not in _KINDS:
+    if config.env.policy_observation not in observation.POLICY:
         raise UserError(
             f"config.env.policy_observation of {run!r} is {config.env.policy_observation!r}, which "
-            f"no sensor gives: export a policy of one of {', '.join(_KINDS)}"
+            f"no sensor gives: export a policy of one of {', '.join(observation.POLICY)}"
         )
     if out.exists():
         raise UserError(f"--out: {str(out)!r} is there already; choose a new folder")
