@@ -69,9 +69,9 @@ EXECUTED = {
 # Commands of others' programs, and what executes them.
 OTHERS = {
     "python3 -m venv .venv": ".ci/run",
-    ".venv/bin/pip install -e .[dev$(command -v nvidia-smi > /dev/null && echo ,cuda)]": ".ci/run",
     ".venv/bin/pip install -e .[dev]": ".ci/run",
-    ".venv/bin/pip install -e .[viewer]": ".ci/run",
+    "pip install -e .[dev]": ".ci/run",
+    "source .venv/bin/activate": ".ci/run",
     ".venv/bin/python -m pytest -n 2 -m not slow": ".ci/run",
     "python -m experiments.notebooks.execute": "tests/experiments/test_notebook.py",
     "python -m sphinx -W -c docs . build/site": "tests/docs/test_site.py",
