@@ -10,7 +10,7 @@ _MESSAGES = ("geometry", "rosgraph", "sensor", "std")  # of ROS 1, which need no
 
 project = "Dactyl in JAX"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-include_patterns = ["README.md", "WORKSPACE.md", "CHANGELOG.md", "docs/**"]
+include_patterns = ["README.md", "WORKSPACE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**"]
 exclude_patterns = [".*", "build", "runs"]
 root_doc = "README"
 
@@ -31,6 +31,7 @@ _CONTENTS = """
 ```{toctree}
 :hidden:
 WORKSPACE
+CONTRIBUTING
 CHANGELOG
 ```
 
