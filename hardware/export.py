@@ -29,8 +29,10 @@ from dactyl_jax.randomization import actuation
 from dactyl_jax.vision import config as vision_config
 from dactyl_jax.vision.checkpoints import restore_estimator
 from dactyl_jax.vision.estimator import Estimator
-from experiments import golden, origin, runs, vision_runs
-from experiments.workdir import WorkDirectory
+from experiments import golden
+from experiments.runs import policies
+from experiments.runs.workdir import WorkDirectory
+from experiments.vision import directory
 from hardware import bundle, models, program, safety, verify
 from hardware.program import UserError
 
@@ -71,7 +73,7 @@ def export(run: str, out: Path, eyes: Eyes | None = None) -> dict[str, float]:
     """Writes the bundle of a policy and verifies it.
 
     Args:
-        run: as `experiments.runs` takes it.
+        run: as `policies.load_policy` takes it.
         out: a folder that is not there yet.
         eyes: a pose network to go with the policy.
 
@@ -83,7 +85,7 @@ def export(run: str, out: Path, eyes: Eyes | None = None) -> dict[str, float]:
             pose network was trained for another task.
     """
     try:
-        config, checkpoint = runs.load_config(run), runs.load_policy(run)
+        config, checkpoint = policies.load_config(run), policies.load_policy(run)
     except ValueError as error:
         raise UserError(str(error)) from None
     if config.env.policy_observation not in _KINDS:
@@ -326,7 +328,7 @@ def load_eyes(workdir: str | None) -> Eyes:
         if workdir is None:
             config, estimator, metrics = pretrained.load_vision()
             return Eyes(config, estimator, {"run": "pretrained", **metrics})
-        run = vision_runs.work_directory(workdir)
+        run = directory.work_directory(workdir)
         config, estimator = run.load_config(), restore_estimator(workdir)
     except ValueError as error:
         problem = str(error)
@@ -336,7 +338,7 @@ def load_eyes(workdir: str | None) -> Eyes:
     looked = [row for row in run.read_metrics() if "rotation_deg" in row]
     training = {
         "run": workdir,
-        "origin": origin.read(run),
+        "origin": run.read_origin(),
         "iteration": estimator.iteration,
         "frames_learned": estimator.frames,
         "errors": {k: looked[-1][k] for k in ("rotation_deg", "position_mm")} if looked else None,
@@ -409,7 +411,7 @@ def _training(run: str) -> dict[str, Any]:
         return {"run": run, **pretrained.load(name or pretrained.NAMES[0])[2]}
     workdir = WorkDirectory(run)
     report = workdir.report / "evaluation.json"
-    found: dict[str, Any] = {"run": run, "origin": origin.read(workdir)}
+    found: dict[str, Any] = {"run": run, "origin": workdir.read_origin()}
     if report.is_file():
         found["evaluation"] = json.loads(report.read_text(encoding="utf-8"))
     return found
