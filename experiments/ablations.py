@@ -4,31 +4,36 @@ After Table 4 of OpenAI (2018), with the surrogate world in the robot's place.
 """
 
 import sys
-from collections.abc import Sequence
 
-from experiments import study, suite
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments.evaluation import paper
+from experiments.studies import commands
+from experiments.studies.design import Study, Test, Variant
 
 _LABELS = {"all": "trained with all randomisations"} | {
-    name: suite.ROWS[name] for name in ("no_sensing", "no_physics", "no_unmodelled", "none")
+    name: paper.ROWS[name] for name in ("no_sensing", "no_physics", "no_unmodelled", "none")
 }
-STUDY = study.Study(
+STUDY = Study(
     name="ablations",
     title="Which randomisation matters",
-    variants={
-        name: study.Variant(label, {"randomization": name}) for name, label in _LABELS.items()
-    },
-    tests={
-        world: study.Test(f"world: {world}", changes) for world, changes in suite.WORLDS.items()
-    },
+    variants={name: Variant(label, {"randomization": name}) for name, label in _LABELS.items()},
+    tests={world: Test(f"world: {world}", changes) for world, changes in paper.WORLDS.items()},
     pairs=[("all", name) for name in _LABELS if name != "all"],
     steps=600_000,
     seeds=1,
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `study.main`."""
-    return study.main(STUDY, summary=__doc__ or "", argv=argv)
+def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
+    """Trains, measures and writes."""
+    from experiments.studies import runner
+
+    runner.run(STUDY, values, config, command)
+
+
+main = commands.program(STUDY, run, __doc__)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from dactyl_jax.errors import UserError
 from dactyl_jax.hand import RIG
 from dactyl_jax.vision import calibration
 from dactyl_jax.vision import config as schema
-from experiments import cli, files
+from experiments import command_line
+from experiments.base import files
 
 _DOTS_PER_INCH = 300
 _REFERENCE = "reference.png"
@@ -108,7 +109,7 @@ def _read(file: Path) -> np.ndarray:
         raise UserError(f"--pictures: {str(file)!r} is no picture ({error})") from None
 
 
-main = cli.program(run, __doc__, define_flags, base_config, schema)
+main = command_line.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":

@@ -4,179 +4,30 @@ Without a policy's name, of the device's preset; fields can be set as for traini
 """
 
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import cli
-
-# Of the numbers in a term's law; those that are not here are factors, shares or probabilities.
-_UNITS = {
-    **{"joint_limits": "rad", "gravity": "m/s2", "orientation_noise": "rad"},
-    **{"marker_placement": "m", "fingertip_noise": "m", "position_noise": "m"},
-    **{"marker_occlusion": "m", "marker_dropout": "1/s and s", "time_step": "1/s"},
-    **{"backlash": "1; 1/(rad s)", "object_force": "1; m/s2"},
-}
-
-
-def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
-    cli.define_run_flag(values)
+from experiments import command_line
+from experiments.runs import policy_flags
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
     """That of the policy that is named, or else the device's preset."""
     if values.pretrained or values.workdir is not None or values["pretrained_name"].present:
-        return cli.saved_config(values)
-    return cli.device_preset(values)
+        return policy_flags.saved_config(values)
+    return command_line.device_preset(values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Prints."""
     del values
-    config = config.copy_and_resolve_references()
-    config.env.bank_size = 4  # a few starts tell what there is to tell
-    config.engine = "native"
-    from dactyl_jax.envs import make_environment
-    from dactyl_jax.learning.networks import make_networks
+    from experiments.training import description
 
-    env = make_environment(config)
-    sections = (
-        _model(env),
-        _joints(env.engine.model),
-        _actuators(env.engine.model),
-        _action(env),
-        *_observations(env),
-        _randomisation(env.config),
-        _networks(make_networks(config, env)),
-    )
-    print("\n\n".join("\n".join(section) for section in sections))
+    print(description.describe(config))
 
 
-def _model(env) -> list[str]:
-    model, task = env.engine.model, env.config.env
-    return [
-        f"The hand with a {task.object}, world {task.world}",
-        f"  {model.nq} positions, {model.nv} velocities, {model.nbody - 1} bodies, "
-        f"{model.ngeom} geoms; the palm is tilted by {task.tilt:g} rad",
-        f"  a control step is {1000 * task.control_dt:g} ms: {env.substeps} physics steps of "
-        f"{1000 * model.opt.timestep:g} ms",
-        f"  a goal is reached within {task.goal_threshold:g} rad; it may take "
-        f"{task.goal_timeout_s:g} s, and an episode ends at {task.max_goals} of them",
-    ]
-
-
-def _joints(model) -> list[str]:
-    from dactyl_jax import hand
-
-    layout = hand.layout(model)
-    rows = []
-    for name, qpos, qvel in zip(hand.JOINTS, layout.joint_qpos, layout.joint_qvel, strict=True):
-        low, high = model.joint(name).range
-        damping, loss = model.dof_damping[qvel], model.dof_frictionloss[qvel]
-        row = (qpos, qvel, f"{low:.3f}", f"{high:.3f}", f"{damping:.3g}", f"{loss:.3g}")
-        rows.append((name, *row))
-    head = ("qpos", "qvel", "low rad", "high rad", "damping N m s/rad", "friction N m")
-    return [f"{len(rows)} joints", *_table(("joint", *head), rows)]
-
-
-def _actuators(model) -> list[str]:
-    from dactyl_jax import hand
-
-    layout = hand.layout(model)
-    rows = []
-    for i, name in enumerate(hand.ACTUATORS):
-        actuator = model.actuator(name)
-        driven = " + ".join(
-            joint.removeprefix("rh_")
-            for joint, share in zip(hand.JOINTS, layout.coupling[i], strict=True)
-            if share
-        )
-        low, high = layout.ctrl_range[i]
-        force = actuator.forcerange[1]
-        row = (f"{low:.3f}", f"{high:.3f}", f"{actuator.gainprm[0]:.3g}", f"{force:.3g}")
-        rows.append((name, driven, *row))
-    head = ("drives", "low rad", "high rad", "gain N m/rad", "limit N m")
-    return [f"{len(rows)} actuators, position targets", *_table(("actuator", *head), rows)]
-
-
-def _action(env) -> list[str]:
-    task = env.config.env
-    averaged = {"action": "actions", "target": "targets"}[task.smoothed]
-    return [
-        f"Action: {env.num_actuators} actuators x {env.num_bins} bins, {task.action}; a moving "
-        f"average of {averaged} keeps {task.smoothing_kept:g} per 80 ms"
-    ]
-
-
-def _observations(env) -> Iterable[list[str]]:
-    from dactyl_jax.envs import observation
-
-    task = env.config.env
-    value = [(part.size, part.unit, part.label) for part in observation.value_parts(task)]
-    value += [(part.size, part.unit, f"hidden: {part.label}") for part in env.hidden_parts]
-    policy = [(part.size, part.unit, part.label) for part in observation.policy_parts(task)]
-    if task.policy_observation == "state":
-        policy = value
-    for who, kind, shown in (
-        ("policy", task.policy_observation, policy),
-        ("value function", task.value_observation, value),
-    ):
-        rows, offset = [], 0
-        for size, unit, label in shown:
-            rows.append((str(offset), str(size), unit, label))
-            offset += size
-        yield [
-            f"Observation of the {who}, {kind!r}: {offset} numbers, in the frame of rh_forearm",
-            *_table(("offset", "size", "unit", "what"), rows),
-        ]
-
-
-def _randomisation(config: ConfigDict) -> list[str]:
-    from dactyl_jax import randomization
-
-    rows = [
-        (
-            term.name,
-            "on" if term.enabled(config) else "off",
-            term.family,
-            ", ".join(f"{name} {config.terms[term.name][name]:g}" for name in term.law),
-            _UNITS.get(term.name, ""),
-            term.source,
-        )
-        for term in randomization.TERMS
-    ]
-    head = ("term", "", "family", "law", "unit", "source")
-    return [f"Randomisation, preset {config.randomization!r}", *_table(head, rows)]
-
-
-def _networks(networks) -> list[str]:
-    import jax
-
-    rows = []
-    for name, network in (("policy", networks.policy), ("value", networks.value)):
-        shapes = jax.eval_shape(network.initial_parameters, jax.random.key(0))
-        count = sum(leaf.size for leaf in jax.tree.leaves(shapes))
-        memory = f"LSTM {network.lstm}" if network.memory else f"dense {network.lstm}"
-        layers = [str(network.inputs), *(f"dense {width}" for width in network.dense), memory]
-        layers.append(str(network.outputs))
-        rows.append((name, " - ".join(layers), network.activation, f"{count:,}"))
-    return ["Networks", *_table(("network", "layers", "activation", "parameters"), rows)]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Aligned columns, indented."""
-    lines = [tuple(map(str, row)) for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  " + "  ".join(cell.ljust(n) for cell, n in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-
-
-main = cli.program(run, __doc__, define_flags, base_config)
+main = command_line.program(run, __doc__, policy_flags.define, base_config)
 
 
 if __name__ == "__main__":

@@ -4,19 +4,20 @@ The configuration is the one that the policy was trained with; the engine is thi
 """
 
 import sys
-from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax.errors import UserError
-from experiments import cli, files
+from experiments import command_line
+from experiments.base import files
+from experiments.runs import policy_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
-    cli.define_run_flag(values)
-    cli.define_engine_flag(values)
+    policy_flags.define(values)
+    command_line.define_engine_flag(values)
     flags.DEFINE_enum(
         "agent",
         "policy",
@@ -28,8 +29,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "greedy", False, "takes the most probable actions instead of sampling", flag_values=values
     )
     flags.DEFINE_integer("trials", 100, "how many trials", lower_bound=1, flag_values=values)
-    cli.define_goals_flag(values)
-    cli.define_goal_timeout_flag(values, "80")
+    command_line.define_goals_flag(values)
+    command_line.define_goal_timeout_flag(values, "80")
     flags.DEFINE_enum(
         "pose",
         "state",
@@ -45,7 +46,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "network",
         flag_values=values,
     )
-    cli.define_renderer_flag(values)
+    command_line.define_renderer_flag(values)
     flags.DEFINE_integer(
         "pose_latency",
         None,
@@ -55,7 +56,7 @@ def define_flags(values: flags.FlagValues) -> None:
         upper_bound=10,
         flag_values=values,
     )
-    cli.define_dump_flag(values)
+    command_line.define_dump_flag(values)
     flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
     flags.DEFINE_enum(
         "suite",
@@ -83,10 +84,10 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `cli.saved_config`, with long goals; for a suite the defaults."""
+    """As `policy_flags.saved_config`, with long goals; for a suite the defaults."""
     _check_suite(values)
     if values.suite:
-        from experiments import suite
+        from experiments.evaluation import suite
 
         return suite.base_config(values.seed)
     if values.pose == "state":
@@ -95,7 +96,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
                 raise UserError(f"--{name} goes with --pose=vision; add it or leave --{name} out")
     if values.greedy and values.agent == "random":
         raise UserError("--greedy: a random agent has no most probable action; leave --greedy out")
-    config = cli.saved_config(values)
+    config = policy_flags.saved_config(values)
     config.env.goal_timeout_s = 80.0
     return config
 
@@ -121,74 +122,44 @@ def _check_suite(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Runs the trials and prints what they show."""
     if values.suite:
-        from experiments import suite
+        from experiments.evaluation import suite
 
         suite.run(values, config)
         return
     target = files.check_output("json", values.json) if values.json else None
-    from dactyl_jax import evaluation
-    from dactyl_jax.envs import make_environment
-    from experiments import origin, preparation, runs, scoring
+    from experiments.base import origin
+    from experiments.evaluation import one_policy
 
-    acting = values.agent == "policy"
-    needed = acting or values.goals == "final"
-    checkpoint = runs.load_policy(cli.run_name(values)) if needed else None
-    env = make_environment(config, dump_nan=values.dump_nan)
-    if acting and checkpoint is not None:
-        preparation.check_policy(checkpoint, env)
-    eye = None
-    if values.pose == "vision":
-        from experiments import vision_runs
-
-        eye = vision_runs.make_eye(
-            values.vision_workdir,
-            values.renderer,
-            object=config.env.object,
-            tilt=config.env.tilt,
-        )
-    latency = values.pose_latency
-    if latency is None:
-        latency = 0 if eye is None else 1
-    result = scoring.evaluate(
-        env,
-        preparation.make_agent(values.agent, checkpoint, env),
+    needed = values.agent == "policy" or values.goals == "final"
+    eye = _eye(values, config) if values.pose == "vision" else None
+    result = one_policy.measure(
+        config,
+        policy_flags.run_name(values) if needed else None,
+        agent=values.agent,
         trials=values.trials,
         seed=values.seed,
-        distribution=values.goals,
-        final_distance=checkpoint.goal_distance if checkpoint else 0.0,
-        checkpoint_step=checkpoint.steps if acting and checkpoint else None,
-        latency=latency,
+        goals=values.goals,
+        latency=values.pose_latency,
         greedy=values.greedy,
         eye=eye,
+        dump_nan=values.dump_nan,
     )
-    if values.trials > 1:
-        scoring.add_intervals(result)
-    result = {"agent": values.agent, "pose": values.pose, **result}
     if eye is not None:
         result["renderer"] = values.renderer
-    _print(result, evaluation.histogram(result["goals"]["per_trial"]))
+    one_policy.show(result)
     if target is not None:
         files.write_json(target, result | origin.here())
 
 
-def _print(result: dict[str, Any], histogram: list[str]) -> None:
-    from dactyl_jax.evaluation import pose_errors
-    from experiments import scoring
+def _eye(values: flags.FlagValues, config: ConfigDict):
+    """The cameras and the network that tell the policy the object's pose."""
+    from experiments.vision import eye
 
-    print(scoring.sentence(result))
-    if "mean_interval" in result["goals"]:
-        low, high = result["goals"]["mean_interval"]
-        print(f"95% interval of the mean: {low:.1f} to {high:.1f}")
-    print("\n".join(histogram))
-    ends = (f"{result[name]} {name}" for name in ("drops", "timeouts", "caps", "diverged"))
-    print("trials ended by: " + ", ".join(ends))
-    if "doubt" in result:
-        print(pose_errors.doubt_sentence(result["doubt"]))
-    if result["overflows"]:
-        print(f"warning: the engine ran out of room for contacts in {result['overflows']} trials")
+    task = config.env
+    return eye.make_eye(values.vision_workdir, values.renderer, object=task.object, tilt=task.tilt)
 
 
-main = cli.program(run, __doc__, define_flags, base_config)
+main = command_line.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,19 @@ from ml_collections import ConfigDict
 from dactyl_jax.config import leaves
 from dactyl_jax.errors import UserError
 from dactyl_jax.vision import config as schema
-from experiments import cli, files, vision_runs
+from experiments import command_line
+from experiments.base import files
+from experiments.vision import network_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
-    vision_runs.define_run_flag(values)
+    network_flags.define(values)
     flags.DEFINE_integer("frames", 500, "how many frames", lower_bound=1, flag_values=values)
     flags.DEFINE_integer(
         "seed", 0, "which frames", lower_bound=0, upper_bound=1000, flag_values=values
     )
-    cli.define_renderer_flag(values)
+    command_line.define_renderer_flag(values)
     flags.DEFINE_boolean(
         "unmarked", False, "draws the object in one colour, without marks", flag_values=values
     )
@@ -36,21 +38,23 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
     """The one that the network was trained with."""
     if values.worst and not values.worst.endswith(".png"):
         raise UserError(f"--worst: {values.worst!r} must end in .png")
-    return vision_runs.load_config(values)
+    from experiments.vision import networks
+
+    return networks.load_config(values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Measures and prints."""
     # What frames show may be another; what the network fits, such as their size, may not.
     tested = [field for field, _ in leaves(config) if field.startswith(("terms.", "pose."))]
-    cli.refuse_overrides(values, config, vision_runs.load_config(values), but=tested)
+    command_line.refuse_overrides(values, config, base_config(values), but=tested)
     target = files.check_output("json", values.json) if values.json else None
     picture = files.check_output("worst", values.worst) if values.worst else None
     from dactyl_jax.rendering import write_picture
-    from experiments import vision_evaluation
+    from experiments.vision import held_out, networks
 
-    estimator = vision_runs.load_estimator(values)
-    errors = vision_evaluation.measure(
+    estimator = networks.load_estimator(values)
+    errors = held_out.measure(
         config,
         estimator,
         values.renderer,
@@ -63,16 +67,16 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         "seed": values.seed,
         "unmarked": values.unmarked,
         "iteration": estimator.iteration,
-        **vision_evaluation.summarize(errors),
+        **held_out.summarize(errors),
     }
-    print("\n".join(vision_evaluation.sentences(result)))
+    print("\n".join(held_out.sentences(result)))
     if target is not None:
         files.write_json(target, result)
     if picture is not None:
-        write_picture(picture, vision_evaluation.worst_cases(errors))
+        write_picture(picture, held_out.worst_cases(errors))
 
 
-main = cli.program(run, __doc__, define_flags, base_config, schema)
+main = command_line.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":

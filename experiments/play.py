@@ -10,7 +10,8 @@ import sys
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import cli
+from experiments import command_line
+from experiments.runs import policy_flags
 
 _AGENTS = ("policy", "zero", "random")
 _STARTS = 64  # of which episodes take one
@@ -18,9 +19,9 @@ _STARTS = 64  # of which episodes take one
 
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
-    cli.define_run_flag(values)
-    cli.define_port_flag(values)
-    cli.define_goal_timeout_flag(values, "80")
+    policy_flags.define(values)
+    command_line.define_port_flag(values)
+    command_line.define_goal_timeout_flag(values, "80")
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
@@ -29,7 +30,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
         values["pretrained"].value = True
         if not values["pretrained_name"].present:
             values["pretrained_name"].value = "unrandomised"
-    config = cli.saved_config(values)
+    config = policy_flags.saved_config(values)
     config.engine = "native"  # one hand is stepped fastest by it, wherever the policy computes
     config.randomization = "all"
     config.env.bank_size = _STARTS
@@ -40,9 +41,11 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Serves the page at once, and plays as soon as all is compiled."""
     from dactyl_jax import pretrained
-    from experiments import preparation, runs
+    from experiments.base import extras
+    from experiments.evaluation import agents
+    from experiments.runs import policies
 
-    viewer = preparation.import_viewer()
+    viewer = extras.viewer()
     server = viewer.serve(values.port)
     print(f"{viewer.address(server)} (Ctrl-C ends it)", flush=True)
     worlds = sorted(("training", "surrogate"), key=lambda name: name != config.env.world)
@@ -67,15 +70,15 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         _, estimator, _ = pretrained.load_vision()
         return viewer.PoseOverlay(estimator, config.env.tilt)
 
-    checkpoint = runs.load_policy(cli.run_name(values))
+    checkpoint = policies.load_policy(policy_flags.run_name(values))
     world = make_world(worlds[0])
-    preparation.check_policy(checkpoint, world.env)
-    agents = {name: preparation.make_agent(name, checkpoint, world.env) for name in _AGENTS}
-    play = viewer.Play(world, agents, values.seed)
+    agents.check_policy(checkpoint, world.env)
+    acting = {name: agents.make_agent(name, checkpoint, world.env) for name in _AGENTS}
+    play = viewer.Play(world, acting, values.seed)
     viewer.Viewer(server, scene, panel, play, make_world, make_eyes).run()
 
 
-main = cli.program(run, __doc__, define_flags, base_config)
+main = command_line.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

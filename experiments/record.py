@@ -9,13 +9,15 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax.errors import UserError
-from experiments import cli, files
+from experiments import command_line
+from experiments.base import files
+from experiments.runs import policy_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
-    cli.define_run_flag(values)
-    cli.define_engine_flag(values)
+    policy_flags.define(values)
+    command_line.define_engine_flag(values)
     flags.DEFINE_string("out", None, "the MP4 or WebP to write (required)", flag_values=values)
     flags.DEFINE_float(
         "seconds", 20.0, "length in s", lower_bound=0.1, upper_bound=600.0, flag_values=values
@@ -36,19 +38,19 @@ def define_flags(values: flags.FlagValues) -> None:
         upper_bound=100.0,
         flag_values=values,
     )
-    cli.define_goals_flag(values, default="final")
-    cli.define_goal_timeout_flag(values, "that of the training")
+    command_line.define_goals_flag(values, default="final")
+    command_line.define_goal_timeout_flag(values, "that of the training")
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `cli.saved_config`; `--out` must be a video."""
+    """As `policy_flags.saved_config`; `--out` must be a video."""
     if values.out is None:
         raise UserError("--out is missing: name the video to write, --out=FILE.mp4")
     if not values.out.endswith((".mp4", ".webp")):
         raise UserError(f"--out: {values.out!r} must end in .mp4 or .webp")
     if values.width % 8:
         raise UserError(f"--width={values.width} must be a multiple of 8")
-    return cli.saved_config(values)
+    return policy_flags.saved_config(values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
@@ -56,11 +58,12 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     target = files.check_output("out", values.out)
     from dactyl_jax import evaluation
     from dactyl_jax.envs import make_environment
-    from experiments import preparation, runs
+    from experiments.evaluation import agents
+    from experiments.runs import policies
 
-    checkpoint = runs.load_policy(cli.run_name(values))
+    checkpoint = policies.load_policy(policy_flags.run_name(values))
     env = make_environment(config)
-    preparation.check_policy(checkpoint, env)
+    agents.check_policy(checkpoint, env)
     recording = evaluation.record(
         env.with_goals(values.goals),
         checkpoint.agent,
@@ -74,7 +77,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     print(f"{target}: {len(recording.qpos) * env.control_dt:.1f} s, drops: {recording.drops}")
 
 
-main = cli.program(run, __doc__, define_flags, base_config)
+main = command_line.program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,14 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax.errors import UserError
-from experiments import cli
+from experiments import command_line
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
     flags.DEFINE_string("file", None, "a file that --dump_nan wrote (required)", flag_values=values)
-    cli.define_engine_flag(values)
-    cli.define_port_flag(values)
+    command_line.define_engine_flag(values)
+    command_line.define_port_flag(values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
@@ -40,9 +40,9 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Steps, prints and serves until it is interrupted."""
     from dactyl_jax import physics
     from dactyl_jax.envs import worlds
-    from experiments import preparation
+    from experiments.base import extras
 
-    viewer = preparation.import_viewer()
+    viewer = extras.viewer()
     server = viewer.serve(values.port)
     task, model = worlds.build(config)
     engine = physics.make_engine(task.engine, model)
@@ -54,18 +54,14 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     threading.Event().wait()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+def _with_flag(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--file=` before the first if that is no flag."""
     if arguments and not arguments[0].startswith("-"):
-        arguments[0] = f"--file={arguments[0]}"
-    return cli.run(
-        run,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=arguments,
-    )
+        return [f"--file={arguments[0]}", *arguments[1:]]
+    return list(arguments)
+
+
+main = command_line.program(run, __doc__, define_flags, base_config, rewrite=_with_flag)
 
 
 if __name__ == "__main__":

@@ -4,19 +4,17 @@ Families and single terms; the same hands play under every condition, and count 
 time-outs. By default about a quarter of an hour on two CPU cores.
 """
 
-import shlex
 import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict
 
 from dactyl_jax import randomization
 from dactyl_jax.errors import UserError
-from experiments import cli, files
+from experiments import command_line
+from experiments.base import files
+from experiments.runs import policy_flags
 
 _GOAL_TIMEOUT_S = 16.0  # that of 80 s in `experiments.evaluate` would never end here
 _ENDLESS = 1_000_000  # goals in a row: an episode ends by a failure or not at all
@@ -24,10 +22,10 @@ _ENDLESS = 1_000_000  # goals in a row: an episode ends by a failure or not at a
 
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
-    cli.define_run_flag(values)
-    cli.define_engine_flag(values)
-    cli.define_goals_flag(values)
-    cli.define_goal_timeout_flag(
+    policy_flags.define(values)
+    command_line.define_engine_flag(values)
+    command_line.define_goals_flag(values)
+    command_line.define_goal_timeout_flag(
         values, f"{_GOAL_TIMEOUT_S:g}, so that a hand can fail by it several times in --seconds"
     )
     flags.DEFINE_list(
@@ -53,8 +51,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `cli.saved_config`, with all randomisation, each term as strong as published."""
-    config = cli.saved_config(values)
+    """As `policy_flags.saved_config`, with all randomisation, each term as strong as published."""
+    config = policy_flags.saved_config(values)
     config.randomization, config.adr.enabled = "all", False
     config.env.goal_timeout_s = _GOAL_TIMEOUT_S
     config.env.max_goals = _ENDLESS
@@ -66,53 +64,19 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     """Plays under every condition, draws and writes."""
     _check(values, config)
     target = files.check_output("out", str(Path(values.out) / "sensitivity.json"))
-    from dactyl_jax.envs import make_environment
-    from dactyl_jax.evaluation import draw_sensitivity, goal_distance, sensitivity
-    from experiments import origin, preparation, runs
+    from experiments.studies import sensitivity
 
-    made = origin.describe(command)
-    checkpoint = runs.load_policy(cli.run_name(values))
-    env = make_environment(sensitivity.with_all_terms(config)).with_goals(values.goals)
-    preparation.check_policy(checkpoint, env)
-    measured: list[dict[str, Any]] = []
-    conditions = sensitivity.conditions(config, values.terms)
-    for number, condition in enumerate(conditions, start=1):
-        started = time.monotonic()
-        counts = sensitivity.play(
-            env,
-            checkpoint.agent,
-            condition.strengths,
-            hands=values.hands,
-            seed=values.seed,
-            goal_distance=goal_distance(values.goals, checkpoint.goal_distance),
-            seconds=values.seconds,
-        )
-        entry = sensitivity.describe(condition, counts, values.seconds / 60)
-        measured.append(entry)
-        took = f"{time.monotonic() - started:.0f} s"
-        print(
-            f"[{number}/{len(conditions)}] {condition} ({took}): {sensitivity.sentence(entry)}",
-            flush=True,
-        )
-    record = {
-        "study": "sensitivity",
-        "title": "What costs goals",
-        **made,
-        "engine": env.engine.name,
-        "policy": cli.run_name(values),
-        "years": runs.years(runs.lineage(cli.run_name(values))),
-        "seed": values.seed,
-        "goals": values.goals,
-        "goal_timeout_s": config.env.goal_timeout_s,
-        "hands": values.hands,
-        "seconds": values.seconds,
-        "everything": [term.name for term in randomization.TERMS if term.enabled(config)],
-        "conditions": measured,
-    }
-    files.write_json(target, record)
-    files.write_text(target.with_suffix(".md"), sensitivity.markdown(record) + "\n")
-    draw_sensitivity(record, target.with_suffix(".png"))
-    print(f"\n{sensitivity.markdown(record)}\n\nPicture: {target.with_suffix('.png')}")
+    sensitivity.measure(
+        config,
+        policy_flags.run_name(values),
+        target,
+        command,
+        terms=values.terms,
+        goals=values.goals,
+        hands=values.hands,
+        seconds=values.seconds,
+        seed=values.seed,
+    )
 
 
 def _check(values: flags.FlagValues, config: ConfigDict) -> None:
@@ -130,21 +94,7 @@ def _check(values: flags.FlagValues, config: ConfigDict) -> None:
         )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `cli.run`."""
-    arguments = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "-m", "experiments.sensitivity", *arguments])
-
-    def program(values: flags.FlagValues, config: ConfigDict) -> None:
-        run(values, config, command)
-
-    return cli.run(
-        program,
-        summary=__doc__ or "",
-        define_flags=define_flags,
-        base_config=base_config,
-        argv=argv,
-    )
+main = command_line.recorded_program(run, __doc__, define_flags, base_config)
 
 
 if __name__ == "__main__":

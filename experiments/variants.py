@@ -6,10 +6,13 @@ package's `unrandomised`. Those that start from it have its experience, too.
 
 import math
 import sys
-from collections.abc import Sequence
 from typing import Any
 
-from experiments import study
+from absl import flags
+from ml_collections import ConfigDict
+
+from experiments.studies import commands
+from experiments.studies.design import Study, Test, Variant
 
 _TASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "locked_wrist": ("locked wrist", {"env.locked_wrist": True}),
@@ -24,11 +27,11 @@ _FROM = {  # its policy alone: the goals and the value function are of the varia
     "randomization": "none",
 }
 _SCRATCH = {"randomization": "none"}
-STUDY = study.Study(
+STUDY = Study(
     name="variants",
     title="Other hands and objects",
     variants={
-        f"{name}{ending}": study.Variant(f"{label}, {start}", changes | how)
+        f"{name}{ending}": Variant(f"{label}, {start}", changes | how)
         for name, (label, changes) in _TASKS.items()
         for ending, start, how in (
             ("", "from scratch", _SCRATCH),
@@ -36,8 +39,8 @@ STUDY = study.Study(
         )
     },
     tests={
-        "near": study.Test("near goals"),
-        "uniform": study.Test("uniform goals", goals="uniform", goal_timeout_s=80.0),
+        "near": Test("near goals"),
+        "uniform": Test("uniform goals", goals="uniform", goal_timeout_s=80.0),
     },
     pairs=[(f"{name}-tuned", name) for name in ("locked_wrist", "prism")]
     + [(f"{name}-tuned", "block-tuned") for name in ("locked_wrist", "prism")],
@@ -46,9 +49,14 @@ STUDY = study.Study(
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the program; see `study.main`."""
-    return study.main(STUDY, summary=__doc__ or "", argv=argv)
+def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
+    """Trains, measures and writes."""
+    from experiments.studies import runner
+
+    runner.run(STUDY, values, config, command)
+
+
+main = commands.program(STUDY, run, __doc__)
 
 
 if __name__ == "__main__":

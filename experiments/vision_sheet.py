@@ -11,14 +11,16 @@ from ml_collections import ConfigDict
 
 from dactyl_jax.errors import UserError
 from dactyl_jax.vision import config as schema
-from experiments import cli, files
+from experiments import command_line
+from experiments.base import files
+from experiments.vision import preset
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """This program's own flags."""
     flags.DEFINE_string("out", None, "the PNG to write (required)", flag_values=values)
     flags.DEFINE_integer("frames", 6, "how many", lower_bound=1, upper_bound=64, flag_values=values)
-    cli.define_renderer_flag(values)
+    command_line.define_renderer_flag(values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
@@ -27,20 +29,20 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
         raise UserError("--out is missing: name the picture to write, --out=FILE.png")
     if not values.out.endswith(".png"):
         raise UserError(f"--out: {values.out!r} must end in .png")
-    return cli.load_config_file(values.config, schema) if values.config else schema.default()
+    return preset.file_or_default(values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Renders and writes."""
     target = files.check_output("out", values.out)
     from dactyl_jax.rendering import write_picture
-    from experiments import vision_frames, vision_training
+    from experiments.vision import frames
 
-    model = vision_frames.load_model(config)
-    source = vision_frames.make_source(config, model, vision_frames.SHEET)
-    views = vision_frames.make_views(values.renderer, model, config.image_size)
+    model = frames.load_model(config)
+    source = frames.make_source(config, model, frames.SHEET)
+    views = frames.make_views(values.renderer, model, config.image_size)
     numbers = np.arange(values.frames)
-    pictures, _ = vision_training.draw(source, views, numbers)
+    pictures, _ = frames.draw(source, views, numbers)
     seen = np.asarray(source.vary(numbers, pictures))
     shown = np.clip(128 + 50 * seen, 0, 255).astype(np.uint8)
     rows = np.concatenate([pictures, shown], axis=1)  # [frame, 2 cameras, size, size, 3]
@@ -48,7 +50,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     print(f"{target}: {values.frames} frames by {values.renderer}")
 
 
-main = cli.program(run, __doc__, define_flags, base_config, schema)
+main = command_line.program(run, __doc__, define_flags, base_config, schema)
 
 
 if __name__ == "__main__":

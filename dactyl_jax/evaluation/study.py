@@ -1,6 +1,6 @@
 """A study's tables and pictures: variants with several runs each, and what they have in common.
 
-A record is what `experiments.study` writes to NAME.json.
+A record is what `experiments.studies` writes to NAME.json.
 """
 
 import functools

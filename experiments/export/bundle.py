@@ -12,10 +12,10 @@ from dactyl_jax import pretrained
 from dactyl_jax.envs import observation
 from dactyl_jax.errors import UserError
 from dactyl_jax.learning import PolicyCheckpoint
-from experiments import origin, runs
 from experiments.export import contract, golden, models, networks, vision
 from experiments.export.vision import TrainedPoseNetwork
-from experiments.workdir import WorkDirectory
+from experiments.runs import policies
+from experiments.runs.workdir import WorkDirectory
 from hardware.bundle import store
 from hardware.simulation.models import difference
 from hardware.trials import verification
@@ -37,7 +37,7 @@ def export(run: str, out: Path, pose: TrainedPoseNetwork | None = None) -> dict[
             another task.
         hardware.base.errors.UserError: the export differs from what was trained.
     """
-    config, checkpoint = runs.load_config(run), runs.load_policy(run)
+    config, checkpoint = policies.load_config(run), policies.load_policy(run)
     if config.env.policy_observation not in observation.POLICY:
         raise UserError(
             f"config.env.policy_observation of {run!r} is {config.env.policy_observation!r}, which "
@@ -106,7 +106,7 @@ def _training(run: str) -> dict[str, Any]:
         return {"run": run, **pretrained.load(name or pretrained.NAMES[0])[2]}
     workdir = WorkDirectory(run)
     report = workdir.report / "evaluation.json"
-    found: dict[str, Any] = {"run": run, "origin": origin.read(workdir)}
+    found: dict[str, Any] = {"run": run, "origin": workdir.read_origin()}
     if report.is_file():
         found["evaluation"] = json.loads(report.read_text(encoding="utf-8"))
     return found

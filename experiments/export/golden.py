@@ -11,7 +11,7 @@ from dactyl_jax.envs import actions, goals, readings
 from dactyl_jax.hand import kinematics
 from dactyl_jax.learning import PolicyAgent, categorical
 from dactyl_jax.vision.estimator import Estimator
-from experiments import vision_frames
+from experiments.vision import frames
 
 
 def plain(config: ConfigDict) -> ConfigDict:
@@ -117,12 +117,12 @@ def pictures(config: ConfigDict, estimator: Estimator, count: int) -> dict[str, 
         Arrays by name: `pictures [frame, camera, size, size, 3]` uint8, `matrix [frame, 3, 3]`, and
         the fields of the estimator's poses, `[frame, ...]`.
     """
-    model = vision_frames.load_model(config)
-    qpos = vision_frames.resting_states(model, count, seed=0)
-    source = vision_frames.make_looks(config, model, vision_frames.HELD_OUT)
+    model = frames.load_model(config)
+    qpos = frames.resting_states(model, count, seed=0)
+    source = frames.make_looks(config, model, frames.HELD_OUT)
     looks = source.draw_looks(np.arange(count))
     size = estimator.network.image_size
-    drawn = vision_frames.make_views("warp", model, size, batch=1).render(qpos, looks)
+    drawn = frames.make_views("warp", model, size, batch=1).render(qpos, looks)
     poses = estimator.estimate(drawn)
     _, matrix = jax.jit(estimator.mean_pose)(drawn)
     return {"pictures": drawn, "matrix": np.asarray(matrix), **poses._asdict()}

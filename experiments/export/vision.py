@@ -11,7 +11,7 @@ from dactyl_jax import hand, pretrained
 from dactyl_jax.errors import UserError
 from dactyl_jax.vision.checkpoints import restore_estimator
 from dactyl_jax.vision.estimator import Estimator
-from experiments import origin, vision_runs
+from experiments.vision import directory
 
 _LENS = ("matrix", "distortion", "size")
 
@@ -40,7 +40,7 @@ def load(workdir: str | None) -> TrainedPoseNetwork:
         if workdir is None:
             config, estimator, metrics = pretrained.load_vision()
             return TrainedPoseNetwork(config, estimator, {"run": "pretrained", **metrics})
-        run = vision_runs.work_directory(workdir)
+        run = directory.work_directory(workdir)
         config, estimator = run.load_config(), restore_estimator(workdir)
     except UserError as error:
         problem = str(error)
@@ -50,7 +50,7 @@ def load(workdir: str | None) -> TrainedPoseNetwork:
     looked = [row for row in run.read_metrics() if "rotation_deg" in row]
     training = {
         "run": workdir,
-        "origin": origin.read(run),
+        "origin": run.read_origin(),
         "iteration": estimator.iteration,
         "frames_learned": estimator.frames,
         "errors": {k: looked[-1][k] for k in ("rotation_deg", "position_mm")} if looked else None,

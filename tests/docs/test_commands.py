@@ -13,9 +13,15 @@ import subprocess
 import pytest
 from absl import flags
 
+from dactyl_jax import config as config_lib
 from dactyl_jax import physics
-from experiments import cli, processes, run_report, runs, vision_runs
-from experiments.workdir import WorkDirectory
+from experiments import command_line
+from experiments.command_line import running
+from experiments.evaluation import end_of_run
+from experiments.runs import policies
+from experiments.runs.workdir import WorkDirectory
+from experiments.training import processes
+from experiments.vision import directory
 from hardware.base import cli as hardware_cli
 from tests.docs.commands import ROOT, Command, code_spans, commands, mentioned_flags
 from tests.experiments.conftest import TINY
@@ -92,7 +98,7 @@ REDUCED = {
     ),
     "experiments.train --workdir=runs/prism --config.env.object=prism --config.seed=1": (),
 }
-DIVERGENCE = physics.Divergence({}, None, 10, "native", cli.config_lib.default().to_dict())
+DIVERGENCE = physics.Divergence({}, None, 10, "native", config_lib.default().to_dict())
 
 
 @pytest.fixture(scope="module")
@@ -105,20 +111,20 @@ def told() -> list[Command]:
 def only_parsed(monkeypatch):
     """Programs that read their command line and end there; every work directory is there."""
 
-    def parse(main, *, summary, define_flags, base_config, argv, schema=cli.config_lib):
+    def parse(main, *, summary, define_flags, base_config, argv, schema=config_lib):
         monkeypatch.setattr(WorkDirectory, "load_config", lambda self: schema.default())
-        cli.parse(argv, define_flags, base_config, schema)
+        command_line.parse(argv, define_flags, base_config, schema)
         return 0
 
-    load_config = runs.load_config
-    monkeypatch.setattr(cli, "run", parse)
+    load_config = policies.load_config
+    monkeypatch.setattr(running, "run", parse)
     monkeypatch.setattr(processes, "join", lambda distributed: None)
     monkeypatch.setattr(
-        runs,
+        policies,
         "load_config",
         lambda run: load_config(run if run.startswith("pretrained") else "pretrained"),
     )
-    monkeypatch.setattr(vision_runs, "work_directory", WorkDirectory)
+    monkeypatch.setattr(directory, "work_directory", WorkDirectory)
     monkeypatch.setattr(physics, "read_divergence", lambda file: DIVERGENCE)
     monkeypatch.setattr(
         hardware_cli, "run", lambda main, parser, argv: bool(parser.parse_args(argv)) - 1
@@ -189,7 +195,7 @@ def test_a_command_at_reduced_size(line, told, tmp_path, monkeypatch):
     assert ("python", "-m", *line.split()) in {command.words for command in told}
     name, *arguments = line.split()
     if name == "experiments.train":
-        monkeypatch.setattr(run_report, "write", lambda workdir, config: None)
+        monkeypatch.setattr(end_of_run, "write", lambda workdir, config: None)
         arguments = [*TINY, *arguments, "--max_iterations=1"]
     monkeypatch.chdir(tmp_path)
     assert importlib.import_module(name).main([*arguments, *REDUCED[line]]) == 0

@@ -31,20 +31,20 @@ def tiny() -> list[str]:
 @pytest.fixture
 def no_report(monkeypatch):
     """Training without what follows it."""
-    from experiments import run_report
+    from experiments.evaluation import end_of_run
 
-    monkeypatch.setattr(run_report, "write", lambda workdir, env: None)
+    monkeypatch.setattr(end_of_run, "write", lambda workdir, env: None)
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A work directory after two iterations, without a report."""
-    from experiments import run_report
+    from experiments.evaluation import end_of_run
 
     folder = tmp_path_factory.mktemp("run") / "tiny"
-    write, run_report.write = run_report.write, lambda workdir, env: None
+    write, end_of_run.write = end_of_run.write, lambda workdir, env: None
     try:
         assert train.main([*TINY, f"--workdir={folder}", "--max_iterations=2"]) == 0
     finally:
-        run_report.write = write
+        end_of_run.write = write
     return folder

@@ -8,7 +8,8 @@ import sys
 import imageio.v2 as imageio
 import pytest
 
-from experiments import benchmark, benchmark_gymnasium, profile, sweep
+from experiments import benchmark, benchmark_gymnasium, profile
+from experiments.benchmarks import gymnasium, sweep
 
 
 def _measured(engine, num_envs, rate):
@@ -86,14 +87,14 @@ def test_a_pair_that_fails_says_why():
 
 def test_the_ratio_to_gymnasium_is_one_of_medians():
     ours = [_measured("native", 512, rate) for rate in (3000.0, 5000.0, 4000.0)]
-    summary = benchmark_gymnasium._summary(ours, [(40.0, 20_000.0), (50.0, 25_000.0), (10.0, 5e3)])
+    summary = gymnasium._summary(ours, [(40.0, 20_000.0), (50.0, 25_000.0), (10.0, 5e3)])
     assert summary["ratio"] == pytest.approx(0.08 * 4000 / 40)
     assert summary["physics_ratio"] == pytest.approx(10 * 4000 / 20_000)
 
 
 @pytest.mark.slow
 def test_gymnasium_is_installed_and_measured(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark_gymnasium, "_ROUNDS", 1)
+    monkeypatch.setattr(gymnasium, "_ROUNDS", 1)
     fields = [argument for argument in tiny if argument.startswith("--config")]
     target = tmp_path / "result.json"
     arguments = [f"--venv={tmp_path}/venv", "--seconds=1", f"--json={target}", *fields]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from experiments import cli, train
-from experiments.workdir import WorkDirectory
+from experiments import command_line, train
+from experiments.runs.workdir import WorkDirectory
 
 SMALLER = [
     "--engine=native",
@@ -17,7 +17,9 @@ SMALLER = [
 
 # Those of the pose network have a schema of their own, and tests in test_vision_programs.py.
 PRESETS = [
-    path for path in sorted(cli.CONFIGS.glob("[!_]*.py")) if not path.stem.startswith("vision")
+    path
+    for path in sorted(command_line.CONFIGS.glob("[!_]*.py"))
+    if not path.stem.startswith("vision")
 ]
 
 

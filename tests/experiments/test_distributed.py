@@ -17,8 +17,9 @@ pytestmark = pytest.mark.slow
 
 _PROGRAM = """
 import sys
-from experiments import run_report, train
-run_report.write = lambda workdir, config: None
+from experiments import train
+from experiments.evaluation import end_of_run
+end_of_run.write = lambda workdir, config: None
 sys.exit(train.main(sys.argv[1:]))
 """
 _RUN = [

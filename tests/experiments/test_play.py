@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from dactyl_jax.errors import UserError
-from experiments import play, preparation
+from experiments import play
+from experiments.base import extras
 
 
 def test_users_errors(tmp_path, capsys):
@@ -24,4 +25,4 @@ def test_without_its_packages(monkeypatch):
     monkeypatch.delattr("dactyl_jax.viewer", raising=False)
     monkeypatch.setitem(sys.modules, "viser", None)
     with pytest.raises(UserError, match=r'pip install -e "\.\[viewer\]"'):
-        preparation.import_viewer()
+        extras.viewer()

@@ -7,7 +7,8 @@ import imageio.v2 as imageio
 import pytest
 
 from dactyl_jax.learning import restore_policy
-from experiments import benchmark, evaluate, files, record, train
+from experiments import benchmark, evaluate, record, train
+from experiments.base import files
 
 ORIGIN = {"commit", "date", "machine"}
 KEYS = {

@@ -12,8 +12,10 @@ import dactyl_jax.config
 from dactyl_jax import pretrained
 from dactyl_jax.learning import restore_continuation, restore_policy
 from dactyl_jax.pretrained import store
-from experiments import evaluate, publish, record, runs, scoring, suite, train
-from experiments.workdir import WorkDirectory
+from experiments import command_line, evaluate, publish, record, train
+from experiments.evaluation import publication, scoring, suite
+from experiments.runs import policies
+from experiments.runs.workdir import WorkDirectory
 
 NAME = "unrandomised"
 
@@ -119,7 +121,7 @@ def test_the_policy_is_that_of_the_run(trained, shipped):
 def test_randomised_policies_are_also_measured_without(trained):
     config = WorkDirectory(trained).load_config()
     config.terms.mass.enabled, config.adr.enabled = True, True
-    worlds = publish._worlds(config)
+    worlds = publication._worlds(config)
     assert worlds.pop("own") == config
     assert {
         name: (task.randomization, task.env.world, task.terms.mass.enabled)
@@ -136,7 +138,7 @@ def test_a_run_that_started_from_another_says_where_that_came_from(trained, tmp_
     fields = json.loads((child / "config.json").read_text())
     fields["init_from"], fields["imitation"]["teacher"] = str(trained), "nowhere"
     (child / "config.json").write_text(json.dumps(fields))
-    origin = runs.lineage(str(child))
+    origin = policies.lineage(str(child))
     assert (origin["command"], origin["workdir"]) == (None, str(child))
     assert origin["init_from"]["command"].startswith("python -m experiments.train")
     assert origin["init_from"]["workdir"] == str(trained)
@@ -144,13 +146,13 @@ def test_a_run_that_started_from_another_says_where_that_came_from(trained, tmp_
     assert origin["teacher"] == {"workdir": "nowhere"}
     own = 32 * 0.08 / (365.25 * 86400)
     assert origin["years"] == pytest.approx(own)
-    assert runs.years(origin) == pytest.approx(2 * own)
+    assert policies.years(origin) == pytest.approx(2 * own)
 
 
 def test_steps_that_a_run_went_on_from_are_years_of_its_source_alone(trained, monkeypatch):
     policy = dataclasses.replace(restore_policy(trained), steps=100, steps_before=68)
-    monkeypatch.setattr(runs, "load_policy", lambda run: policy)
-    lineage = runs.lineage(str(trained))
+    monkeypatch.setattr(policies, "load_policy", lambda run: policy)
+    lineage = policies.lineage(str(trained))
     assert lineage["steps"] == 100
     assert lineage["years"] == pytest.approx(32 * 0.08 / (365.25 * 86400))
 
@@ -168,13 +170,13 @@ def test_wrong_commands_are_refused_before_the_first_trial(
         ([run, name, "--trials=1"], "--trials"),
         ([f"--workdir={tmp_path}", name], "no config.json"),
         ([run, name, "--config.env.object=prism"], "--config.env.object"),
-        ([run, name, f"--config={publish.cli.CONFIGS / 'quick.py'}"], "--config: "),
+        ([run, name, f"--config={command_line.CONFIGS / 'quick.py'}"], "--config: "),
     ):
         assert publish.main(arguments) == 2, arguments
         error = capsys.readouterr().err
         assert named in error
         assert error.count("\n") == 1
-    monkeypatch.setattr(publish, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(publication, "_MOST_BYTES", 1000)
     assert publish.main([run, name]) == 2
     assert "smaller config.network" in capsys.readouterr().err
     assert (shipped / "metrics.json").read_bytes() == before
@@ -216,7 +218,7 @@ def test_flags_that_do_not_go_together(program, trained, shipped, tmp_path, caps
 
 def test_a_suite_and_a_new_run_take_it_by_name(shipped, tiny, tmp_path, no_report):
     row = suite._load(suite._Row("block", "block"), f"pretrained:{NAME}")
-    assert row.checkpoint.steps == 32 and row.config == runs.load_config(f"pretrained:{NAME}")
+    assert row.checkpoint.steps == 32 and row.config == policies.load_config(f"pretrained:{NAME}")
     arguments = [f"--workdir={tmp_path}/run", f"--init_from=pretrained:{NAME}"]
     assert train.main([*tiny, *arguments, "--config.run.max_minutes=1e-9"]) == 0
     ours, theirs = restore_policy(tmp_path / "run").agent, pretrained.policy(NAME).agent

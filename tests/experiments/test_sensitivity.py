@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from experiments import report, sensitivity
+from experiments import sensitivity
+from experiments.studies import page
 
 
 @pytest.mark.slow
@@ -26,7 +27,7 @@ def test_what_costs_goals_is_measured_told_and_drawn(trained, tmp_path, capsys):
         assert all(len(counts) == 3 for counts in entry["per_hand"].values())
         for happened in zip(*entry["per_hand"].values(), strict=True):
             assert sum(happened) >= 2  # in 2 s, with 0.8 s a goal
-    assert report.content(record).endswith("![What costs goals](figures/sensitivity.png)")
+    assert page.content(record).endswith("![What costs goals](figures/sensitivity.png)")
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 
 from dactyl_jax.errors import UserError
-from experiments import (
-    ablations,
-    cli,
-    compare,
+from experiments import ablations, command_line, compare, memory, report, scale, variants
+from experiments.evaluation import scoring
+from experiments.runs.workdir import WorkDirectory
+from experiments.studies import (
+    commands,
+    design,
     launch,
-    memory,
-    report,
-    scale,
-    scoring,
-    study,
-    variants,
+    measurement,
+    runner,
+    training,
 )
-from experiments.workdir import WorkDirectory
+from experiments.studies import page as page_lib
+from experiments.studies import record as record_lib
 
 STUDIES = {
     "memory": memory.STUDY,
@@ -34,14 +34,14 @@ STUDIES = {
     "scale": scale.STUDY,
     "scale on accelerators": scale.ON_ACCELERATORS,
 }
-TWO = study.Study(
+TWO = design.Study(
     name="two",
     title="Two",
     variants={
-        "a": study.Variant("first", {"ppo.discount": 0.99}),
-        "b": study.Variant("second", {"ppo.discount": 0.9}),
+        "a": design.Variant("first", {"ppo.discount": 0.99}),
+        "b": design.Variant("second", {"ppo.discount": 0.9}),
     },
-    tests={"own": study.Test("near goals", goal_timeout_s=0.8)},
+    tests={"own": design.Test("near goals", goal_timeout_s=0.8)},
     pairs=[("a", "b")],
     steps=32,
     seeds=1,
@@ -61,13 +61,20 @@ def lay_out(planned, trained):
 @pytest.fixture
 def already_trained(trained, monkeypatch):
     """Stands in for training."""
-    monkeypatch.setattr(study, "_train", lambda planned, logs, parallel: lay_out(planned, trained))
+    monkeypatch.setattr(
+        training, "train", lambda planned, logs, parallel: lay_out(planned, trained)
+    )
+
+
+def run_two(values, config, command):
+    runner.run(TWO, values, config, command)
 
 
 def run(workdir, tiny, *more):
     # The study decides on what `tiny` says of the run's length.
     size = [each for each in tiny if each != "--config.run.max_minutes=0"]
-    return study.main(TWO, summary="", argv=[f"--workdir={workdir}", "--trials=3", *size, *more])
+    main = commands.program(TWO, run_two, "")
+    return main([f"--workdir={workdir}", "--trials=3", *size, *more])
 
 
 def test_a_study_measures_once_and_says_what_it_found(
@@ -139,22 +146,26 @@ def test_wrong_commands_are_refused_before_anything_is_trained(tiny, tmp_path, m
 
 
 def test_a_run_that_went_further_is_refused(already_trained, trained, tiny, tmp_path):
-    _, config = cli.parse(tiny, cli.define_engine_flag, cli.device_preset)
+    _, config = command_line.parse(
+        tiny, command_line.define_engine_flag, command_line.device_preset
+    )
     config.engine = "native"
-    (planned,) = study.plan(TWO, config, tmp_path, 16, 1)[:1]
-    study._train([planned], tmp_path, 1)
+    (planned,) = design.plan(TWO, config, tmp_path, 16, 1)[:1]
+    training.train([planned], tmp_path, 1)
     with pytest.raises(UserError, match=r"--steps: the run in .* has 2 iterations"):
-        study._iterations(planned)
+        training.iterations(planned)
 
 
 def test_a_run_that_ended_early_is_not_all_of_it(trained, tiny, tmp_path, monkeypatch):
     """As one does that gets a signal of its own: its process ends well."""
-    _, config = cli.parse(tiny, cli.define_engine_flag, cli.device_preset)
+    _, config = command_line.parse(
+        tiny, command_line.define_engine_flag, command_line.device_preset
+    )
     config.engine = "native"
     for steps, whole in ((32, True), (64, False)):  # 2 iterations, and 4
-        planned = study.plan(TWO, config, tmp_path / str(steps), steps, 1)[:1]
+        planned = design.plan(TWO, config, tmp_path / str(steps), steps, 1)[:1]
         monkeypatch.setattr(launch, "train_all", lambda *_, p=planned: lay_out(p, trained))
-        assert study._train(planned, tmp_path, 1) == whole
+        assert training.train(planned, tmp_path, 1) == whole
 
 
 RECORDS = sorted(Path(__file__).parents[2].glob("docs/results/*.json"))
@@ -164,7 +175,7 @@ RECORDS = sorted(Path(__file__).parents[2].glob("docs/results/*.json"))
 def test_the_page_says_what_the_records_say(file):
     text = RECORDS[0].parents[1].joinpath("results.md").read_text(encoding="utf-8")
     record = json.loads(file.read_text(encoding="utf-8"))
-    assert report.fill(text, file.stem, report.content(record)) == text
+    assert page_lib.fill(text, file.stem, page_lib.content(record)) == text
 
 
 def test_trials_by_sight_are_one_record(tmp_path, capsys):
@@ -199,8 +210,8 @@ def test_a_study_s_variants_train_for_equal_experience(name):
     """As planned: every configuration is one that may be, and they differ in what they say."""
     one = STUDIES[name]
     assert one.name == name.split()[0]
-    config = cli.load_config_file(str(cli.CONFIGS / "quick.py"))
-    planned = study.plan(one, config, cli.CONFIGS, 300_000, 2)
+    config = command_line.load_config_file(str(command_line.CONFIGS / "quick.py"))
+    planned = design.plan(one, config, command_line.CONFIGS, 300_000, 2)
     assert len(planned) == 2 * len(one.variants) == len({each.name for each in planned})
     for each in planned:
         steps = each.config.run.max_iterations * each.config.num_envs * each.config.ppo.horizon
@@ -221,10 +232,10 @@ def test_a_curve_keeps_where_a_run_came_to_and_its_mean_rates():
         }
         for i in range(1, 81)
     ]
-    curve = study.curve(rows)
+    curve = record_lib.curve(rows)
     assert len(curve) == 40
     assert curve[-1] == rows[-1] | {"goals_per_minute": 79.5}
-    assert study.curve(rows[:3]) == rows[:3]
+    assert record_lib.curve(rows[:3]) == rows[:3]
 
 
 def test_a_job_that_fails_says_why(tmp_path):
@@ -273,7 +284,7 @@ def test_what_was_measured_is_kept_and_only_that(tmp_path):
         return {"value": len(made)}
 
     for measured_on, value in (({"trials": 3}, 1), ({"trials": 3}, 1), ({"trials": 4}, 2)):
-        assert study.measured_once(file, measured_on, measure) == {"value": value}
+        assert measurement.measured_once(file, measured_on, measure) == {"value": value}
     assert made == [0, 1]
 
 

@@ -6,15 +6,17 @@ import shutil
 import pytest
 
 import dactyl_jax.config
-from experiments import cli, evaluate, scoring, suite, train
+from experiments import evaluate, train
+from experiments.evaluation import paper, scoring, suite
+from experiments.runs.trials import trial_seed
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """One world, one short time-out, one agent to compare with."""
-    monkeypatch.setattr(suite, "WORLDS", {"none": suite.WORLDS["none"]})
-    monkeypatch.setattr(suite, "GOAL_TIMEOUTS_S", (0.4,))
-    monkeypatch.setattr(suite, "AGENTS", {"zero": suite.AGENTS["zero"]})
+    monkeypatch.setattr(paper, "WORLDS", {"none": paper.WORLDS["none"]})
+    monkeypatch.setattr(paper, "GOAL_TIMEOUTS_S", (0.4,))
+    monkeypatch.setattr(paper, "AGENTS", {"zero": paper.AGENTS["zero"]})
 
 
 def run(out, policies, *more):
@@ -45,9 +47,9 @@ def test_a_suite_measures_each_cell_once(
     assert measured == ["PolicyAgent", "PolicyAgent", "ZeroAgent"]
     assert "[3/3] zero, world none, 0.4 s a goal" in capsys.readouterr().out
     first = table(out)
-    assert [row["name"] for row in first["rows"]] == [*suite.ROWS, "ours", *suite.AGENTS]
+    assert [row["name"] for row in first["rows"]] == [*paper.ROWS, "ours", *paper.AGENTS]
     cells = {row["name"]: row["cells"] for row in first["rows"]}
-    assert {name for name, found in cells.items() if found} == {"block", "ours", *suite.AGENTS}
+    assert {name for name, found in cells.items() if found} == {"block", "ours", *paper.AGENTS}
     block = first["rows"][0]
     assert block["checkpoint_step"] == 32
     assert block["years"] == pytest.approx(32 * 0.08 / (365.25 * 86400))
@@ -83,13 +85,13 @@ def test_policies_keep_what_they_were_trained_with_and_share_the_rest():
     own.env.tilt, own.env.goal_threshold, own.seed, own.randomization = 0.1, 0.8, 5, "basic"
     own.terms.friction.enabled = True
     worlds = {}
-    for world in suite.WORLDS:
+    for world in paper.WORLDS:
         task = suite._task(protocol, suite._Row("prism", "", own), world)
         dactyl_jax.config.validate(task)
         env = task.env
         assert (env.object, env.locked_wrist, env.action) == ("prism", True, "absolute")
         assert (env.tilt, env.goal_threshold) == (0.1, protocol.env.goal_threshold)
-        assert task.seed == cli.trial_seed(7)
+        assert task.seed == trial_seed(7)
         assert task.terms.friction.enabled is None
         worlds[world] = (task.randomization, env.world)
     assert worlds == {
@@ -106,31 +108,34 @@ def test_wrong_commands_are_refused_before_the_first_trial(trained, tmp_path, ca
     shutil.copy(trained / "config.json", unsaved)
     file.touch()
     given = [f"--policies=block={trained}", f"--out={tmp_path}/out"]
-    paper = "--suite=paper"
+    suited = "--suite=paper"
     for arguments, named in (
-        ([paper, given[0]], "--out"),
-        ([paper, given[1]], "--policies"),
+        ([suited, given[0]], "--out"),
+        ([suited, given[1]], "--policies"),
         (given, "--suite=paper"),
         ([f"--workdir={trained}", given[1]], "--suite=paper"),
         (["--suite=other", *given], "--suite"),
-        ([paper, *given, f"--workdir={trained}"], "--workdir does not go with --suite"),
-        ([paper, *given, "--goal_timeout_s=8"], "--goal_timeout_s does not go with --suite"),
-        ([paper, *given, "--pretrained"], "--pretrained does not go with --suite"),
-        ([paper, given[1], "--policies=block=pretrained:best"], "unrandomised"),
-        ([paper, *given, "--agent=zero"], "--agent does not go with --suite"),
-        ([paper, *given, "--config.env.object=prism"], "--config.env.object"),
-        ([paper, *given, "--config.randomization=basic"], "--config.randomization"),
-        ([paper, *given, "--trials=1"], "--trials=1"),
-        ([paper, given[1], "--policies=block"], "'block' is not name=DIR"),
-        ([paper, given[1], "--policies=block="], "'block=' is not name=DIR"),
-        ([paper, given[1], f"--policies=a b={trained}"], "is not name=DIR"),
-        ([paper, given[1], f"--policies=block={trained},"], "'' is not name=DIR"),
-        ([paper, given[1], f"--policies=a={trained},a={trained}"], "'a' is named twice"),
-        ([paper, given[1], f"--policies=zero={trained}"], "the row 'zero'"),
-        ([paper, given[1], f"--policies=block={trained},prism=nowhere"], "prism: there is no fold"),
-        ([paper, given[1], f"--policies=block={tmp_path}"], "no config.json"),
-        ([paper, given[1], f"--policies=block={unsaved}"], "no checkpoint"),
-        ([paper, given[0], f"--out={file}"], "is not a folder"),
+        ([suited, *given, f"--workdir={trained}"], "--workdir does not go with --suite"),
+        ([suited, *given, "--goal_timeout_s=8"], "--goal_timeout_s does not go with --suite"),
+        ([suited, *given, "--pretrained"], "--pretrained does not go with --suite"),
+        ([suited, given[1], "--policies=block=pretrained:best"], "unrandomised"),
+        ([suited, *given, "--agent=zero"], "--agent does not go with --suite"),
+        ([suited, *given, "--config.env.object=prism"], "--config.env.object"),
+        ([suited, *given, "--config.randomization=basic"], "--config.randomization"),
+        ([suited, *given, "--trials=1"], "--trials=1"),
+        ([suited, given[1], "--policies=block"], "'block' is not name=DIR"),
+        ([suited, given[1], "--policies=block="], "'block=' is not name=DIR"),
+        ([suited, given[1], f"--policies=a b={trained}"], "is not name=DIR"),
+        ([suited, given[1], f"--policies=block={trained},"], "'' is not name=DIR"),
+        ([suited, given[1], f"--policies=a={trained},a={trained}"], "'a' is named twice"),
+        ([suited, given[1], f"--policies=zero={trained}"], "the row 'zero'"),
+        (
+            [suited, given[1], f"--policies=block={trained},prism=nowhere"],
+            "prism: there is no fold",
+        ),
+        ([suited, given[1], f"--policies=block={tmp_path}"], "no config.json"),
+        ([suited, given[1], f"--policies=block={unsaved}"], "no checkpoint"),
+        ([suited, given[0], f"--out={file}"], "is not a folder"),
     ):
         assert evaluate.main(arguments) == 2, arguments
         error = capsys.readouterr().err
@@ -141,7 +146,7 @@ def test_wrong_commands_are_refused_before_the_first_trial(trained, tmp_path, ca
 
 @pytest.mark.slow
 def test_a_suite_runs_in_every_world(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(suite, "GOAL_TIMEOUTS_S", (0.4, 0.8))
+    monkeypatch.setattr(paper, "GOAL_TIMEOUTS_S", (0.4, 0.8))
     assert run(tmp_path, f"block={trained}") == 0
     found = table(tmp_path)
     for row in (found["rows"][0], *found["rows"][-2:]):
@@ -152,6 +157,6 @@ def test_a_suite_runs_in_every_world(trained, tmp_path, monkeypatch):
     assert len(transfers) == 6
 
     # Trials of another seed are measured beside them.
-    monkeypatch.setattr(suite, "WORLDS", {"none": suite.WORLDS["none"]})
+    monkeypatch.setattr(paper, "WORLDS", {"none": paper.WORLDS["none"]})
     assert run(tmp_path, f"block={trained}", "--seed=1") == 0
     assert len([*(tmp_path / "cells").iterdir()]) == 18 + 6

@@ -13,13 +13,13 @@ import jax
 from jax import export
 
 from dactyl_jax.envs import make_environment
-from experiments import training
+from experiments.training.trainer import make_trainer
 from experiments.configs import quick
 
 config = quick.get_config()
 config.engine, config.randomization, config.num_envs = "mjx-jax", "all", 8
 config.env.bank_size, config.ppo.horizon, config.ppo.chunk = 16, 4, 2
-trainer = training.make_trainer(config, make_environment(config))
+trainer = make_trainer(config, make_environment(config))
 shape = trainer.state_shape()
 
 

@@ -26,14 +26,16 @@ from dactyl_jax.learning import (
     restore_continuation,
     restore_policy,
 )
-from experiments import cli, continuation, train, training
-from experiments.workdir import WorkDirectory
+from experiments import command_line, train
+from experiments.runs.workdir import WorkDirectory
+from experiments.training import continuation, loop
+from experiments.training.trainer import make_trainer
 
 
 def arrays(workdir):
     """All arrays of the newest checkpoint's state."""
     config = WorkDirectory(workdir).load_config()
-    trainer = training.make_trainer(config, make_environment(config))
+    trainer = make_trainer(config, make_environment(config))
     checkpoints = Checkpoints(workdir)
     try:
         state = checkpoints.restore(trainer.initial_state())
@@ -235,11 +237,11 @@ def trainers(tiny):
 
     @functools.cache
     def make(**fields):
-        config = cli.parse(tiny, train.define_flags, cli.device_preset)[1]
+        config = command_line.parse(tiny, train.define_flags, command_line.device_preset)[1]
         config.update_from_flattened_dict(
             {name.replace("__", "."): value for name, value in fields.items()}
         )
-        return training.make_trainer(config, make_environment(config))
+        return make_trainer(config, make_environment(config))
 
     return make
 
@@ -316,15 +318,15 @@ def test_a_policy_of_another_design_is_refused(trained, tiny, tmp_path, capsys):
 @pytest.fixture(scope="module")
 def teacher(tiny, tmp_path_factory):
     """The work directory of a tiny run that sees the state, without memory."""
-    from experiments import run_report
+    from experiments.evaluation import end_of_run
 
     folder = tmp_path_factory.mktemp("teacher") / "run"
-    write, run_report.write = run_report.write, lambda workdir, env: None
+    write, end_of_run.write = end_of_run.write, lambda workdir, env: None
     arguments = ["--config.env.policy_observation=state", "--noconfig.network.memory"]
     try:
         assert train.main([*tiny, *arguments, f"--workdir={folder}", "--max_iterations=1"]) == 0
     finally:
-        run_report.write = write
+        end_of_run.write = write
     return folder
 
 
@@ -403,8 +405,8 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_still_takes_over(
 
     arguments = [*tiny, f"--workdir={tmp_path}/run", f"--init_from={trained}", AT_ONCE]
     with monkeypatch.context() as patch:
-        patch.setattr(training, "save", kill)
-        assert train.main(arguments) == cli.EXIT_INTERRUPTED
+        patch.setattr(loop, "save", kill)
+        assert train.main(arguments) == command_line.EXIT_INTERRUPTED
     assert train.main(arguments) == 0
     assert "From" in capsys.readouterr().out
     assert same(restore_policy(tmp_path / "run").agent, restore_policy(trained).agent)

@@ -18,16 +18,15 @@ from dactyl_jax.vision.pool import Pool
 from experiments import (
     benchmark_views,
     calibrate_cameras,
-    cli,
+    command_line,
     evaluate_vision,
     publish_vision,
     render_dataset,
     train_vision,
-    vision_frames,
-    vision_runs,
     vision_sheet,
-    vision_training,
 )
+from experiments.vision import directory, loop, preset, work
+from experiments.vision import frames as frames_lib
 
 TINY = [
     "--config.image_size=32",
@@ -50,13 +49,13 @@ def few_states():
     """A few states instead of those of episodes, which take minutes to collect."""
 
     def make_pool(config, seed, count):
-        qpos = vision_frames.resting_states(hand.load_model(config.object), 16, seed)
+        qpos = frames_lib.resting_states(hand.load_model(config.object), 16, seed)
         return Pool(qpos, np.zeros(16, np.int32))
 
-    before = vision_frames.make_pool
-    vision_frames.make_pool = make_pool
+    before = frames_lib.make_pool
+    frames_lib.make_pool = make_pool
     yield
-    vision_frames.make_pool = before
+    frames_lib.make_pool = before
 
 
 class Stop:
@@ -75,7 +74,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vision") / "run"
     arguments = [*TINY, f"--workdir={folder}", "--max_iterations=4"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vision_training, "stop_signals", lambda: contextlib.nullcontext(Stop()))
+        patch.setattr(loop, "stop_signals", lambda: contextlib.nullcontext(Stop()))
         assert train_vision.main(arguments) == 0
     shutil.copytree(folder / "report", folder.parent / "report")
     assert train_vision.main(arguments) == 0
@@ -149,7 +148,7 @@ def moved_rig(file, by: float = 0.01):
 def test_a_run_keeps_the_calibration_it_began_with(tmp_path):
     rig = moved_rig(tmp_path / "rig.json")
     first = configured(f"--config.cameras={rig}")
-    workdir = vision_runs.work_directory(str(tmp_path / "run"))
+    workdir = directory.work_directory(str(tmp_path / "run"))
     workdir.claim(first, {})
     assert workdir.check(first)
     kept = hand.read_rig(rig)
@@ -160,7 +159,7 @@ def test_a_run_keeps_the_calibration_it_began_with(tmp_path):
         workdir.check(first)
     # On another machine the run brings its own.
     rig.unlink()
-    moved = vision_runs.work_directory(str(workdir.path.rename(tmp_path / "moved")))
+    moved = directory.work_directory(str(workdir.path.rename(tmp_path / "moved")))
     assert schema.cameras(moved.load_config()) == kept
     assert moved.check(moved.load_config())
 
@@ -226,7 +225,9 @@ def test_the_sheet_shows_frames_and_what_the_network_sees(tmp_path):
 def configured(*flags):
     """The configuration that a command line of the training gives."""
     arguments = [*TINY, *flags]
-    return cli.parse(arguments, train_vision.define_flags, train_vision.base_config, schema)[1]
+    return command_line.parse(
+        arguments, command_line.define_training_flags, preset.device_preset, schema
+    )[1]
 
 
 def copied(dataset, folder, shards: int, change=lambda pictures: pictures):
@@ -247,9 +248,9 @@ def test_training_from_a_dataset_is_training_on_the_frames_it_holds(
     trained, dataset, tmp_path, monkeypatch
 ):
     collected = []
-    make_pool = vision_frames.make_pool
+    make_pool = frames_lib.make_pool
     monkeypatch.setattr(
-        vision_frames, "make_pool", lambda *given: collected.append(given[2]) or make_pool(*given)
+        frames_lib, "make_pool", lambda *given: collected.append(given[2]) or make_pool(*given)
     )
     losses = {}
     for name, change in (("same", lambda x: x), ("inverted", lambda x: 255 - x)):
@@ -261,7 +262,7 @@ def test_training_from_a_dataset_is_training_on_the_frames_it_holds(
     assert losses["same"] == rows(trained)[0]["loss"]
     assert losses["inverted"] != losses["same"]
     # Only the held-out frames are drawn, and need states.
-    assert set(collected) == {vision_frames._HELD_OUT_STATES}
+    assert set(collected) == {frames_lib._HELD_OUT_STATES}
 
 
 def test_each_pass_goes_through_all_shards_and_what_breaks_meanwhile_is_skipped(
@@ -269,9 +270,7 @@ def test_each_pass_goes_through_all_shards_and_what_breaks_meanwhile_is_skipped(
 ):
     folder = copied(dataset, tmp_path / "frames", 3)
     stored = [dataset_lib.Dataset(folder).read(number)[1].position for number in range(3)]
-    read = vision_training._stored(
-        configured(f"--config.dataset={folder}", "--config.skip_damaged=true")
-    )
+    read = work._stored(configured(f"--config.dataset={folder}", "--config.skip_damaged=true"))
 
     def shards(iterations) -> list[int]:
         found = [read(number)[1].position for number in iterations]
@@ -282,9 +281,7 @@ def test_each_pass_goes_through_all_shards_and_what_breaks_meanwhile_is_skipped(
     file.write_bytes(file.read_bytes()[:-2000])
     assert set(shards(range(9))) == {0, 2}
     assert capsys.readouterr().out == f"1 damaged shards are left out: {file.name}\n"
-    strict = vision_training._stored(
-        configured(f"--config.dataset={copied(dataset, tmp_path / 'b', 1)}")
-    )
+    strict = work._stored(configured(f"--config.dataset={copied(dataset, tmp_path / 'b', 1)}"))
     (tmp_path / "b" / "frames-00000.npz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"frames-00000\.npz' cannot be read"):
         strict(0)

@@ -100,11 +100,11 @@ def test_a_model_of_another_mujoco_is_refused_in_words(contents):
 
 
 def test_a_policy_that_sees_what_no_sensor_gives_is_refused(tmp_path, capsys, monkeypatch):
-    from experiments import runs
+    from experiments.runs import policies
 
     config, checkpoint = make_bundle.policy(policy_observation="state")
-    monkeypatch.setattr(runs, "load_config", lambda run: config)
-    monkeypatch.setattr(runs, "load_policy", lambda run: checkpoint)
+    monkeypatch.setattr(policies, "load_config", lambda run: config)
+    monkeypatch.setattr(policies, "load_policy", lambda run: checkpoint)
     assert export.main(["--workdir=teacher", f"--out={tmp_path}/b"]) == 2
     error = capsys.readouterr().err
     assert "config.env.policy_observation of 'teacher' is 'state'" in error
@@ -173,7 +173,7 @@ def test_a_run_s_pose_network_leaves_with_its_cameras_and_errors(tmp_path):
     from dactyl_jax import hand
     from dactyl_jax.vision.checkpoints import VisionCheckpoints
     from dactyl_jax.vision.trainer import VisionState
-    from experiments import vision_runs
+    from experiments.vision import directory
 
     pose = make_bundle.pose_network()
     lens = {"matrix": np.eye(3).tolist(), "distortion": [0.1] * 5, "size": [640, 480]}
@@ -181,7 +181,7 @@ def test_a_run_s_pose_network_leaves_with_its_cameras_and_errors(tmp_path):
     (tmp_path / "rig.json").write_text(json.dumps(rows))
     pose.config.cameras = str(tmp_path / "rig.json")
     run = tmp_path / "run"
-    vision_runs.work_directory(str(run)).claim(pose.config, {})
+    directory.work_directory(str(run)).claim(pose.config, {})
     (tmp_path / "rig.json").unlink()  # the run has its own copy
     metrics = [{"iteration": 1, "rotation_deg": 40.0, "position_mm": 9.0}, {"iteration": 2}]
     (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))

@@ -5,7 +5,9 @@ import pytest
 from dactyl_jax import evaluation, pretrained
 from dactyl_jax.envs import make_environment
 from dactyl_jax.pretrained import store
-from experiments import cli, publish, scoring
+from experiments import publish
+from experiments.evaluation import scoring
+from experiments.runs.trials import for_trials
 
 SHIPPED = [name for name in pretrained.NAMES if (store.ROOT / name).exists()]
 
@@ -16,7 +18,7 @@ def test_the_score_repeats_on_fresh_seeds_and_beats_chance(name):
     config, _, metrics = pretrained.load(name)
     published = metrics["evaluation"]["own"]
     seed = published["policy"]["seed"] + 1
-    config = cli.for_trials(config, seed)
+    config = for_trials(config, seed)
     config.env.goal_timeout_s = publish.GOAL_TIMEOUT_S
     result = scoring.evaluate(
         make_environment(config),

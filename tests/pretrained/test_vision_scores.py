@@ -8,7 +8,8 @@ from dactyl_jax.vision.estimator import LARGEST_DOUBT
 from dactyl_jax.vision.frames import FrameSource
 from dactyl_jax.vision.pool import Pool
 from dactyl_jax.vision.unmarked import without_marks
-from experiments import vision_evaluation, vision_frames, vision_training
+from experiments.vision import frames as frames_lib
+from experiments.vision import held_out
 
 
 def skip_without(renderer: str) -> None:
@@ -25,8 +26,8 @@ def skip_without(renderer: str) -> None:
 def test_the_errors_repeat_on_fresh_frames(renderer):
     skip_without(renderer)
     config, estimator, metrics = pretrained.load_vision()
-    errors = vision_evaluation.measure(config, estimator, renderer, frames=200, seed=1)
-    found = vision_evaluation.summarize(errors)
+    errors = held_out.measure(config, estimator, renderer, frames=200, seed=1)
+    found = held_out.summarize(errors)
     for name in ("rotation_deg", "position_mm"):
         median = found[name]["median"]
         published = {key: value[name]["median"] for key, value in metrics["evaluation"].items()}
@@ -39,14 +40,14 @@ def test_the_errors_repeat_on_fresh_frames(renderer):
 def test_it_doubts_what_it_says_of_a_block_without_marks(renderer):
     skip_without(renderer)
     config, estimator, _ = pretrained.load_vision()
-    marked = vision_frames.load_model(config)
-    states = vision_frames.resting_states(marked, 24, 1)
+    marked = frames_lib.load_model(config)
+    states = frames_lib.resting_states(marked, 24, 1)
     numbers = np.arange(len(states))
     doubtful = []
     for model in (marked, without_marks(marked)):
         source = FrameSource(config, model, Pool(states, 0 * numbers), 0)
-        views = vision_frames.make_views(renderer, model, config.image_size, 4)
-        pictures, _ = vision_training.draw(source, views, numbers)
+        views = frames_lib.make_views(renderer, model, config.image_size, 4)
+        pictures, _ = frames_lib.draw(source, views, numbers)
         doubt = estimator.estimate_normal(np.asarray(source.vary(numbers, pictures))).doubt
         doubtful.append(np.mean(doubt > LARGEST_DOUBT))
     assert doubtful[0] < 0.2

@@ -12,8 +12,8 @@ from jax.experimental import io_callback
 from dactyl_jax import envs, evaluation, pretrained
 from dactyl_jax.envs import goals
 from dactyl_jax.learning import PolicyAgent
-from experiments import cli
 from experiments.export import golden
+from experiments.runs.trials import for_trials
 from hardware.bundle import store
 from hardware.policy import actions
 from hardware.sight.mount import AT_FOREARM
@@ -123,7 +123,7 @@ def test_actions_are_those_of_the_training_where_actions_are_averaged(contents):
 
 def check_trials(contents, config, agent, trials, timeout_s):
     """Greedy trials of the deployed program beside those of `experiments.evaluate`."""
-    config = golden.plain(cli.for_trials(config, SEED))
+    config = golden.plain(for_trials(config, SEED))
     config.env.goal_timeout_s = timeout_s
     config.env.bank_size, config.env.max_goals = 32, MAX_GOALS
     contents.contract["task"]["max_goals"] = MAX_GOALS

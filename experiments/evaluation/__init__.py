@@ -1,0 +1,1 @@
+"""Measuring policies: trials, what they show, and the paper's suite."""

@@ -1,0 +1,94 @@
+"""Trained policies by name: a run's work directory, or `pretrained[:NAME]` for the package's."""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from dactyl_jax import evaluation, pretrained
+from dactyl_jax.learning import (
+    Continuation,
+    PolicyCheckpoint,
+    restore_continuation,
+    restore_policy,
+)
+from experiments.runs.workdir import WorkDirectory
+
+
+def load_config(run: str) -> ConfigDict:
+    """The configuration that a policy was trained with.
+
+    Args:
+        run: a work directory, `pretrained`, or `pretrained:NAME`.
+
+    Raises:
+        ValueError: there is none, or it cannot be read.
+    """
+    name = _pretrained(run)
+    return pretrained.load(name)[0] if name else WorkDirectory(run).load_config()
+
+
+def load_policy(run: str) -> PolicyCheckpoint:
+    """The policy itself, of a run's newest checkpoint; argument and errors as of `load_config`."""
+    name = _pretrained(run)
+    if name:
+        return pretrained.policy(name)
+    WorkDirectory(run).load_config()
+    return restore_policy(run)
+
+
+def load_continuation(run: str) -> Continuation | None:
+    """What goes on in a policy's training beside it, or None where that was not kept; argument and
+    errors as of `load_config`."""
+    name = _pretrained(run)
+    if name:
+        return pretrained.continuation(name)
+    WorkDirectory(run).load_config()
+    return restore_continuation(run)
+
+
+def lineage(run: str) -> dict[str, Any]:
+    """Where a policy came from, with the origins of the policies that its run learned from.
+
+    Returns:
+        The fields of `WorkDirectory.read_origin`, and `workdir`, `seed`, `steps` (with those that
+        it went on from), `years` (simulated ones, of this run alone), `wall_minutes`, and
+        `init_from` and `teacher`: lineages, or None where there was none. Of an ancestor that is
+        not here, only `workdir`.
+
+    Raises:
+        ValueError: as `load_config`.
+    """
+    name = _pretrained(run)
+    if name:
+        return pretrained.load(name)[2]["origin"]
+    config, workdir, checkpoint = load_config(run), WorkDirectory(run), load_policy(run)
+    rows = [row for row in workdir.read_metrics() if row["iteration"] <= checkpoint.iteration]
+    own_steps = checkpoint.steps - checkpoint.steps_before
+    return workdir.read_origin() | {
+        "workdir": run,
+        "seed": config.seed,
+        "steps": checkpoint.steps,
+        "years": own_steps * config.env.control_dt / evaluation.YEAR,
+        "wall_minutes": rows[-1]["wall_minutes"] if rows else None,
+        "init_from": _ancestor(config.init_from),
+        "teacher": _ancestor(config.imitation.teacher),
+    }
+
+
+def years(policy: dict[str, Any]) -> float:
+    """Simulated years that went into a policy: those of its lineage, as far as it is known."""
+    ancestors = [policy.get(way) for way in ("init_from", "teacher")]
+    return policy.get("years", 0.0) + sum(years(each) for each in ancestors if each)
+
+
+def _ancestor(run: str) -> dict[str, Any] | None:
+    if not run:
+        return None
+    here = _pretrained(run) or WorkDirectory(run).config_file.is_file()
+    return lineage(run) if here else {"workdir": run}
+
+
+def _pretrained(run: str) -> str | None:
+    """The package's name of a policy; None for a work directory."""
+    word, _, name = run.partition(":")
+    return (name or pretrained.NAMES[0]) if word == "pretrained" else None

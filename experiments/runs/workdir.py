@@ -1,0 +1,180 @@
+"""The work directory of a run: what it holds, and when it may be continued.
+
+config.json      the whole configuration, with the engine that was chosen
+origin.json      the command that started it, the commit of the source, the day and the machine
+checkpoints/     the full training state
+metrics.jsonl    one line an iteration; lines after the newest checkpoint are dropped on resuming
+tensorboard/     the same figures as TensorBoard events
+report/          learning_curve.png, evaluation.json
+videos/          the policy at work
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from dactyl_jax import config as config_lib
+from dactyl_jax.errors import UserError
+from experiments.base import files, origin
+
+
+class WorkDirectory:
+    """Paths and records of one run.
+
+    Args:
+        path: of the directory.
+        default: the fields of its configuration, with their defaults.
+        program: that writes such directories, for messages.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        default: Callable[[], ConfigDict] = config_lib.default,
+        program: str = "experiments.train",
+    ):
+        self.path = Path(path)
+        self._default = default
+        self._program = program
+        self.config_file = self.path / "config.json"
+        self.origin_file = self.path / "origin.json"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.tensorboard = self.path / "tensorboard"
+        self.report = self.path / "report"
+        self.videos = self.path / "videos"
+
+    def load_config(self) -> ConfigDict:
+        """The configuration that the run was started with.
+
+        Raises:
+            ValueError: no work directory, or its config.json cannot be read.
+        """
+        if not self.path.is_dir():
+            raise UserError(f"--workdir: there is no folder {str(self.path)!r}; train one first")
+        if not self.config_file.is_file():
+            raise UserError(
+                f"--workdir: {str(self.path)!r} has no config.json; name a folder that "
+                f"{self._program} wrote"
+            )
+        try:
+            fields = json.loads(self.config_file.read_text(encoding="utf-8"))
+            if not isinstance(fields, dict):
+                raise ValueError("not a JSON object")
+            config = ConfigDict(fields)
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"--workdir: {str(self.config_file)!r} is damaged ({error}); restore it or choose "
+                "another work directory"
+            ) from None
+        return config_lib.complete(
+            config, origin=repr(str(self.config_file)), expected=self._default()
+        )
+
+    def check(self, config: ConfigDict) -> bool:
+        """Whether a run is already there; it must then be this one.
+
+        Args:
+            config: the configuration with its engine resolved. Everything but `run.*`, which only
+                says when to stop and what to report, must equal that of the run already there.
+
+        Raises:
+            UserError: another run's configuration, or a folder that is not a work directory.
+        """
+        if self.config_file.is_file():
+            self._refuse_another(config, self.load_config())
+            return True
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"--workdir: {str(self.path)!r} is a file; name a folder")
+        if self.path.is_dir() and any(not p.name.startswith(".") for p in self.path.iterdir()):
+            raise UserError(
+                f"--workdir: {str(self.path)!r} holds files but no config.json; name an empty or a "
+                "new folder"
+            )
+        return False
+
+    def claim(self, config: ConfigDict, came_from: dict[str, Any]) -> None:
+        """Writes config.json and origin.json: from here on the directory belongs to this run."""
+        files.write_json(self.config_file, config.to_dict())
+        files.write_json(self.origin_file, came_from)
+
+    def read_origin(self) -> dict[str, Any]:
+        """Where the run came from, as `origin.describe` says; all fields None if it left none."""
+        if not self.origin_file.is_file():
+            return dict(origin.UNKNOWN)
+        return json.loads(self.origin_file.read_text(encoding="utf-8"))
+
+    def _refuse_another(self, config: ConfigDict, saved: ConfigDict) -> None:
+        old = dict(config_lib.leaves(saved))
+        for field, value in config_lib.leaves(config):
+            if not field.startswith("run.") and value != old[field]:
+                raise UserError(
+                    f"--workdir: the run in {str(self.path)!r} has {field}={old[field]!r}, not "
+                    f"{value!r}; keep --config.{field}={old[field]} or choose another --workdir"
+                )
+
+    @contextmanager
+    def lock(self, *, wait: bool = False) -> Iterator[None]:
+        """Holds the directory for one training process.
+
+        Args:
+            wait: until a process that trains there has ended.
+
+        Raises:
+            UserError: another process trains there.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                raise UserError(
+                    f"--workdir: another process is training in {str(self.path)!r}; wait for it or "
+                    "choose another --workdir"
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl up to the first that is not whole."""
+        rows: list[dict[str, Any]] = []
+        if self.metrics_file.is_file():
+            for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+                try:
+                    rows.append(json.loads(line))
+                except ValueError:
+                    break
+        return rows
+
+    def keep_metrics(self, iterations: int) -> list[dict[str, Any]]:
+        """Drops the rows of iterations that no checkpoint holds.
+
+        Args:
+            iterations: how many iterations the restored state has behind it.
+
+        Returns:
+            The rows that stay.
+        """
+        rows = [row for row in self.read_metrics() if row["iteration"] <= iterations]
+        files.write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
+        return rows
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        """Adds one row; values that are not finite become null."""
+        with self.metrics_file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(_strict(row)) + "\n")
+
+
+def _strict(row: dict[str, Any]) -> dict[str, Any]:
+    def clean(value: Any) -> Any:
+        finite = not isinstance(value, float) or abs(value) < float("inf")
+        return value if finite else None
+
+    return {name: clean(value) for name, value in row.items()}

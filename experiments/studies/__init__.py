@@ -1,0 +1,1 @@
+"""Studies: variants that are trained alike, policies that are compared, and their records."""

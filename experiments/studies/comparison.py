@@ -1,0 +1,131 @@
+"""Runs side by side: what makes several work directories a study's record."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from dactyl_jax import config as config_lib
+from dactyl_jax import evaluation
+from dactyl_jax.errors import UserError
+from experiments.evaluation import scoring
+from experiments.runs.workdir import WorkDirectory
+from experiments.studies import record as record_lib
+
+_NAME = r"[\w. +-]*[\w.+-](#\d+)?"
+
+
+def compare(items: Sequence[str], target: Path | None, title: str, command: str, x: str) -> None:
+    """Prints what each run came to, and draws learning curves.
+
+    Args:
+        items: `[NAME=]DIR` of each run or study.
+        target: the picture to draw to, if any; that of goals stands beside it.
+        title: of the picture.
+        command: what the user typed.
+        x: along what, `wall` or `steps`.
+
+    Raises:
+        UserError: an item is not of this form, or its run cannot be compared.
+    """
+    named = _named(items)
+    for name, workdir, _ in named:
+        if not workdir.read_metrics():
+            raise UserError(f"{name}: {str(workdir.path)!r} has no iteration yet; leave it out")
+    if x == "steps" and len({theirs.env.control_dt for _, _, theirs in named}) > 1:
+        raise UserError("--x=steps: the runs differ in config.env.control_dt; take --x=wall")
+    record = _record(named, title, command, x)
+    print(evaluation.study_markdown(record))
+    if target is not None:
+        pictures = evaluation.study_pictures(record)
+        pictures[f"_{x}"](target)
+        print(f"Picture: {target}")
+        if record["tests"]:
+            goals = target.with_stem(f"{target.stem}_goals")
+            pictures[""](goals)
+            print(f"Picture: {goals}")
+
+
+def _record(
+    named: Sequence[tuple[str, WorkDirectory, ConfigDict]], title: str, command: str, x: str
+) -> dict[str, Any]:
+    """The runs as a study's record, its variants being their families."""
+    measured = {name: record_lib.evaluations(workdir.path) for name, workdir, _ in named}
+    everywhere = set.intersection(*(set(found) for found in measured.values()))
+    first = measured[named[0][0]]
+    alike = [
+        test
+        for test in first
+        if test in everywhere and len({_played(found[test]) for found in measured.values()}) == 1
+    ]
+    variants: dict[str, dict[str, Any]] = {}
+    for name, workdir, _ in named:
+        family = name.partition("#")[0]
+        evaluations = {test: measured[name][test] for test in alike}
+        variants.setdefault(family, {"label": family, "runs": []})["runs"].append(
+            record_lib.describe(name, workdir.path, evaluations)
+        )
+    reference, *others = variants
+    return record_lib.assemble(
+        name="compare",
+        title=title,
+        command=command,
+        engine=named[0][2].engine,
+        trials=first[alike[0]]["trials"] if alike else 0,
+        tests={
+            test: {
+                "label": test,
+                "goals": first[test]["goal_distribution"],
+                "goal_timeout_s": first[test]["goal_timeout_s"],
+            }
+            for test in alike
+        },
+        variants=variants,
+        pairs=[(other, reference) for other in others],
+        x=[x],
+    )
+
+
+def _played(result: dict[str, Any]) -> tuple[Any, ...]:
+    """What must be equal for two results to be of the same kind of trials."""
+    return tuple(result[name] for name in scoring.KIND)
+
+
+def _named(items: Sequence[str]) -> list[tuple[str, WorkDirectory, ConfigDict]]:
+    """Name, folder and configuration of every run."""
+    result: list[tuple[str, WorkDirectory, ConfigDict]] = []
+    families: dict[str, list[str]] = {}  # names by what the members have in common
+    for name, folder in _folders(items):
+        workdir = WorkDirectory(folder)
+        try:
+            config = workdir.load_config()
+        except ValueError as error:
+            raise UserError(str(error).removeprefix("--workdir: ")) from None
+        if name is None:
+            fields = dict(config_lib.leaves(config))
+            seed = fields.pop("seed")
+            own = {k: v for k, v in fields.items() if not k.startswith("run.")}
+            family = families.setdefault(json.dumps(own), [])
+            first = family[0] if family else workdir.path.name.removesuffix(f"-{seed}")
+            name = first + (f"#{len(family) + 1}" if family else "")
+            family.append(name)
+        if name in (known for known, _, _ in result):
+            raise UserError(f"{name!r} is named twice; give each its own name, NAME=DIR")
+        result.append((name, workdir, config))
+    return result
+
+
+def _folders(items: Sequence[str]) -> Iterator[tuple[str | None, str]]:
+    """Names, where they are given, and work directories; those of a study one by one."""
+    for item in items:
+        name, equals, folder = item.rpartition("=")
+        if equals and not (folder and re.fullmatch(_NAME, name)):
+            raise UserError(f"{item!r} is not NAME=DIR or DIR")
+        inside = Path(folder) / "runs"
+        if not equals and inside.is_dir():
+            yield from ((None, str(each)) for each in sorted(inside.iterdir()))
+        else:
+            yield name or None, folder

@@ -1,0 +1,104 @@
+"""Measures a study's policies: every one plays every test, once."""
+
+import functools
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from dactyl_jax import config as config_lib
+from dactyl_jax.envs import Reorientation, make_environment
+from dactyl_jax.learning import PolicyCheckpoint
+from experiments.base import files
+from experiments.evaluation import scoring
+from experiments.runs import policies
+from experiments.runs.trials import for_trials
+from experiments.studies.design import Run, Study, Test
+
+TRIAL_SEED = 3
+_TASK = ("seed", "engine", "randomization", "terms", "env")  # what trials depend on
+
+
+def measure(
+    study: Study, planned: Sequence[Run], trials: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Results by run and test; those that are on disk are kept, and one environment serves all
+    policies that are measured on the same task."""
+    groups: dict[str, tuple[ConfigDict, list[tuple[Run, str, Test]]]] = {}
+    for (name, test), each in itertools.product(study.tests.items(), planned):
+        task = for_trials(each.config, TRIAL_SEED)
+        task.update_from_flattened_dict(test.changes)
+        task.env.goal_timeout_s, task.engine = test.goal_timeout_s, each.config.engine
+        groups.setdefault(json.dumps(task_fields(task)), (task, []))[1].append((each, name, test))
+    results: dict[str, dict[str, dict[str, Any]]] = {each.name: {} for each in planned}
+    for key, (task, sharing) in groups.items():
+        environment = functools.cache(functools.partial(make_environment, task))
+        for each, name, test in sharing:
+            checkpoint = policies.load_policy(str(each.folder))
+            measured_on = {
+                "task": json.loads(key),
+                "goals": test.goals,
+                "trials": trials,
+                "checkpoint_step": checkpoint.steps,
+            }
+            results[each.name][name] = measured_once(
+                each.folder / "evaluations" / f"{name}.json",
+                measured_on,
+                functools.partial(_play, environment, checkpoint, each, test, trials),
+            )
+        if environment.cache_info().currsize:
+            jax.clear_caches()  # compiled programs of one task are of no use to the next
+    return results
+
+
+def task_fields(config: ConfigDict) -> dict[str, Any]:
+    """The fields of a configuration that trials depend on, as a file of JSON gives them back."""
+    fields = {k: v for k, v in config_lib.leaves(config) if k.split(".")[0] in _TASK}
+    return json.loads(json.dumps(fields))
+
+
+def _play(
+    environment: Callable[[], Reorientation],
+    checkpoint: PolicyCheckpoint,
+    each: Run,
+    test: Test,
+    trials: int,
+) -> dict[str, Any]:
+    """The result of a test, with intervals; prints what it says."""
+    result = scoring.evaluate(
+        environment(),
+        checkpoint.agent,
+        trials=trials,
+        seed=TRIAL_SEED,
+        distribution=test.goals,
+        final_distance=checkpoint.goal_distance,
+        checkpoint_step=checkpoint.steps,
+    )
+    scoring.add_intervals(result)
+    print(f"{each.name}, {test.label}: {scoring.sentence(result)}", flush=True)
+    return result
+
+
+def measured_once(
+    file: Path, measured_on: Mapping[str, Any], measure: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """The result in a file, if it is there, whole, and of just this; else measures and keeps it.
+
+    Args:
+        file: of this result, JSON.
+        measured_on: all that the result follows from.
+        measure: what makes it.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["measured_on"] == measured_on:
+            return content["result"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    result = measure()
+    files.write_json(file, {"measured_on": measured_on, "result": result})
+    return result

@@ -1,0 +1,1 @@
+"""Training and measuring the network that estimates the object's pose."""

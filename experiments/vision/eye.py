@@ -1,0 +1,36 @@
+"""What tells a policy the pose of the object by cameras."""
+
+from dactyl_jax import evaluation, pretrained
+from dactyl_jax.errors import UserError
+from dactyl_jax.vision.checkpoints import restore_estimator
+from experiments.vision import directory, frames
+
+
+def make_eye(workdir: str | None, renderer: str, *, object: str, tilt: float) -> evaluation.Eye:
+    """What tells a policy the pose of the object by cameras.
+
+    Args:
+        workdir: of the network's run; None for the package's.
+        renderer: `warp` or `gl`.
+        object, tilt: of the task; the network must have been trained with the same.
+
+    Raises:
+        UserError: it was trained with another object or tilt.
+    """
+    if workdir is None:
+        config, estimator, _ = pretrained.load_vision()
+    else:
+        config, estimator = (
+            directory.work_directory(workdir).load_config(),
+            restore_estimator(workdir),
+        )
+    for name, value in (("object", object), ("tilt", tilt)):
+        if config[name] != value:
+            raise UserError(
+                f"--vision_workdir: its network was trained with {name}={config[name]!r}, the task "
+                f"has {value!r}; train one with --config.{name}={value}"
+            )
+    model = frames.load_model(config)
+    source = frames.make_looks(config, model, frames.HELD_OUT)
+    views = frames.make_views(renderer, model, config.image_size)
+    return evaluation.Eye(estimator, views, source)

@@ -1,0 +1,168 @@
+"""Errors of a pose network on held-out frames: all cameras, each without one, against occlusion."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from dactyl_jax.evaluation import pose_errors
+from dactyl_jax.hand import RIG
+from dactyl_jax.vision.estimator import Estimator, Poses
+from dactyl_jax.vision.frames import Truth
+from dactyl_jax.vision.loss import errors
+from dactyl_jax.vision.occlusion import occlusion
+from dactyl_jax.vision.terms import materials
+from dactyl_jax.vision.unmarked import without_marks
+from experiments.vision import frames as frames_lib
+
+_CHUNK = 50  # frames in memory at once
+_WORST = 6  # frames of which pictures are kept
+# Frames from here on are not those that training looks at; seeds are so far apart.
+_FIRST = 1_000_000
+_OCCLUSION_SIZE = 100  # pixels; shares of pixels need no more
+
+
+@dataclasses.dataclass(frozen=True)
+class Errors:
+    """Of frames, `[n]`.
+
+    Attributes:
+        rotation: rad.
+        position: m.
+        doubt: rad, that the network told.
+        without: errors in orientation and position with each camera's picture blank, by its name.
+        occlusion: share of the object that is hidden.
+        worst: pictures of the frames with the largest error in orientation,
+            `[frame, camera, size, size, 3]` uint8.
+        worst_rotation: their errors, rad.
+    """
+
+    rotation: np.ndarray
+    position: np.ndarray
+    doubt: np.ndarray
+    without: dict[str, tuple[np.ndarray, np.ndarray]]
+    occlusion: np.ndarray
+    worst: np.ndarray
+    worst_rotation: np.ndarray
+
+
+def measure(
+    config: ConfigDict,
+    estimator: Estimator,
+    renderer: str,
+    *,
+    frames: int,
+    seed: int,
+    unmarked: bool = False,
+) -> Errors:
+    """Draws held-out frames by a renderer and compares estimates with the truth.
+
+    Args:
+        config: of the vision; its terms make the frames differ.
+        estimator: the trained network.
+        renderer: `warp` or `gl`.
+        frames: how many.
+        seed: which.
+        unmarked: whether the object has no marks that tell its orientation.
+    """
+    model = frames_lib.load_model(config)
+    if unmarked:
+        model = without_marks(model)
+    source = frames_lib.make_source(config, model, frames_lib.HELD_OUT)
+    views = frames_lib.make_views(renderer, model, config.image_size)
+    small = frames_lib.make_views("warp", model, _OCCLUSION_SIZE)
+    visible = materials(model)
+    names = ["", *(camera.name for camera in RIG)]
+    found: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    hidden, doubts = [], []
+    kept: list[tuple[float, np.ndarray]] = []
+    for start in range(0, frames, _CHUNK):
+        numbers = _FIRST * (seed + 1) + np.arange(start, min(start + _CHUNK, frames))
+        qpos, looks, truth = source.draw(numbers)
+        pictures = views.render(np.asarray(qpos), looks)
+        seen = np.asarray(source.vary(numbers, pictures))
+        for camera, name in enumerate(names, start=-1):
+            shown = seen if camera < 0 else _blank(seen, camera)
+            poses = estimator.estimate_normal(shown)
+            found[name].append(_errors(poses, truth))
+            if camera < 0:
+                doubts.append(poses.doubt)
+        hidden.append(occlusion(small, np.asarray(qpos), looks, visible))
+        kept = _worst(kept, found[""][-1][0], pictures)
+    parts = {name: np.concatenate(rows, axis=1) for name, rows in found.items()}
+    return Errors(
+        rotation=parts[""][0],
+        position=parts[""][1],
+        doubt=np.concatenate(doubts),
+        without={name: (parts[name][0], parts[name][1]) for name in names[1:]},
+        occlusion=np.concatenate(hidden),
+        worst=np.stack([pictures for _, pictures in kept]),
+        worst_rotation=np.array([rotation for rotation, _ in kept]),
+    )
+
+
+def summarize(errors: Errors) -> dict[str, Any]:
+    """What `experiments.evaluate_vision --json` writes of errors."""
+    return {
+        **pose_errors.statistics(errors.rotation, errors.position),
+        "frames": len(errors.rotation),
+        "without_camera": {
+            name: pose_errors.statistics(*rows) for name, rows in errors.without.items()
+        },
+        "by_occlusion": pose_errors.by_occlusion(
+            errors.rotation, errors.position, errors.occlusion
+        ),
+        "by_doubt": pose_errors.by_doubt(errors.rotation, errors.doubt),
+        "doubt": pose_errors.doubts(errors.doubt),
+    }
+
+
+def sentences(result: dict[str, Any]) -> list[str]:
+    """Lines for a result of `summarize`."""
+
+    def line(title: str, row: dict[str, Any]) -> str:
+        rotation, position = row["rotation_deg"], row["position_mm"]
+        return (
+            f"{title}: {rotation['median']:.1f} deg and {position['median']:.1f} mm in the median, "
+            f"{rotation['mean']:.1f} +- {rotation['std']:.1f} deg and "
+            f"{position['mean']:.1f} +- {position['std']:.1f} mm on average"
+        )
+
+    lines = [line(f"{result['frames']} frames", result)]
+    lines += [line(f"without camera {name}", row) for name, row in result["without_camera"].items()]
+    lines += [
+        f"{100 * row['from']:.1f} to {100 * row['to']:.1f}% hidden: {row['rotation_deg']:.1f} deg "
+        f"and {row['position_mm']:.1f} mm in the median of {row['frames']} frames"
+        for row in result["by_occlusion"]
+    ]
+    lines += [
+        f"of {row['doubt_deg']:.0f} deg doubt: {row['rotation_deg']:.1f} deg"
+        for row in result["by_doubt"]
+    ]
+    return [*lines, pose_errors.doubt_sentence(result["doubt"])]
+
+
+def worst_cases(errors: Errors) -> np.ndarray:
+    """The frames with the largest errors below each other, cameras side by side."""
+    return np.concatenate(np.concatenate(errors.worst, axis=1), axis=1)
+
+
+def _blank(pictures: np.ndarray, camera: int) -> np.ndarray:
+    blank = pictures.copy()
+    blank[:, camera] = 0.0
+    return blank
+
+
+def _errors(poses: Poses, truth: Truth) -> np.ndarray:
+    """Errors in orientation and position, `[2, n]`."""
+    return np.stack(jax.device_get(errors(poses.position, poses.orientation, truth)))
+
+
+def _worst(
+    kept: list[tuple[float, np.ndarray]], rotation: np.ndarray, pictures: np.ndarray
+) -> list[tuple[float, np.ndarray]]:
+    """The worst of those kept and of a chunk: (error, pictures), the largest error first."""
+    rows = kept + list(zip(rotation.tolist(), pictures, strict=True))
+    return sorted(rows, key=lambda row: -row[0])[:_WORST]

@@ -1,0 +1,35 @@
+"""Trained pose networks by name: a run's work directory, or the package's."""
+
+from absl import flags
+from ml_collections import ConfigDict
+
+from dactyl_jax import pretrained
+from dactyl_jax.errors import UserError
+from dactyl_jax.vision.checkpoints import restore_estimator
+from dactyl_jax.vision.estimator import Estimator
+from experiments.vision import directory
+
+
+def load_config(values: flags.FlagValues) -> ConfigDict:
+    """The configuration that the network was trained with.
+
+    Raises:
+        ValueError: none is named, or two are, there is none, or it cannot be read.
+    """
+    if values.pretrained and values.workdir is not None:
+        raise UserError("--workdir and --pretrained each name a network; leave one of them out")
+    if values.pretrained:
+        return pretrained.load_vision()[0]
+    if values.workdir is None:
+        raise UserError(
+            "--workdir is missing: name one that experiments.train_vision wrote, or give "
+            "--pretrained"
+        )
+    return directory.work_directory(values.workdir).load_config()
+
+
+def load_estimator(values: flags.FlagValues) -> Estimator:
+    """That network, of a run's newest checkpoint; errors as of `load_config`."""
+    if values.pretrained:
+        return pretrained.load_vision()[1]
+    return restore_estimator(values.workdir)

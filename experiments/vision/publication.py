@@ -1,0 +1,55 @@
+"""Makes the pose network of the package from a trained run, with its errors on both renderers."""
+
+from ml_collections import ConfigDict
+
+from dactyl_jax.errors import UserError
+from dactyl_jax.pretrained import pack_vision, vision_store
+from dactyl_jax.vision import config as schema
+from dactyl_jax.vision.checkpoints import restore_estimator
+from experiments.base import files
+from experiments.runs.workdir import WorkDirectory
+from experiments.vision import directory, held_out
+
+_MOST_BYTES = 8_000_000  # a package is downloaded by everybody
+
+
+def publish(workdir: WorkDirectory, config: ConfigDict, *, frames: int) -> None:
+    """Evaluates the network and writes it to dactyl_jax/pretrained/vision.
+
+    Args:
+        workdir: of the run.
+        config: of its training.
+        frames: how many in each evaluation.
+
+    Raises:
+        UserError: the network is too large for the package.
+    """
+    folder = vision_store.FOLDER
+    last = files.check_output("workdir", str(folder / "metrics.json"))
+    estimator = restore_estimator(workdir.path)
+    parameters, description = pack_vision(estimator)
+    if len(parameters) > _MOST_BYTES:
+        raise UserError(
+            f"--workdir: the network takes {len(parameters) / 1e6:.1f} MB, and the package has "
+            f"room for {_MOST_BYTES / 1e6:g}; publish one with a smaller config.network"
+        )
+    evaluation = {}
+    for renderer in ("warp", "gl"):
+        errors = held_out.measure(config, estimator, renderer, frames=frames, seed=0)
+        evaluation[renderer] = held_out.summarize(errors)
+        print(f"{renderer}: {held_out.sentences(evaluation[renderer])[0]}", flush=True)
+    rows = workdir.read_metrics()
+    metrics = {
+        **description,
+        "origin": workdir.read_origin(),
+        "wall_minutes": rows[-1]["wall_minutes"] if rows else None,
+        "evaluation": evaluation,
+    }
+    # A network is there once its metrics are: nobody reads it half replaced.
+    last.unlink(missing_ok=True)
+    files.write_bytes(folder / "parameters.npz", parameters)
+    files.write_json(folder / "config.json", config.to_dict())
+    (folder / schema.CAMERAS).unlink(missing_ok=True)
+    directory.copy_cameras(config, folder)
+    files.write_json(last, metrics)
+    print(f"{folder}: {len(parameters) / 1e6:.2f} MB of parameters")

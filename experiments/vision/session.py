@@ -1,0 +1,53 @@
+"""One call of the vision's training program: a run begins or continues, and is measured."""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from dactyl_jax.vision.checkpoints import VisionCheckpoints
+from experiments.base import machine, origin
+from experiments.runs.workdir import WorkDirectory
+from experiments.training.progress import Progress
+from experiments.vision import loop, work
+
+
+def run(workdir: WorkDirectory, config: ConfigDict, command: str, *, started: float) -> None:
+    """Trains, then measures the network and draws the learning curve, also when it is stopped.
+
+    Args:
+        workdir: of the run; locked until this function returns.
+        config: of the run.
+        command: what the user typed; a new run keeps it.
+        started: `time.monotonic()` of the program's start, from which its minutes count.
+
+    Raises:
+        UserError: the configuration is not that of the run already there.
+    """
+    workdir.check(config)
+    with workdir.lock():
+        resuming = workdir.check(config)
+        print(f"Training in {workdir.path} on {machine.device()}.", flush=True)
+        _train(workdir, config, None if resuming else origin.describe(command), started)
+
+
+def _train(
+    workdir: WorkDirectory, config: ConfigDict, came_from: dict[str, Any] | None, started: float
+) -> None:
+    prepared = work.prepare(config)
+    state = prepared.trainer.initial_state()
+    if came_from is not None:
+        workdir.claim(config, came_from)
+    checkpoints = VisionCheckpoints(workdir.path)
+    try:
+        if checkpoints.latest_iteration() is not None:
+            state = checkpoints.restore(state)
+            print(f"Continuing after iteration {int(state.iteration)}.", flush=True)
+        progress = Progress(config.run.max_minutes, config.run.max_iterations, loop.columns)
+        state, stopped = loop.train(
+            prepared, state, checkpoints, workdir, progress, started=started
+        )
+    finally:
+        checkpoints.close()
+    loop.report(prepared, state, workdir)
+    if stopped:
+        print(f"Stopped after iteration {int(state.iteration)}; the same command continues.")

@@ -1,0 +1,73 @@
+"""What a run of the vision works with: its trainer and its frames."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from dactyl_jax.vision import network as network_lib
+from dactyl_jax.vision.dataset import Dataset
+from dactyl_jax.vision.frames import Truth
+from dactyl_jax.vision.trainer import VisionTrainer
+from experiments.vision import frames
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What a run works with.
+
+    Attributes:
+        trainer: of the run.
+        frames: pictures and truth of the frames of an iteration, by its number.
+        held_out: frames of other episodes, as the network sees them, and what is known of them.
+    """
+
+    trainer: VisionTrainer
+    frames: Callable[[int], tuple[np.ndarray, Truth]]
+    held_out: tuple[np.ndarray, Truth]
+
+
+def prepare(config: ConfigDict) -> Work:
+    """Collects the states that frames are drawn of, and draws the held-out ones."""
+    stored = _stored(config) if config.dataset else None
+    network = network_lib.make_network(config)
+    model = frames.load_model(config)
+    # Frames that are there already need no states.
+    make = frames.make_looks if stored else frames.make_source
+    source = make(config, model, frames.TRAINING)
+    views = frames.make_views("warp", model, config.image_size)
+    other = frames.make_source(config, model, frames.HELD_OUT)
+    numbers = np.arange(config.run.eval_frames)
+    pictures, truth = frames.draw(other, views, numbers)
+    held_out = np.asarray(other.vary(numbers, pictures)), truth
+    count = config.training.frames
+
+    def rendered(iteration: int) -> tuple[np.ndarray, Truth]:
+        return frames.draw(source, views, iteration * count + np.arange(count))
+
+    return Work(VisionTrainer(config, network, source.vary), stored or rendered, held_out)
+
+
+def _stored(config: ConfigDict) -> Callable[[int], tuple[np.ndarray, Truth]]:
+    """Frames of a dataset, shard by shard, in an order of its own each time through."""
+    dataset = Dataset(config.dataset, skip_damaged=config.skip_damaged)
+    dataset.check(config)
+    _say_damaged(dataset, 0)
+
+    def frames(iteration: int) -> tuple[np.ndarray, Truth]:
+        through, place = divmod(iteration, len(dataset))
+        order = np.random.default_rng([config.seed, through]).permutation(len(dataset))
+        known = len(dataset.damaged)
+        found = dataset.read_first(np.roll(order, -place).tolist())
+        _say_damaged(dataset, known)
+        return found
+
+    return frames
+
+
+def _say_damaged(dataset: Dataset, known: int) -> None:
+    """Counts and names the shards that are left out, if there are more than are known."""
+    if len(dataset.damaged) > known:
+        names = ", ".join(dataset.damaged)
+        print(f"{len(dataset.damaged)} damaged shards are left out: {names}", flush=True)
