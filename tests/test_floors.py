@@ -25,6 +25,52 @@ HARDWARE = (
 )
 
 
+TRAINING_FLOORS = (
+    ["dactyl_jax.errors", "dactyl_jax.cpus"],
+    ["dactyl_jax.cache", "dactyl_jax.devices", "dactyl_jax.fields"],
+    ["dactyl_jax.hand"],
+    ["dactyl_jax.physics"],
+    ["dactyl_jax.rendering", "dactyl_jax.randomization"],
+    ["dactyl_jax.envs"],
+    ["dactyl_jax.config"],
+    ["dactyl_jax.learning"],
+    ["dactyl_jax.vision"],
+    ["dactyl_jax.pretrained"],
+    ["dactyl_jax.evaluation"],
+    ["dactyl_jax.registry", "dactyl_jax.viewer"],
+)
+
+
+@pytest.fixture(scope="module")
+def training() -> dict[str, Path]:
+    files = floors.modules(ROOT, "dactyl_jax")
+    del files["dactyl_jax"]  # it hands names on, and only when they are asked for
+    return files
+
+
+def test_the_training_s_floors_look_down(training):
+    edges = floors.graph(training)
+    assert floors.circles(edges) == []
+    assert floors.upward(edges, TRAINING_FLOORS) == []
+    assert {room for rooms in TRAINING_FLOORS for room in rooms} <= training.keys()
+
+
+def test_the_training_imports_late_what_is_slow_and_not_always_needed(training):
+    """MJX and Warp, which the native engine does without, and OpenCV, which is an extra."""
+    assert floors.late(training) == {
+        "dactyl_jax.evaluation.recording",
+        "dactyl_jax.physics.engine",
+        "dactyl_jax.physics.mjx",
+        "dactyl_jax.physics.raw",
+        "dactyl_jax.rendering.processes",
+        "dactyl_jax.vision.calibration",
+    }
+
+
+def test_the_training_s_files_are_short(training):
+    assert floors.long(training.values(), most=399) == []
+
+
 @pytest.fixture(scope="module")
 def hardware() -> dict[str, Path]:
     files = floors.modules(ROOT, "hardware")

@@ -15,8 +15,7 @@ from ml_collections import ConfigDict
 
 from dactyl_jax import randomization
 from dactyl_jax.envs.actions import Average
-from dactyl_jax.envs.bank import Draw
-from dactyl_jax.randomization.actuation import Command
+from dactyl_jax.envs.state import Episode
 
 
 class Hidden(NamedTuple):
@@ -68,29 +67,17 @@ _FIELDS = {
 _MEMORY = ("actuation", "sensing")
 
 
-def of(
-    config: ConfigDict,
-    draw: Draw,
-    actuation: randomization.Memory,
-    sensing: randomization.Memory,
-    noisy_average: Average,
-    command: Command,
-) -> Hidden:
-    """What is hidden in environments whose state holds the rest of the arguments, `[E, ...]` each.
-
-    Args:
-        config: a whole configuration.
-        draw, actuation, sensing, noisy_average, command: as in `EnvState`.
-    """
+def of(config: ConfigDict, episode: Episode) -> Hidden:
+    """What is hidden in environments that play `episode`, under a whole configuration."""
     enabled = np.flatnonzero([term.enabled(config) for term in randomization.TERMS])
     return Hidden(
-        drawn=draw.numbers,
-        strengths=draw.strengths[:, enabled],
-        actuation=actuation,
-        sensing=sensing,
-        noisy_average=noisy_average if config.env.smoothed == "action" else None,
-        motor_targets=command.targets,
-        force=command.force,
+        drawn=episode.draw.numbers,
+        strengths=episode.draw.strengths[:, enabled],
+        actuation=episode.actuation,
+        sensing=episode.sensing,
+        noisy_average=episode.noisy_average if config.env.smoothed == "action" else None,
+        motor_targets=episode.command.targets,
+        force=episode.command.force,
     )
 
 

@@ -242,6 +242,9 @@ class Observation:
     value: jax.Array
 
 
+NONE = Observation(jnp.zeros((0, 0)), jnp.zeros((0, 0)))  # before the first look
+
+
 def take(parts: Sequence[Part], name: str, numbers: jax.Array) -> jax.Array:
     """The numbers of a part, `[E, part.size]`, in an observation `[E, ...]` of these parts."""
     names = [part.name for part in parts]

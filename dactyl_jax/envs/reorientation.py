@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from dactyl_jax import devices, hand, physics, randomization
 from dactyl_jax.envs import actions, adr, goals, hidden, observation, readings, reward
 from dactyl_jax.envs.bank import Bank, build
+from dactyl_jax.envs.batches import nth, split, where
 from dactyl_jax.envs.controller import Control, Controller
 from dactyl_jax.envs.drop import dropped
 from dactyl_jax.envs.sensors import Sensors
@@ -141,13 +142,13 @@ class Reorientation:
             action: bins, `[E, 20]` int32 in 0..10.
         """
         config, episode = self.config.env, state.episode
-        keys = _Keys(*_split(state.key, len(_Keys._fields)))
+        keys = _Keys(*split(state.key, len(_Keys._fields)))
         before = self._read(episode.physics, episode.average)
         control = self._controller.control(keys.actuation, episode, action, before)
         moved, info = self._simulate(episode, control)
         diverged = info.diverged | ~physics.sound(moved)
         # A finite stand-in; the episode ends below.
-        moved = _where(diverged, episode.physics, moved)
+        moved = where(diverged, episode.physics, moved)
         after = self._read(moved, control.average)
 
         distance = goals.distance(episode.goal, after.orientation)
@@ -170,19 +171,24 @@ class Reorientation:
         done = diverged | fell | timed_out | capped
 
         following = goals.draw(
-            _nth(episode.goal_key, count), after.orientation, state.goal_distance, config.goals
+            nth(episode.goal_key, count), after.orientation, state.goal_distance, config.goals
         )
-        goal = _where(reached, following, episode.goal)
+        goal = where(reached, following, episode.goal)
         sensing, sensed = self._sensors.read(keys.sensing, episode.draw, episode.sensing, after)
-        unseen = hidden.of(
-            self.config,
-            episode.draw,
-            control.memory,
-            sensing,
-            control.noisy_average,
-            control.command,
+        going_on = dataclasses.replace(
+            episode,
+            physics=moved,
+            goal=goal,
+            goals=count,
+            goal_steps=goal_steps,
+            last_action=control.action,
+            average=control.average,
+            noisy_average=control.noisy_average,
+            command=control.command,
+            actuation=control.memory,
+            sensing=sensing,
         )
-        seen = self._observe(unseen, sensed, after, goal)
+        seen = self._observe(hidden.of(self.config, going_on), sensed, after, goal)
         outcome = Outcome(
             reward=sum(rewards.values(), start=jnp.zeros_like(distance)),
             rewards=rewards,
@@ -199,20 +205,7 @@ class Reorientation:
             contact_force=info.contact_force,
             counters=self._counters(state, done, reached, fell | timed_out),
         )
-        going_on = dataclasses.replace(
-            episode,
-            physics=moved,
-            goal=goal,
-            goals=count,
-            goal_steps=goal_steps,
-            last_action=control.action,
-            average=control.average,
-            noisy_average=control.noisy_average,
-            command=control.command,
-            actuation=control.memory,
-            sensing=sensing,
-            observation=seen,
-        )
+        going_on = dataclasses.replace(going_on, observation=seen)
         state = dataclasses.replace(state, key=keys.carry, episode=going_on)
         return self._restart(state, done, keys.start), outcome
 
@@ -270,15 +263,7 @@ class Reorientation:
 
     def unseen(self, state: EnvState) -> hidden.Hidden:
         """What no policy sees of the state, see `hidden.Hidden`."""
-        episode = state.episode
-        return hidden.of(
-            self.config,
-            episode.draw,
-            episode.actuation,
-            episode.sensing,
-            episode.noisy_average,
-            episode.command,
-        )
+        return hidden.of(self.config, state.episode)
 
     def goal_in_world(self, state: EnvState) -> jax.Array:
         """The goals' orientations in the world frame, `[E, 4]`, to draw them."""
@@ -312,24 +297,23 @@ class Reorientation:
     @functools.partial(jax.jit, static_argnums=0)
     def _begin(self, bank: Bank, keys: jax.Array, goal_distance: jax.Array) -> EnvState:
         """All environments at a start, each with a stream of keys from its own of `keys` `[E]`."""
-        carry = _StartKeys(*_split(keys, len(_StartKeys._fields))).carry
+        carry = _StartKeys(*split(keys, len(_StartKeys._fields))).carry
         return EnvState(bank, goal_distance, carry, self._start(bank, keys, goal_distance))
 
     def _start(self, bank: Bank, env_keys: jax.Array, goal_distance: jax.Array) -> Episode:
-        keys = _StartKeys(*_split(env_keys, len(_StartKeys._fields)))
+        keys = _StartKeys(*split(env_keys, len(_StartKeys._fields)))
         pair = jax.vmap(lambda key: jax.random.randint(key, (), 0, bank.size))(keys.pair)
         draw, start = bank.take(pair)
         none = actions.no_average(len(pair))
         true = self._read(start, none)
         zeros = jnp.zeros(pair.shape, jnp.int32)
         goal = goals.draw(
-            _nth(keys.goal, zeros), true.orientation, goal_distance, self.config.env.goals
+            nth(keys.goal, zeros), true.orientation, goal_distance, self.config.env.goals
         )
         actuation, idle = self._controller.begin(keys.actuation, draw, true)
         sensing = self._sensors.begin(keys.sensing, draw, true)
         sensing, sensed = self._sensors.read(keys.first, draw, sensing, true)
-        unseen = hidden.of(self.config, draw, actuation, sensing, none, idle)
-        return Episode(
+        episode = Episode(
             draw=draw,
             physics=start,
             goal_key=keys.goal,
@@ -342,8 +326,10 @@ class Reorientation:
             command=idle,
             actuation=actuation,
             sensing=sensing,
-            observation=self._observe(unseen, sensed, true, goal),
+            observation=observation.NONE,
         )
+        seen = self._observe(hidden.of(self.config, episode), sensed, true, goal)
+        return dataclasses.replace(episode, observation=seen)
 
     def _hidden_parts(self) -> tuple[hidden.Part, ...]:
         key = jax.random.key(0)
@@ -398,22 +384,3 @@ class Reorientation:
             return observation.Observation(policy=value, value=value)
         policy = observation.assemble(self._policy_parts, observation.Seen(*sensed, goal, true))
         return observation.Observation(policy=policy, value=value)
-
-
-def _nth(keys: jax.Array, number: jax.Array) -> jax.Array:
-    """Each environment's key of its own number, `[E]`."""
-    return jax.vmap(jax.random.fold_in)(keys, number)
-
-
-def _split(keys: jax.Array, count: int) -> jax.Array:
-    """`count` keys of each environment's, `[count, E]`."""
-    return jnp.moveaxis(jax.vmap(lambda key: jax.random.split(key, count))(keys), 1, 0)
-
-
-def _where(mask: jax.Array, chosen, other):
-    """`chosen` in the environments of `mask` `[E]`, `other` elsewhere, for trees of `[E, ...]`."""
-
-    def select(a, b):
-        return jnp.where(mask.reshape(mask.shape + (1,) * (a.ndim - 1)), a, b)
-
-    return jax.tree.map(select, chosen, other)

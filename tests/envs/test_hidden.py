@@ -186,14 +186,7 @@ def test_runs_that_smooth_targets_have_no_average_of_actions(env, played):
     config = env.config.copy_and_resolve_references()
     config.env.smoothed = "target"
     _, state, _, _ = played
-    memory = (
-        state.episode.draw,
-        state.episode.actuation,
-        state.episode.sensing,
-        state.episode.noisy_average,
-        state.episode.command,
-    )
-    names = {part.name for part in hidden.parts(hidden.of(config, *memory))}
+    names = {part.name for part in hidden.parts(hidden.of(config, state.episode))}
     ours = {part.name for part in env.hidden_parts}
     assert ours - names == {"noisy_average.value", "noisy_average.weight"} and names < ours
 
