@@ -56,7 +56,9 @@ def test_a_new_actuation_term():
         for value in (0.1, 0.2)
     ]
     memory = term.begin(jax.random.key(0), law, jnp.float32(1.0), commands[0], None)
-    memory, received = term.apply(jax.random.key(1), law, jnp.float32(1.0), memory, commands[1], None)
+    memory, received = term.apply(
+        jax.random.key(1), law, jnp.float32(1.0), memory, commands[1], None
+    )
     missed = np.asarray(received.targets) == np.float32(0.1)
     assert 0.2 < missed.mean() < 0.3
     np.testing.assert_array_equal(memory, received.targets)
