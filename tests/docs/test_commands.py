@@ -79,7 +79,6 @@ OTHERS = {
     "pip install -e .[dev]": ".ci/run",
     "source .venv/bin/activate": ".ci/run",
     ".venv/bin/python -m pytest -n 2 -m not slow": ".ci/run",
-    "python docs/diagrams.py": "tests/docs/test_diagrams.py",
     "python -m experiments.notebooks.execute": "tests/experiments/test_notebook.py",
     "python -m sphinx -W -c docs . build/site": "tests/docs/test_site.py",
     "python -m tests.hardware.make_bundle FOLDER": "tests/hardware/test_export.py",
