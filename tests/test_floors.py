@@ -38,6 +38,7 @@ TRAINING_FLOORS = (
     ["dactyl_jax.pretrained"],
     ["dactyl_jax.evaluation"],
     ["dactyl_jax.registry", "dactyl_jax.viewer"],
+    ["dactyl_jax.adapters"],
 )
 
 

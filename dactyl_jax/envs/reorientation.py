@@ -194,7 +194,7 @@ class Reorientation:
             rewards=rewards,
             done=done,
             truncated=timed_out | capped,
-            terminal_value_observation=seen.value,
+            terminal_observation=seen,
             goal_reached=reached,
             dropped=fell,
             timed_out=timed_out,

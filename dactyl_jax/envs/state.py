@@ -89,7 +89,7 @@ class Outcome:
         rewards: its terms by name, weighted; they add up to `reward`.
         done: the episode ended, and the state is that of the next one already.
         truncated: it ended without failure (goal time-out, goal cap): bootstrap its value.
-        terminal_value_observation: the value function's input before any reset, `[E, value_size]`.
+        terminal_observation: of the state before any reset, of policy and value function.
         goal_reached, dropped, timed_out, diverged, overflow: what happened.
         goals: consecutive goals of the episode, this step's included, before any reset; int32.
         distance: angle to the goal that the step was rewarded for, rad.
@@ -102,7 +102,7 @@ class Outcome:
     rewards: dict[str, jax.Array]
     done: jax.Array
     truncated: jax.Array
-    terminal_value_observation: jax.Array
+    terminal_observation: Observation
     goal_reached: jax.Array
     dropped: jax.Array
     timed_out: jax.Array

@@ -23,7 +23,7 @@ class Outcome(Protocol):
     """What one control step brought, `[env]` each.
 
     `done`: the episode ended and the state is that of the next one already; `truncated`: it was
-    cut, not lost (time-out, goal cap). `terminal_value_observation` `[env, value_size]` is of the
+    cut, not lost (time-out, goal cap). `terminal_observation` (policy, value) is of the
     state before any reset. `goals` counts those in a row, this step included, before any reset.
     `rewards` are the terms of `reward` by name; each is a metric. `counters` `[env, ...]` are what
     the curriculum wants summed over the roll-out, int32; those of them that are `[env]` are
@@ -34,7 +34,7 @@ class Outcome(Protocol):
     rewards: dict[str, jax.Array]
     done: jax.Array
     truncated: jax.Array
-    terminal_value_observation: jax.Array
+    terminal_observation: Observation
     goal_reached: jax.Array
     dropped: jax.Array
     timed_out: jax.Array

@@ -168,7 +168,7 @@ def rollout(
 
         # Where no episode ended this is the next observation, so one evaluation serves both cases.
         following, _ = evaluate(
-            outcome.terminal_value_observation, jnp.zeros_like(outcome.done), value_carry
+            outcome.terminal_observation.value, jnp.zeros_like(outcome.done), value_carry
         )
         log_probabilities = categorical.log_probabilities(logits)
         record = {

@@ -79,7 +79,7 @@ def _named(env, numbers):
 
 def test_names_and_sizes_are_those_of_what_is_remembered(env, played):
     before, after, outcome, _ = played
-    np.testing.assert_array_equal(outcome.terminal_value_observation, after.observation.value)
+    np.testing.assert_array_equal(outcome.terminal_observation.value, after.observation.value)
     enabled = [i for i, term in enumerate(randomization.TERMS) if term.enabled(env.config)]
     for state in (before, after):
         found = _named(env, state.observation.value)

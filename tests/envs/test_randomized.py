@@ -281,7 +281,7 @@ def test_no_privileged_value_reaches_the_policys_input():
     assert going_on.any()
     assert np.all(np.isfinite(after.observation.policy))
     assert np.all(np.isnan(np.asarray(after.observation.value)[going_on, drawn]))
-    assert np.all(np.isnan(np.asarray(outcome.terminal_value_observation)[:, drawn]))
+    assert np.all(np.isnan(np.asarray(outcome.terminal_observation.value)[:, drawn]))
 
     # Nor does anything else that is hidden, nor true readings: besides what is sensed, the policy
     # gets the hand's own at most.

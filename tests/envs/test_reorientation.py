@@ -137,7 +137,7 @@ def test_time_out_truncates_after_eight_seconds(env, step):
     timed_out = np.asarray(outcome.timed_out) & ~ended
     assert timed_out.sum() >= NUM // 2
     assert np.all(np.asarray(outcome.truncated & outcome.done)[timed_out])
-    before = np.asarray(outcome.terminal_value_observation)[timed_out]
+    before = np.asarray(outcome.terminal_observation.value)[timed_out]
     assert not np.allclose(before, np.asarray(state.observation.value)[timed_out])
 
 

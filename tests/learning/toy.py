@@ -36,7 +36,7 @@ class Outcome:
     rewards: dict[str, jax.Array]
     done: jax.Array
     truncated: jax.Array
-    terminal_value_observation: jax.Array
+    terminal_observation: Observation
     goal_reached: jax.Array
     dropped: jax.Array
     timed_out: jax.Array
@@ -90,7 +90,7 @@ class Recall:
                 rewards={"right": right.astype(jnp.float32)},
                 done=done,
                 truncated=truncated,
-                terminal_value_observation=after.value,
+                terminal_observation=after,
                 goal_reached=right,
                 dropped=done & ~truncated,
                 timed_out=truncated,
