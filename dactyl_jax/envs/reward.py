@@ -47,7 +47,7 @@ class Term(NamedTuple):
     value: Callable[[Change], jax.Array]
 
 
-TERMS = (
+TERMS: tuple[Term, ...] = (
     Term("distance", 1.0, lambda change: change.distance_before - change.distance),
     Term("goal", 5.0, lambda change: change.reached),
     Term("drop", -20.0, lambda change: change.dropped),

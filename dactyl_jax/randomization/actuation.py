@@ -268,7 +268,7 @@ def apply_time_step(
 # targets after the second, and reach the motors by the third. Noise is in unit actions,
 # acceleration in m/s^2 (per axis), decay per control step, rates in 1/s. What is asked is in unit
 # actions, or in rad where targets are smoothed.
-ON_ACTIONS = (
+ON_ACTIONS: tuple[StepTerm, ...] = (
     StepTerm(
         name="action_noise",
         family="unmodelled",
@@ -284,7 +284,7 @@ ON_ACTIONS = (
         units={"offset": "1 or rad"},
     ),
 )
-ON_AVERAGES = (
+ON_AVERAGES: tuple[StepTerm, ...] = (
     StepTerm(
         name="action_delay",
         family="unmodelled",
@@ -295,7 +295,7 @@ ON_AVERAGES = (
         units={"issued": "1 or rad"},
     ),
 )
-ON_MOTORS = (
+ON_MOTORS: tuple[StepTerm, ...] = (
     StepTerm(
         name="backlash",
         family="unmodelled",
@@ -329,4 +329,4 @@ ON_MOTORS = (
         units={"": "1/s"},
     ),
 )
-TERMS = (*ON_ACTIONS, *ON_AVERAGES, *ON_MOTORS)
+TERMS: tuple[StepTerm, ...] = (*ON_ACTIONS, *ON_AVERAGES, *ON_MOTORS)

@@ -33,7 +33,7 @@ def files() -> dict[str, Path]:
 def programs(files) -> list[str]:
     """The files at the top, each a room of its own, and what executes the notebook."""
     top = [name for name, file in files.items() if file.parent.name == "experiments"]
-    return [*top, "experiments.notebooks"]
+    return [*top, "experiments.notebooks", "experiments.examples"]
 
 
 def test_floors_look_down(files, programs):

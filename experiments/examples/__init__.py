@@ -1,0 +1,1 @@
+"""Short programs to copy from. Each runs as `python -m experiments.examples.NAME`."""
