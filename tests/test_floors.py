@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import floors
+from tests.conftest import COMPILING
 
 ROOT = Path(__file__).parents[1]
 TRAINING = ("dactyl_jax", "experiments", "jax", "flax")
@@ -184,3 +185,8 @@ def test_crowds_and_lengths(tmp_path):
     code = Code(tmp_path, a="\n" * 5, b="", room__a="\n" * 6)
     assert floors.crowded(code.files.values(), most=1) == [f"{tmp_path / 'p'}"]
     assert floors.long(code.files.values(), most=5) == [f"{tmp_path / 'p/room/a.py'}"]
+
+
+def test_the_modules_that_compile_are_there():
+    missing = [name for name in COMPILING if not (ROOT / "tests" / name).is_file()]
+    assert missing == []

@@ -103,7 +103,5 @@ def test_a_number_is_added_to_what_policies_see_in_one_place(monkeypatch):
     moved = np.linalg.norm(env.true_readings(state).velocity, axis=-1)
     assert np.all(moved > 0)
     np.testing.assert_allclose(state.observation.policy[:, 128], moved, rtol=1e-5)
-    _, metrics = _iterate(config, env)
-    assert np.isfinite(metrics["loss"])
     saved, _, _ = pretrained.load("policy")
     assert observation.size(observation.policy_parts(saved.env)) == 108
