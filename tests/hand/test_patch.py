@@ -77,7 +77,10 @@ def test_backlash_is_centred_on_it(file, mirrored):
     ("change", "message"),
     [
         ({"version": 2}, "is not a model patch of version 1"),
-        ({"joints": {"rh_FFJ3": {"stiffness": 1.0}}}, "rh_FFJ3.stiffness is unknown; the fields are"),
+        (
+            {"joints": {"rh_FFJ3": {"stiffness": 1.0}}},
+            "rh_FFJ3.stiffness is unknown; the fields are",
+        ),
         ({"joints": {"rh_FFJ3": {"damping": -1.0}}}, "damping is -1.0; it must be 0 or more"),
         ({"actuators": {"rh_A_FFJ0": {"gain": 0.0}}}, "gain is 0.0; it must be greater than 0"),
         ({"joints": ["rh_FFJ3"]}, r"joints is \['rh_FFJ3'\], not an object"),
