@@ -21,7 +21,7 @@ CHECKPOINT_S = Field(
 
 
 def _schema() -> fields.Schema:
-    """All fields. Built on each call, so that it includes every registered term."""
+    """All fields. Built on each call, so that it includes all terms."""
     return {
         "seed": 0,
         "num_envs": positive(8192),

@@ -27,7 +27,7 @@ class PolicyCheckpoint:
         iteration: iterations of training.
         steps: control steps of training, over all environments.
         goal_distance: largest goal angle of the curriculum, rad.
-        steps_before: those of the steps that belong to earlier runs, which its run continued.
+        steps_before: how many of these steps belong to earlier runs that its run continued.
     """
 
     agent: PolicyAgent
@@ -83,7 +83,7 @@ class Checkpoints:
             state: the state.
             networks: designs of its networks.
             steps: control steps so far; metadata for users of the policy.
-            steps_before: those of the steps that belong to earlier runs.
+            steps_before: how many of these steps belong to earlier runs.
             limits: see `Continuation`.
         """
         description = {
