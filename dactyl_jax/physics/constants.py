@@ -108,7 +108,9 @@ def _check(model: mujoco.MjModel, drawn: Mapping[str, np.ndarray]) -> int:
     """Checks all fields of `drawn`; returns their number of rows."""
     rows = {len(values) if values.ndim else 0 for values in drawn.values()}
     if len(rows) > 1:
-        raise ValueError(f"physics parameters: all need the same number of rows, but have {sorted(rows)}")
+        raise ValueError(
+            f"physics parameters: all need the same number of rows, but have {sorted(rows)}"
+        )
     for name, values in drawn.items():
         if name in DERIVED_FIELDS:
             raise ValueError(f"physics parameter {name!r}: is derived from others, it is not drawn")
