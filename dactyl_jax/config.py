@@ -233,7 +233,7 @@ def _validate_widening(config: ConfigDict, fail: Callable[[str, str], None]) -> 
                 f"less than {1 / (1 - low):g}, with config.terms.{name}.low at {low}",
             )
     if not any(term.enabled(config) for term in randomization.TERMS):
-        fail("randomization", "other than none, or a term must be enabled, with config.adr.enabled")
+        fail("randomization", "other than none with config.adr.enabled, unless a term is enabled")
     if not config.env.bank_redraw:
         fail("env.bank_redraw", "1 or more with config.adr.enabled: new banks apply the limits")
 

@@ -183,7 +183,7 @@ def _alter(model: mujoco.MjModel) -> None:
         for ending, friction in _SURFACES.items():
             if model.geom(i).name.endswith(ending):
                 model.geom_friction[i] = friction
-                model.geom_priority[i] = 2  # overrides the object's friction, which has 1
+                model.geom_priority[i] = 2  # takes precedence over the object, which has 1
     model.geom_friction[model.geom_bodyid == model.body("object").id] = _OBJECT_FRICTION
     model.geom_condim[:] = _CONTACT_DIMENSIONS
     model.pair_dim[:] = 3
