@@ -105,7 +105,7 @@ def _look(eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int)
 
 
 def _of_all(poses: Poses, trials: int, playing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions `[trials, 3]` m and orientations `[trials, 4]`; ended trials get an arbitrary pose."""
+    """Positions `[trials, 3]` m and orientations `[trials, 4]`; arbitrary for ended trials."""
     position = np.zeros((trials, 3), np.float32)
     orientation = np.tile(np.array([1.0, 0, 0, 0], np.float32), (trials, 1))
     position[playing], orientation[playing] = poses.position, poses.orientation
