@@ -1,4 +1,4 @@
-"""Dactyl in JAX: a simulated Shadow hand learns to turn objects in its palm."""
+"""Dactyl in JAX: a simulated Shadow hand learns to rotate objects in its palm."""
 
 import importlib
 import os
@@ -6,9 +6,9 @@ from typing import Any
 
 from dactyl_jax.cpus import available_cpus
 
-# With one CPU, XLA has one thread. A host callback, as the native engine makes them, occupies it
-# and waits for ever for its own arguments, which that thread is to copy. JAX reads this at its
-# start. (jaxlib 0.10.2, with arguments of more than 100 kB)
+# With one CPU, XLA uses one thread. A host callback, such as the native engine's, then deadlocks:
+# it occupies that thread while waiting for it to copy the callback's arguments. JAX reads this
+# variable at start-up. (jaxlib 0.10.2, with arguments larger than 100 kB)
 if available_cpus() == 1:
     os.environ.setdefault("PJRT_NPROC", "2")
 
@@ -16,7 +16,7 @@ __all__ = ["load_policy", "make", "register", "tasks"]
 
 
 def __getattr__(name: str) -> Any:
-    """What `registry` offers; it stands on nearly all else, which few importers need."""
+    """Loads names of `registry` on first use; it imports nearly everything else."""
     if name in __all__:
         return getattr(importlib.import_module("dactyl_jax.registry"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

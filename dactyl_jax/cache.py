@@ -1,4 +1,4 @@
-"""The folder for what takes long to make and can be made again."""
+"""A disk cache for results that are slow to compute."""
 
 import contextlib
 import os
@@ -19,18 +19,18 @@ def kept_on_disk(
     *,
     keep: int,
 ) -> T:
-    """What `make` gave when it was first called for this key, where the disk can be written.
+    """Returns the cached result for a key; computes and stores it if there is none.
 
-    Files lie in `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`. One is whole or not there;
-    one that cannot be read is made again.
+    Files are in `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`. They are written atomically.
+    A file that cannot be read is recomputed. Without a writable disk nothing is cached.
 
     Args:
-        name: of this kind of thing.
-        key: what it follows from, as a hexadecimal digest.
-        ending: of its file, with the dot.
-        make: makes it.
-        encode, decode: to and from what the file holds.
-        keep: files of this kind that stay; the oldest are removed.
+        name: kind of result, the start of the file name.
+        key: hexadecimal digest of everything that the result depends on.
+        ending: file name extension, with the dot.
+        make: computes the result.
+        encode, decode: convert the result to and from the file's bytes.
+        keep: number of files of this kind to keep; the oldest are removed.
     """
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dactyl_jax"
@@ -38,7 +38,7 @@ def kept_on_disk(
     except (OSError, RuntimeError):  # not writable; no home
         return make()
     file = folder / f"{name}-{key[:32]}{ending}"
-    # Whatever a damaged file raises, its content can be made again.
+    # A damaged file may raise anything, and its content can be recomputed.
     with contextlib.suppress(Exception):
         return decode(file.read_bytes())
     made = make()

@@ -1,4 +1,4 @@
-"""The one configuration of everything: its fields, their defaults and what they may be."""
+"""The configuration schema: all fields, their defaults and their allowed values."""
 
 import difflib
 import math
@@ -21,94 +21,96 @@ CHECKPOINT_S = Field(
 
 
 def _schema() -> fields.Schema:
-    """All fields; read at each call, so that it holds all terms there are."""
+    """All fields. Built on each call, so that it includes all terms."""
     return {
         "seed": 0,
         "num_envs": positive(8192),
         "engine": one_of("auto", ("auto", *physics.ENGINES)),
-        # A work directory, or pretrained[:NAME], whose training a new run goes on with; empty
-        # for a fresh start. Or only its policy, with a value function and a curriculum anew.
+        # Work directory, or pretrained[:NAME], of the run to continue training from; empty starts
+        # from scratch.
         "init_from": "",
+        # Continues only from that run's policy, with a new value function and curriculum.
         "init_from_policy_only": False,
-        # A preset's name; it decides on each term whose own `enabled` is left unset.
+        # Preset that enables or disables every term whose `enabled` is unset.
         "randomization": one_of("all", randomization.PRESETS),
         "terms": {
             term.name: {"enabled": config_dict.placeholder(bool), **term.law}
             for term in randomization.TERMS
         },
         "env": {
-            # `surrogate` stands in for the real robot: to evaluate in, never to train in.
+            # `surrogate` stands in for the real robot: evaluate in it, never train in it.
             "world": one_of("training", ("training", "surrogate")),
-            # A file of numbers that replace the hand's, made by hardware.calibrate; empty for
-            # none. The surrogate is what it is.
+            # File of calibrated values that override the hand model's, from hardware.calibrate;
+            # empty for none. It does not affect the surrogate.
             "model_patch": "",
             "object": one_of("block", hand.OBJECTS),
             "locked_wrist": False,
             "action": one_of("relative", ("relative", "absolute")),
-            # `state` is what the value function sees: for teachers, not for a robot.
+            # What the policy observes. `state` is what the value function observes: for teachers,
+            # not for a robot.
             "policy_observation": one_of("paper", (*observation.POLICY, observation.STATE)),
-            # `privileged` shows the value function all that is hidden: what the episode drew,
-            # what its terms remember, what the motors got (envs/hidden.py).
+            # What the value function observes. `privileged` adds the hidden state: the episode's
+            # draws, the terms' memory, what the motors received (envs/hidden.py).
             "value_observation": one_of("paper", ("paper", "privileged")),
-            # The hand's motors and its joints' damping, see `hand.motors`.
+            # Motor gains and joint damping of the hand, see `hand.motors`.
             "motors": one_of("calibrated", motors.MOTORS),
             "tilt": Field(0.0, "between -pi/2 and pi/2", lambda angle: abs(angle) < math.pi / 2),
             "finger_collisions": True,
             "control_dt": positive(0.08),
             "sim_dt": positive(0.008),
-            # What the exponential average is of, unit actions (robogym) or targets (the first
-            # version of this project), and which share of it is kept per 80 ms.
+            # What the exponential average smooths: unit actions (robogym) or targets (the first
+            # version of this project).
             "smoothed": one_of("action", ("action", "target")),
+            # Share of the average that is kept per 80 ms.
             "smoothing_kept": Field(0.3, "0 or more and less than 1", lambda kept: 0 <= kept < 1),
-            # What goals are once the curriculum is through: any orientation, or the upright
+            # Distribution of goals once the curriculum is complete: any orientation, or the upright
             # poses of a block on the palm at any angle (robogym).
             "goals": one_of("uniform", goals.DISTRIBUTIONS),
             "goal_threshold": positive(0.4),
             "goal_timeout_s": positive(8.0),
             "max_goals": positive(50),
-            # Weights of the terms, see `envs.reward`.
+            # Weights of the reward terms, see `envs.reward`.
             "reward": {term.name: term.weight for term in reward.TERMS},
             "bank_size": Field(2048, "1 to 1000000", lambda size: 1 <= size <= 1_000_000),
-            # Iterations after which all starts and models are drawn anew; 0: never.
+            # Iterations after which all starts and models are redrawn; 0: never.
             "bank_redraw": at_least(0, 100, " (0: never)"),
         },
         "curriculum": {
             "enabled": True,
             "initial_distance": at_least(0.5, 0.9, " (goals closer than that are too easy)"),
             "growth": Field(1.1, "greater than 1", lambda growth: 1 < growth < math.inf),
-            # Goals per environment-minute from which on the goals move further away.
+            # Goals per environment-minute above which the goals move further away.
             "goals_per_minute": positive(8.0),
         },
-        # Automatic domain randomisation (OpenAI 2019, "Solving Rubik's Cube with a Robot
-        # Hand"): the enabled terms act at strengths from 0 to limits of their own.
+        # Automatic domain randomisation (OpenAI 2019, "Solving Rubik's Cube with a Robot Hand"):
+        # each enabled term acts at a strength between 0 and a limit that adapts.
         "adr": {
             "enabled": False,
-            # Limits at the start, how far they move at a time, and how far at most; 1 is the
-            # law in `terms`.
+            # Initial limits, their increment, and their maximum; 1 is the law in `terms`.
             "initial": at_least(0, 0.2),
             "step": positive(0.2),
             "maximum": positive(1.0),
-            # Shares of the episodes that play at the limit of one term, to judge it; without
-            # randomisation, to judge it by; and at full strength, to report on. The others
-            # play at strengths up to all limits.
+            # Fractions of the episodes that run at the limit of one term, without randomisation
+            # (the reference), and at full strength (for reporting only). All others run at
+            # strengths drawn up to the limits.
             "boundary_share": share(0.3),
             "reference_share": share(0.1),
             "full_share": share(0.1),
-            # Ended episodes of either kind before a term is judged, and the share of the goals
-            # per episode without randomisation from which on its limit widens, or below which
-            # it narrows.
+            # Episodes of either kind that must end before a limit may move, and the ratios of goals
+            # per episode to the reference: the limit widens from `widen_share` up and narrows below
+            # `narrow_share`.
             "episodes": positive(24),
             "widen_share": share(0.7),
             "narrow_share": at_least(0, 0.4),
         },
         "network": {
             "memory": True,
-            # The value function sees the state, and needs memory less.
+            # The value function observes the state, so it needs memory less.
             "value_memory": True,
             "dense": sizes((1024,), "layer sizes"),
             "lstm": positive(512),
             "activation": one_of("relu", ("relu", "elu", "tanh")),
-            # Whether the policy's head knows that the bins of an actuator are in order.
+            # Whether the policy's head encodes the order of an actuator's bins.
             "ordinal": False,
         },
         "ppo": {
@@ -128,11 +130,11 @@ def _schema() -> fields.Schema:
             "max_gradient_norm": positive(1.0),
             "reward_scale": positive(1.0),
         },
-        # A policy that sees the state can be learned first, and then imitated.
+        # Imitation of a teacher, a policy that was trained with the true state.
         "imitation": {
-            # Work directory of a run with env.policy_observation=state; empty for none.
+            # Work directory of a run with env.policy_observation=state; empty for no teacher.
             "teacher": "",
-            # How long it is imitated, before PPO goes on alone.
+            # Iterations of imitation before PPO takes over.
             "iterations": positive(200),
             "learning_rate": positive(1e-3),
         },
@@ -146,20 +148,20 @@ def _schema() -> fields.Schema:
 
 
 def default() -> ConfigDict:
-    """The paper's task and algorithm at a size that any accelerator holds.
+    """The paper's task and algorithm, at a size that fits any accelerator.
 
     Returns:
-        A new ConfigDict. Times in seconds, lengths in metres, angles in radians. Defaults are those
-        of OpenAI (2018), "Learning Dexterous In-Hand Manipulation", where it states them.
+        A new ConfigDict. Times in seconds, lengths in metres, angles in radians. Defaults follow
+        OpenAI (2018), "Learning Dexterous In-Hand Manipulation", where it states them.
     """
     return fields.defaults(_schema())
 
 
 def validate(config: ConfigDict) -> None:
-    """Checks every value of a configuration, so that a wrong one fails at once.
+    """Checks every value of a configuration, so that errors surface at once.
 
     Raises:
-        UserError: names the field, the value it has and the values it may have.
+        UserError: names the field, its value and the allowed values.
     """
     validate_task(config)
 
@@ -182,10 +184,10 @@ def validate(config: ConfigDict) -> None:
 
 
 def validate_task(config: ConfigDict) -> None:
-    """As `validate`, without what only training needs, such as how minibatches divide.
+    """Like `validate`, without checks that only training needs, such as minibatch divisibility.
 
     Raises:
-        UserError: names the field, the value it has and the values it may have.
+        UserError: names the field, its value and the allowed values.
     """
     fields.check(_schema(), config)
 
@@ -206,7 +208,7 @@ def validate_task(config: ConfigDict) -> None:
 
 
 def _validate_widening(config: ConfigDict, fail: Callable[[str, str], None]) -> None:
-    """Checks `config.adr` together with what it needs of the other fields."""
+    """Checks `config.adr` and the fields it depends on."""
     if config.adr.initial > config.adr.maximum:
         fail("adr.initial", f"0 to config.adr.maximum ({config.adr.maximum})")
     if config.adr.narrow_share >= config.adr.widen_share:
@@ -231,25 +233,26 @@ def _validate_widening(config: ConfigDict, fail: Callable[[str, str], None]) -> 
                 f"less than {1 / (1 - low):g}, with config.terms.{name}.low at {low}",
             )
     if not any(term.enabled(config) for term in randomization.TERMS):
-        fail("randomization", "other than none, or some term enabled, with config.adr.enabled")
+        fail("randomization", "other than none with config.adr.enabled, unless a term is enabled")
     if not config.env.bank_redraw:
-        fail("env.bank_redraw", "1 or more with config.adr.enabled, whose limits enter by it")
+        fail("env.bank_redraw", "1 or more with config.adr.enabled: new banks apply the limits")
 
 
 def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = None) -> ConfigDict:
-    """A configuration with exactly the known fields, each of its own type, from a loose one.
+    """Builds a complete, correctly typed configuration from a partial or untyped one.
 
-    A configuration outlives the version that saved it. A field that it lacks takes its default; a
-    term of randomisation or of the reward that it lacks is off. Where a default is not what was so
-    before the field, `_in_todays_words` says what was.
+    Saved configurations outlive the version that saved them. A missing field takes its default; a
+    missing randomisation or reward term is off. Where a default differs from the behaviour before
+    the field existed, `_in_todays_words` supplies the old value.
 
     Args:
         config: any ConfigDict, for example one read from JSON, where tuples have become lists.
         origin: where it came from, for messages.
-        expected: a new one with the known fields, given up; `default()` where it is left out.
+        expected: configuration that defines the known fields, modified in place; `default()` if
+            omitted.
 
     Raises:
-        ValueError: a field is unknown or of another type, or most fields are missing.
+        ValueError: a field is unknown or has the wrong type, or most fields are missing.
     """
     result = default() if expected is None else expected
     known = dict(leaves(result))
@@ -260,8 +263,8 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
     missing = known.keys() - given.keys()
     if len(missing) > len(known) / 2:
         raise UserError(
-            f"{origin}: {len(missing)} of {len(known)} fields are missing, {min(missing)} among "
-            "them; start from the defaults, or from a file that is whole"
+            f"{origin}: {len(missing)} of {len(known)} fields are missing, such as {min(missing)}; "
+            "start from the defaults, or from a complete file"
         )
     for name, law in result.terms.items():
         if "enabled" in law and not any(field.startswith(f"terms.{name}.") for field in given):
@@ -287,16 +290,16 @@ def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = N
         try:
             result.update_from_flattened_dict({field: value})
         except TypeError:
-            raise UserError(f"{origin}: {field} is {value!r}, which is of another type") from None
+            raise UserError(f"{origin}: {field} is {value!r}, which has the wrong type") from None
     return result
 
 
 def _in_todays_words(given: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a saved configuration, those of the project's first versions translated.
+    """Translates a saved configuration from the project's first versions to today's fields.
 
-    They judged randomisation by goals in a row, and started from another run's policy alone. The
-    very first smoothed targets, gave noise in shares of an actuator's whole range, and took the
-    delay of observations into its presets.
+    Those versions adapted randomisation to consecutive goals, and continued from another run's
+    policy only. The very first smoothed targets, gave noise as a fraction of an actuator's whole
+    range, and included the observation delay in its presets.
     """
     old = {"adr.widen_goals", "adr.narrow_goals"}
     if old <= set(given):
@@ -310,7 +313,7 @@ def _in_todays_words(given: dict[str, Any]) -> dict[str, Any]:
     noise, delay = "terms.action_noise.", "terms.observation_delay.enabled"
     result = {field: value for field, value in given.items() if field != "env.smoothing"}
     result["env.smoothed"] = "target"
-    # It kept a share of each control step, whatever that lasted.
+    # Its smoothing was per control step, whatever the duration of one.
     result["env.smoothing_kept"] = (1 - given["env.smoothing"]) ** (0.08 / given["env.control_dt"])
     for field in ("additive_episode", "additive_step"):
         result[noise + field] = 2 * given[noise + field]
@@ -326,7 +329,7 @@ def _in_todays_words(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """All (dotted field, value) of a configuration, in order."""
+    """All (dotted field, value) pairs of a configuration, in order."""
     for key in config:
         value = config[key]
         if isinstance(value, ConfigDict):
@@ -336,7 +339,7 @@ def leaves(config: ConfigDict, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def unknown_field(field: str, known: Collection[str]) -> str:
-    """What to say of a field that there is not, with the one that may have been meant.
+    """Error message for an unknown field, with a suggestion.
 
     Args:
         field: dotted.

@@ -1,8 +1,8 @@
-"""CPUs of this process."""
+"""CPUs available to this process."""
 
 import os
 
 
 def available_cpus() -> int:
-    """CPUs that this process may use; all of them where the system does not tell (macOS)."""
+    """Number of CPUs this process may use; all of them where the system does not say (macOS)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

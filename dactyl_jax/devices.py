@@ -1,7 +1,7 @@
-"""Many devices: each simulates its share of the environments, all hold the same networks.
+"""Several devices: each simulates a share of the environments, all hold the same networks.
 
-The code of an iteration runs on every device of a mesh at once, under `jax.shard_map`. What it must
-know of the other devices' environments it asks here; outside of a mesh there are no others.
+The code of an iteration runs on every device of a mesh at once, under `jax.shard_map`. This module
+provides what it needs from the other devices. Outside a mesh there are no others.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ SHARED = PartitionSpec()  # the same on every device
 
 Tree = TypeVar("Tree")
 
-# What results and checkpoints depend on, JAX's own defaults.
+# JAX's defaults, on which results and checkpoints depend.
 _PINNED = {
     "jax_enable_x64": False,
     "jax_default_prng_impl": "threefry2x32",
@@ -31,16 +31,16 @@ _PINNED = {
 
 
 def pin_defaults() -> None:
-    """Overrides what a shell's JAX_... variables say of precision, random keys and promotion."""
+    """Overrides JAX_... environment variables that set precision, random keys and promotion."""
     for name, value in _PINNED.items():
         jax.config.update(name, value)
 
 
 def make_mesh(num_envs: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """All devices of all processes in a row, or those given.
+    """A one-dimensional mesh of the given devices, or of all devices of all processes.
 
     Raises:
-        ValueError: `num_envs` environments cannot be shared out equally.
+        ValueError: `num_envs` environments do not divide equally.
     """
     row = jax.devices() if devices is None else devices
     if num_envs % len(row):
@@ -51,7 +51,7 @@ def make_mesh(num_envs: int, devices: Sequence[jax.Device] | None = None) -> Mes
 
 
 def shardings(mesh: Mesh, partition: Tree) -> Tree:
-    """Where on a mesh things are, by a tree of `EACH` and `SHARED`."""
+    """Shardings on a mesh for a tree of `EACH` and `SHARED`."""
     return jax.tree.map(
         lambda spec: NamedSharding(mesh, spec),
         partition,
@@ -60,11 +60,11 @@ def shardings(mesh: Mesh, partition: Tree) -> Tree:
 
 
 def place(tree: Tree, where: Any) -> Tree:
-    """Puts arrays that every process holds whole onto devices.
+    """Places arrays on devices; every process holds them in full.
 
     Args:
         tree: arrays and keys.
-        where: shardings, a prefix of the tree; None: the default device.
+        where: shardings, a prefix of the tree; None is the default device.
     """
 
     def put(leaf: jax.Array, sharding: jax.sharding.Sharding | None) -> jax.Array:
@@ -84,48 +84,49 @@ def place(tree: Tree, where: Any) -> Tree:
 
 
 def spread(mesh: Mesh, function: Callable, given: Any, returned: Any) -> Callable:
-    """A function of all environments that runs `function` on every device with its share of them.
+    """Distributes `function` over the devices; each runs it on its share of the environments.
 
     Args:
         mesh: the devices.
-        function: of this device's share; what it returns as shared must be equal on all devices.
-        given, returned: `EACH` and `SHARED` for its arguments and its results, prefixes of them.
+        function: operates on one device's share; results that it returns as shared must be equal on
+            all devices.
+        given, returned: `EACH` and `SHARED` for its arguments and results, as tree prefixes.
     """
-    if mesh.size == 1:  # nothing to share; `shard_map` takes 6% of an iteration on two CPU cores
+    if mesh.size == 1:  # nothing to share; `shard_map` costs 6% of an iteration on two CPU cores
         return function
     return jax.shard_map(function, mesh=mesh, in_specs=given, out_specs=returned, check_vma=False)
 
 
 def inside() -> bool:
-    """Whether this code is traced for the devices of a mesh."""
+    """Whether this code is being traced for the devices of a mesh."""
     return AXIS in jax.sharding.get_abstract_mesh().manual_axes
 
 
 def count() -> int:
-    """How many devices share the environments."""
+    """Number of devices that share the environments."""
     return jax.sharding.get_abstract_mesh().shape[AXIS] if inside() else 1
 
 
 def index() -> jax.Array | int:
-    """The number of this device among them, `[]` int32."""
+    """Index of this device among them, `[]` int32."""
     return jax.lax.axis_index(AXIS) if inside() else 0
 
 
 def total(tree: Tree) -> Tree:
-    """The sum over devices of every leaf."""
+    """Sum of every leaf over devices."""
     return jax.lax.psum(tree, AXIS) if inside() else tree
 
 
 def average(tree: Tree) -> Tree:
-    """The mean over devices of every leaf."""
+    """Mean of every leaf over devices."""
     return jax.lax.pmean(tree, AXIS) if inside() else tree
 
 
 def mean(x: jax.Array, axis: int | tuple[int, ...] | None = None) -> jax.Array:
-    """The mean over axes, of which one runs over environments, of all devices."""
+    """Mean over axes, one of which runs over environments, and over all devices."""
     return average(jnp.mean(x, axis=axis))
 
 
 def variance(x: jax.Array) -> jax.Array:
-    """The population variance of all entries on all devices, `[]`."""
+    """Population variance of all entries on all devices, `[]`."""
     return mean(jnp.square(x - mean(x)))

@@ -1,9 +1,9 @@
-"""What only the user of a program or of this library can put right."""
+"""Errors that the user of a program or of this library can fix."""
 
 
 class UserError(ValueError):
-    """A value that a user gave is wrong; the message is one line that says what would be right.
+    """A wrong value from the user; the message is one line and says what would be right.
 
-    Programs end on it in that line and exit status 2. Every other exception is a mistake in code,
-    and keeps its traceback.
+    Programs print that line and exit with status 2. Any other exception is a bug and keeps its
+    traceback.
     """

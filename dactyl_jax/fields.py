@@ -1,4 +1,4 @@
-"""Fields of a configuration: a default, and beside it what the value may be."""
+"""Fields of a configuration: a default and its constraint."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,9 +13,9 @@ class Field(NamedTuple):
     """A default with its constraint.
 
     Attributes:
-        default: the value of a new configuration.
-        may_be: the constraint in words, after "it must be".
-        allows: whether a value keeps to it.
+        default: value in a new configuration.
+        may_be: the constraint in words, to follow "it must be".
+        allows: whether a value satisfies the constraint.
     """
 
     default: Any
@@ -23,11 +23,11 @@ class Field(NamedTuple):
     allows: Callable[[Any], bool]
 
 
-Schema = Mapping[str, Any]  # of Fields, of defaults that may be anything, and of further schemas
+Schema = Mapping[str, Any]  # of Fields, unconstrained defaults, and nested schemas
 
 
 def one_of(default: str, choices: Collection[str]) -> Field:
-    """One of some names."""
+    """One of several names."""
     return Field(default, "one of " + ", ".join(choices), lambda value: value in choices)
 
 
@@ -37,13 +37,13 @@ def positive(default: float) -> Field:
 
 
 def at_least(low: float, default: float, why: str = "") -> Field:
-    """A finite number of at least `low`; `why` ends the message."""
+    """A finite number of at least `low`; `why` is appended to the message."""
     words = f"{low:g} or more" if not low else f"at least {low:g}"
     return Field(default, words + why, lambda value: math.isfinite(value) and value >= low)
 
 
 def share(default: float) -> Field:
-    """A share: greater than 0 and at most 1."""
+    """A fraction greater than 0 and at most 1."""
     return Field(default, "greater than 0 and at most 1", lambda value: 0 < value <= 1)
 
 
@@ -62,7 +62,7 @@ def sizes(default: tuple[int, ...], what: str) -> Field:
 
 
 def defaults(schema: Schema) -> ConfigDict:
-    """A new configuration of the defaults."""
+    """A new configuration with the default values."""
     result = ConfigDict()
     for name, entry in schema.items():
         if isinstance(entry, Mapping):
@@ -72,10 +72,10 @@ def defaults(schema: Schema) -> ConfigDict:
 
 
 def check(schema: Schema, config: ConfigDict) -> None:
-    """Checks each field by its own constraint.
+    """Checks each field against its constraint.
 
     Raises:
-        UserError: names the field, the value it has and the values it may have.
+        UserError: names the field, its value and the allowed values.
     """
     for field, constraint in _constraints(schema):
         value = get(config, field)
@@ -92,7 +92,7 @@ def get(config: ConfigDict, field: str) -> Any:
 
 
 def fail(config: ConfigDict, field: str, may_be: str) -> None:
-    """Raises the UserError of a dotted field that must be something else."""
+    """Raises the UserError for a dotted field whose value is not allowed."""
     raise UserError(f"config.{field} is {get(config, field)!r}; it must be {may_be}.")
 
 

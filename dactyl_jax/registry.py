@@ -1,4 +1,4 @@
-"""Tasks and policies by name: what a program of your own begins with.
+"""Tasks and policies by name: the entry points for your own programs.
 
 env = dactyl_jax.make("block", randomization="all", num_envs=1024)
 state = env.reset(jax.random.key(0))
@@ -20,17 +20,18 @@ _builders: dict[str, Callable[[], ConfigDict]] = {}
 
 
 def register(name: str, builder: Callable[[], ConfigDict]) -> None:
-    """Gives a task a name that `make` knows.
+    """Registers a task under a name for `make`.
 
     Args:
-        name: replaces a task of the same name.
-        builder: returns a whole configuration, such as `dactyl_jax.config.default()` with changes.
+        name: replaces any task of the same name.
+        builder: returns a complete configuration, such as a modified
+            `dactyl_jax.config.default()`.
     """
     _builders[name] = builder
 
 
 def tasks() -> tuple[str, ...]:
-    """The names that `make` knows."""
+    """Names of the registered tasks."""
     return tuple(_builders)
 
 
@@ -42,18 +43,18 @@ def make(
     num_envs: int | None = None,
     **overrides: Any,
 ) -> Reorientation:
-    """A batch of environments, as pure functions `reset(key)` and `step(state, action)`.
+    """Makes a batch of environments with pure functions `reset(key)` and `step(state, action)`.
 
     Args:
-        task: a name, one of `tasks()`, or a whole configuration, as `load_policy` returns it.
+        task: a name from `tasks()`, or a complete configuration such as `load_policy` returns.
         randomization: `none`, `basic`, `all` or another preset of `dactyl_jax.randomization`.
-        engine: `native`, `mjx-jax`, `mjx-warp`, or `auto` for what suits the device.
-        num_envs: how many environments `reset` starts.
+        engine: `native`, `mjx-jax`, `mjx-warp`, or `auto` to choose by device.
+        num_envs: number of environments that `reset` starts.
         overrides: other fields of the configuration, with two underscores for a dot:
             `env__goal_timeout_s=80.0`.
 
     Raises:
-        UserError: there is no such task or field, or a field has a value that it may not have.
+        UserError: the task or a field is unknown, or a field's value is not allowed.
     """
     if isinstance(task, str):
         if task not in _builders:
@@ -82,20 +83,20 @@ def make(
 
 
 def load_policy(name: str = "policy") -> tuple[PolicyAgent, ConfigDict]:
-    """A trained policy of the package, and the configuration that it was trained under.
+    """Loads a trained policy from the package, and the configuration it was trained with.
 
     Args:
-        name: `policy`, trained under all randomisations, or `unrandomised`.
+        name: `policy`, trained with all randomisations, or `unrandomised`.
 
     Raises:
-        UserError: there is no such policy.
+        UserError: the policy is unknown.
     """
     config, _, _ = pretrained.load(name)
     return pretrained.policy(name).agent, config
 
 
 def _task(**fields: Any) -> Callable[[], ConfigDict]:
-    """A builder of the default configuration without randomisation and with some fields changed."""
+    """A builder of the default configuration, without randomisation and with fields changed."""
 
     def build() -> ConfigDict:
         config = config_lib.default()

@@ -1,4 +1,4 @@
-"""The reorientation task over any engine."""
+"""The reorientation task, on any physics engine."""
 
 from pathlib import Path
 
@@ -26,16 +26,17 @@ __all__ = [
 def make_environment(
     config: ConfigDict, limits: np.ndarray | None = None, *, dump_nan: str | None = None
 ) -> Reorientation:
-    """The task in the world, on the engine and with the terms that a configuration names.
+    """Builds the task with the world, engine and randomisation terms that a configuration names.
 
     Args:
-        config: a whole configuration, valid by `config.validate`.
-        limits: of automatic domain randomisation, for the first bank, see `bank.build`.
-        dump_nan: a folder for what physics was given wherever it diverges, see
+        config: a complete configuration, checked by `config.validate`.
+        limits: limits of automatic domain randomisation for the first bank, see `bank.build`.
+        dump_nan: directory that receives the inputs of a physics step that diverges, see
             `physics.WatchedEngine`.
 
     Raises:
-        ValueError: the surrogate's physics steps do not fit, or the device cannot run the engine.
+        ValueError: the control step is no multiple of the surrogate's physics step, or the device
+            cannot run the engine.
     """
     task, model = worlds.build(config)
     engine = physics.make_engine(task.engine, model)

@@ -1,10 +1,11 @@
 """Automatic domain randomisation (OpenAI 2019, "Solving Rubik's Cube with a Robot Hand").
 
-Each enabled term acts at a strength drawn for the episode between 0 and a limit of its own. Some
-episodes play exactly at the limit of one term, others without any randomisation: while the policy
-reaches nearly as many goals there as here, the limit widens, and where it reaches far fewer, it
-narrows. Limits enter with the next bank, which is drawn by them. Some episodes play at full
-strength, whatever the limits, to tell how far the policy is from what it is meant for.
+Each enabled term acts at a strength drawn per episode between 0 and the term's limit. Some
+episodes run exactly at the limit of one term. Reference episodes run without any randomisation. A
+limit widens while the policy reaches nearly as many goals at the limit as in reference episodes,
+and narrows when it reaches far fewer. New limits take effect when the next bank is drawn. Some
+episodes run at full strength regardless of the limits, to measure how the policy does on the full
+task.
 """
 
 import dataclasses
@@ -17,9 +18,9 @@ from ml_collections import ConfigDict
 
 from dactyl_jax import randomization
 
-# Roles of episodes that play at no term's limit: strengths as drawn, all 0, all 1.
+# Roles of episodes that test no term's limit: strengths as drawn, all 0, all 1.
 FREE, REFERENCE, FULL = -1, -2, -3
-# Goals per episode without randomisation from which on limits move: nothing disturbs a policy that
+# Goals per reference episode below which limits do not move: nothing disturbs a policy that
 # reaches no goals anyway.
 _LEAST_GOALS = 1.0
 
@@ -27,15 +28,16 @@ _LEAST_GOALS = 1.0
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Of each of `randomization.TERMS`, `[T]`.
+    """Limits and counts of each of `randomization.TERMS`, `[T]`.
 
     Attributes:
-        strength: the largest strength, 1 being the term's law as configured.
-        episodes: ended at that limit since the term was last judged, float32.
-        goals: reached at it since then, float32.
-        reference_episodes: ended without randomisation since then, float32.
-        reference_goals: reached without randomisation since then, float32.
-        moved: bool, the limit moved since the bank was drawn: no episode plays at it yet.
+        strength: largest strength; 1 is the configured law.
+        episodes: episodes that ended at the limit since the last decision on the term, float32.
+        goals: goals reached at the limit since then, float32.
+        reference_episodes: reference episodes that ended since then, float32.
+        reference_goals: goals reached in reference episodes since then, float32.
+        moved: bool, whether the limit has moved since the bank was drawn. No episode runs at the
+            new limit yet.
     """
 
     strength: jax.Array
@@ -47,11 +49,12 @@ class Limits:
 
 
 def initial(config: ConfigDict, reached: Mapping[str, float] | None = None) -> Limits:
-    """The limits that a run starts with.
+    """Limits at the start of a run.
 
     Args:
-        config: the whole configuration.
-        reached: limits that a policy has come to, by term; others start at `config.adr.initial`.
+        config: the complete configuration.
+        reached: limits that a policy has already reached, by term; all others start at
+            `config.adr.initial`.
     """
     start = {term.name: config.adr.initial for term in randomization.TERMS} | dict(reached or {})
     strength = jnp.asarray([start[term.name] for term in randomization.TERMS], jnp.float32)
@@ -63,12 +66,12 @@ def initial(config: ConfigDict, reached: Mapping[str, float] | None = None) -> L
 def at_full_strength(
     role: jax.Array, reached: jax.Array, failed: jax.Array
 ) -> dict[str, jax.Array]:
-    """What happened in one control step at full strength.
+    """Counts goals and failures of one control step at full strength.
 
     Args:
-        role: of each environment's episode, see `bank.Draw`, `[E]`.
+        role: role of each environment's episode, see `bank.Draw`, `[E]`.
         reached: whether it reached a goal, `[E]` bool.
-        failed: whether it dropped the object or ran out of time, `[E]` bool.
+        failed: whether it dropped the object or timed out, `[E]` bool.
 
     Returns:
         `full_goals` and `full_failures`, `[E]` int32, to be summed over steps and environments.
@@ -79,22 +82,22 @@ def at_full_strength(
 def count(
     role: jax.Array, at_limit: jax.Array, ended: jax.Array, reached: jax.Array, failed: jax.Array
 ) -> dict[str, jax.Array]:
-    """What `update` wants to know of one control step, and what `at_full_strength` counts.
+    """Counts what `update` needs from one control step, and what `at_full_strength` counts.
 
-    Goals count when they are reached, not when their episode ends: of the episodes of a new bank
-    short ones end first.
+    Goals count when they are reached, not when their episode ends, because the first episodes to
+    end in a new bank are short ones.
 
     Args:
         role, reached, failed: as for `at_full_strength`.
-        at_limit: whether the term that an episode tests is at today's limit, `[E]` bool.
+        at_limit: whether the term that an episode tests is at its current limit, `[E]` bool.
         ended: whether the episode ended, `[E]` bool.
 
     Returns:
-        Beside the counts at full strength `reference_goals`, `reference_failures` and
-        `reference_episodes`, `[E]`, and `tested_episodes` and `tested_goals`, `[E, T]`, all int32,
+        The counts at full strength; `reference_goals`, `reference_failures` and
+        `reference_episodes`, `[E]`; `tested_episodes` and `tested_goals`, `[E, T]`. All are int32,
         to be summed over steps and environments.
     """
-    # A role of no term has a row of zeros.
+    # Episodes that test no term get a row of zeros.
     tested = jax.nn.one_hot(role, len(randomization.TERMS), dtype=jnp.int32) * at_limit[:, None]
     reference = role == REFERENCE
     return (
@@ -109,12 +112,12 @@ def count(
 
 
 def update(config: ConfigDict, limits: Limits, counts: dict[str, jax.Array]) -> Limits:
-    """Adds the sums of `count` over a roll-out; moves the limits of terms with enough episodes.
+    """Adds a roll-out's sums of `count`; moves the limits of terms with enough episodes.
 
-    A term's limit widens by `config.adr.step` when the goals per episode at it are at least
-    `widen_share` of those without randomisation over the same iterations, and narrows when they are
-    fewer than `narrow_share` of them. Both sides need `episodes` ended episodes, and start anew
-    after each judgement.
+    Goals per episode at a term's limit are compared with goals per reference episode over the same
+    iterations. The limit widens by `config.adr.step` when the ratio is at least `widen_share`, and
+    narrows when it is below `narrow_share`. Both sides need `episodes` ended episodes. The counts
+    restart from zero after each decision.
     """
     adr = config.adr
 
@@ -143,12 +146,12 @@ def update(config: ConfigDict, limits: Limits, counts: dict[str, jax.Array]) -> 
 
 
 def redrawn(limits: Limits) -> Limits:
-    """The limits after a bank was drawn by them."""
+    """The limits after a bank has been drawn with them."""
     return dataclasses.replace(limits, moved=jnp.zeros_like(limits.moved))
 
 
 def by_term(config: ConfigDict, limits: Limits) -> dict[str, float]:
-    """The limits of the enabled terms by name, on the host; none where nothing widens."""
+    """Limits of the enabled terms by name, on the host; empty if `config.adr` is disabled."""
     if not config.adr.enabled:
         return {}
     return {

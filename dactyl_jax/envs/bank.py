@@ -1,8 +1,8 @@
-"""The bank of starts: pairs of a drawn model and a state settled under it.
+"""The bank of starts: pairs of a drawn model and a state that settled under it.
 
-A reset takes a pair, so that it costs a look-up, and no object ever starts inside a finger. Bank
-and draws are made on the host by the native engine, whichever engine trains, and kept on disk for
-the next program that needs the same.
+A reset picks a pair. It therefore costs one look-up, and no object starts inside a finger. The
+native engine builds the bank on the host, whichever engine trains. Banks are cached on disk and
+reused by later programs with the same settings.
 """
 
 import dataclasses
@@ -24,23 +24,23 @@ from dactyl_jax.envs import adr
 from dactyl_jax.envs.drop import dropped
 from dactyl_jax.errors import UserError
 
-_SETTLING_STEPS = 25  # control steps from letting go of the object: 2 s
-_HEIGHT = 0.06  # m above its rest on the palm at which the object is let go
-_POSTURE_SPREAD = 0.15  # of half an actuator's range: how far starting postures lie apart
-_KEPT = 40  # banks on disk, of a few megabytes each
+_SETTLING_STEPS = 25  # control steps after the object's release: 2 s
+_HEIGHT = 0.06  # m above the object's resting place on the palm, at release
+_POSTURE_SPREAD = 0.15  # spread of starting postures as a fraction of half an actuator's range
+_KEPT = 40  # banks kept on disk, a few megabytes each
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """What was drawn for an episode, `[N, ...]`.
+    """Everything drawn for an episode, `[N, ...]`.
 
     Attributes:
-        parameters: `{field: [N, ...]}`, the model's drawn fields and the constants derived of them.
-        numbers: what the physics terms drew, side by side, `[N, D]`.
-        strengths: of each of `randomization.TERMS`, `[N, T]`; 1 is the law as configured.
-        role: what the episode is for, `[N]` int32: number of the term at whose limit it plays, or
-            one of `adr.FREE`, `adr.REFERENCE` (all strengths 0) and `adr.FULL` (all 1).
+        parameters: `{field: [N, ...]}`, the drawn model fields and the constants derived from them.
+        numbers: values drawn by the physics terms, concatenated, `[N, D]`.
+        strengths: strength of each of `randomization.TERMS`, `[N, T]`; 1 is the configured law.
+        role: purpose of the episode, `[N]` int32: index of the term whose limit it tests, or one of
+            `adr.FREE`, `adr.REFERENCE` (all strengths 0) and `adr.FULL` (all 1).
     """
 
     parameters: physics.Parameters
@@ -49,18 +49,18 @@ class Draw:
     role: jax.Array
 
     def by_term(self) -> dict[str, jax.Array]:
-        """How strongly each term acts, `[N]` by its name."""
+        """Strength of each term, `[N]` by its name."""
         return {term.name: self.strengths[:, i] for i, term in enumerate(randomization.TERMS)}
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Bank:
-    """`size` pairs: draws, and states settled under them.
+    """`size` pairs of a draw and a state that settled under it.
 
     Attributes:
         draws, states: `[N, ...]`.
-        limits: the largest strengths of `randomization.TERMS` that it was drawn by, `[T]`.
+        limits: largest strength of each of `randomization.TERMS` when it was drawn, `[T]`.
     """
 
     draws: Draw
@@ -72,7 +72,7 @@ class Bank:
         return self.states.qpos.shape[0]
 
     def take(self, pair: jax.Array) -> tuple[Draw, physics.State]:
-        """Draws and states of the pairs numbered `pair` `[E]`."""
+        """Draws and states of the pairs with indices `pair` `[E]`."""
         return jax.tree.map(lambda table: table[pair], (self.draws, self.states))
 
 
@@ -83,27 +83,27 @@ def build(
     limits: np.ndarray | None = None,
     strengths: np.ndarray | None = None,
 ) -> Bank:
-    """Draws models and lets the object settle in the palm until `config.env.bank_size` pairs stand.
+    """Draws models and drops the object into the palm until `config.env.bank_size` pairs settle.
 
-    Candidate n depends on `config.seed`, the generation, limits or strengths, and n alone; those
-    whose object left the palm or still moves are thrown away. A bank once built is read from the
-    disk, from `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`.
+    Candidate n depends only on `config.seed`, the generation, the limits or strengths, and n.
+    Candidates whose object left the palm or still moves are discarded. Banks are cached in
+    `$XDG_CACHE_HOME/dactyl_jax` or `~/.cache/dactyl_jax`.
 
     Args:
-        config: a whole configuration.
-        model: the nominal one.
-        generation: number of the bank in a run that redraws it.
-        limits: of automatic domain randomisation: the largest strength of each of
-            `randomization.TERMS`, `[T]`. Shares of the pairs, see `config.adr`, play at the limit
-            of one term, without randomisation, and at full strength. Without limits all strengths
-            are 1.
-        strengths: of each of `randomization.TERMS`, `[T]`, the same in every draw; without limits
-            only. Pair n is then the first of the candidates n, n + size, n + 2 size, ... that
-            settles: banks at other strengths hold the same hands and starts in the same places, but
-            for a candidate that settles in one of them alone.
+        config: a complete configuration.
+        model: the nominal model.
+        generation: index of the bank in a run that redraws it.
+        limits: limits of automatic domain randomisation: the largest strength of each of
+            `randomization.TERMS`, `[T]`. Fractions of the pairs, set in `config.adr`, run at the
+            limit of one term, without randomisation, and at full strength. Without limits all
+            strengths are 1.
+        strengths: fixed strength of each of `randomization.TERMS`, `[T]`; only without limits.
+            Pair n is then the first of the candidates n, n + size, n + 2 size, ... that settles.
+            Banks at different strengths thus hold the same hands and starting places, except
+            where a candidate settles at one strength only.
 
     Raises:
-        ValueError: when hardly any candidate settles, because of the terms or the tilt.
+        ValueError: hardly any candidate settles, because of the terms or the tilt.
     """
     enabled = [term for term in randomization.TERMS if term.enabled(config)]
     follows_from = {
@@ -119,8 +119,7 @@ def build(
         },
     }
     if strengths is not None:
-        # Of physics alone, for settling knows of no other terms: banks that differ in those are one
-        # on disk.
+        # Only physics terms affect settling. Banks that differ in other terms share a file.
         follows_from["strengths"] = [
             float(strength)
             for term, strength in zip(randomization.TERMS, strengths, strict=True)
@@ -149,7 +148,7 @@ def build(
 
 
 def digest(model: mujoco.MjModel) -> str:
-    """Of a model, and of all code that banks and trials in it follow from."""
+    """Hash of a model and of all code that determines its banks and trials."""
     content = np.zeros(mujoco.mj_sizeModel(model), np.uint8)
     mujoco.mj_saveModel(model, None, content)
     result = hashlib.sha256(content.tobytes() + mujoco.__version__.encode())
@@ -167,13 +166,13 @@ def _settle(
     limits: np.ndarray | None,
     strengths: np.ndarray | None,
 ) -> Bank:
-    """A bank of numpy arrays."""
+    """Builds a bank of numpy arrays."""
     size = config.env.bank_size
     layout = hand.layout(model)
     engine = physics.make_engine("native", model)
     substeps = round(config.env.control_dt / model.opt.timestep)
     kept: list[tuple[Draw, physics.State]] = []
-    settled = chosen = np.zeros(0, int)  # numbers of candidates; which of these make the bank
+    settled = chosen = np.zeros(0, int)  # candidate indices; positions of those in the bank
     drawn = 0
     while len(chosen) < size:
         indices = np.arange(drawn, drawn + size)
@@ -225,7 +224,7 @@ def _draw(
                 role[row], strengths[row] = adr.REFERENCE, 0.0
             elif kind == 2:
                 role[row], strengths[row] = adr.FULL, 1.0
-    # A generation's draws must not be those of another: their numbers lie apart.
+    # Offset the indices so that no two generations share draws.
     fields, numbers = randomization.physics.draw(
         model,
         config,
@@ -242,7 +241,7 @@ def _draw(
 
 
 def _shares(config: ConfigDict) -> list[float]:
-    """Of episodes at the limit of one term, without randomisation, and at full strength."""
+    """Fractions of episodes at one term's limit, without randomisation, and at full strength."""
     return [config.adr[f"{name}_share"] for name in ("boundary", "reference", "full")]
 
 
@@ -254,7 +253,7 @@ def _let_go(
     indices: np.ndarray,
     parameters: physics.Parameters,
 ) -> physics.State:
-    """The object in a random orientation above the palm, the hand in a posture near its start."""
+    """Places the object above the palm in a random orientation, the hand near its start posture."""
     state = physics.initial_state(model, len(indices))
     qpos, ctrl = np.array(state.qpos), np.array(state.ctrl)
     low, high = layout.ctrl_range.T
@@ -266,7 +265,7 @@ def _let_go(
         offset = np.append(rng.uniform(-0.01, 0.01, 2), _HEIGHT)
         qpos[row, layout.object_qpos[:3]] = layout.palm_position + offset
         qpos[row, layout.object_qpos[3:]] = quaternion / np.linalg.norm(quaternion)
-    # A coupled pair shares its angle equally; drawn limits hold from the start.
+    # A coupled pair shares its angle equally; drawn joint limits hold from the start.
     shares = layout.coupling / layout.coupling.sum(axis=1, keepdims=True)
     limits = parameters.get("jnt_range", model.jnt_range[None])
     joints = [model.joint(name).id for name in hand.JOINTS]

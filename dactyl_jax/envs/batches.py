@@ -1,16 +1,16 @@
-"""Trees of arrays with environments as their first axis, and their keys."""
+"""Pytrees of arrays whose first axis is the environment, and their random keys."""
 
 import jax
 import jax.numpy as jnp
 
 
 def nth(keys: jax.Array, number: jax.Array) -> jax.Array:
-    """Each environment's key of its own number, `[E]`."""
+    """Folds each environment's number into its key, `[E]`."""
     return jax.vmap(jax.random.fold_in)(keys, number)
 
 
 def split(keys: jax.Array, count: int) -> jax.Array:
-    """`count` keys of each environment's, `[count, E]`."""
+    """Splits each environment's key into `count` keys, `[count, E]`."""
     return jnp.moveaxis(jax.vmap(lambda key: jax.random.split(key, count))(keys), 1, 0)
 
 

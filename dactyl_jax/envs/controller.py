@@ -1,8 +1,8 @@
-"""From bins to motors: the controller, and what the terms of randomisation do on the way.
+"""From bins to motor commands: the controller and the actuation terms.
 
-Without terms, what the controller wants and what the motors receive are the same: unit actions,
-their average, targets about the angles now. Terms add their errors on the way: noise on the
-actions, delay of the average, play between targets and motors.
+Without terms, the motors receive what the controller wants: unit actions, their average, targets
+relative to the current angles. Terms add errors along the way: noise on the actions, delay of the
+average, backlash between targets and motors.
 """
 
 from typing import NamedTuple
@@ -21,11 +21,11 @@ from dactyl_jax.randomization import actuation
 
 
 class Control(NamedTuple):
-    """What one control step does before physics.
+    """Result of the controller in one control step, before physics.
 
     Attributes:
         action: unit actions as chosen, `[E, 20]`.
-        targets: that the controller wants, `[E, 20]` rad.
+        targets: the controller's targets, `[E, 20]` rad.
         average, noisy_average, memory (of the actuation terms), command: see `state.Episode`.
     """
 
@@ -38,14 +38,14 @@ class Control(NamedTuple):
 
 
 class Controller:
-    """The controller of `config.env`, for a hand's `model`; pure functions.
+    """The controller that `config.env` describes, for the hand in `model`; pure functions.
 
     Attributes:
-        varies_time_step: whether a command's time step is drawn, rather than the model's.
+        varies_time_step: whether the time step is drawn per command rather than fixed by the model.
     """
 
     def __init__(self, config: ConfigDict, model: mujoco.MjModel, substeps: int):
-        """Takes the number of physics steps in a control step beside configuration and model."""
+        """Takes the configuration, the model and the number of physics steps per control step."""
         self._model = model
         self._mode = config.env.action
         self._averages = config.env.smoothed == "action"
@@ -64,12 +64,12 @@ class Controller:
     def begin(
         self, keys: jax.Array, draw: Draw, true: Readings
     ) -> tuple[randomization.Memory, actuation.Command]:
-        """The terms' memory at an episode's start, and a command that holds the hand as it is.
+        """Memory of the terms at an episode's start, and a command that holds the hand still.
 
         Args:
             keys: `[E]`.
-            draw: of the episode.
-            true: readings of its first state, whose targets hold the hand.
+            draw: draw of the episode.
+            true: readings of the first state, whose targets hold the hand.
         """
         none = actions.no_average(len(keys))
         idle = self._command(none.value if self._averages else true.targets, true.targets)
@@ -84,11 +84,11 @@ class Controller:
     def control(
         self, keys: jax.Array, episode: Episode, action: jax.Array, true: Readings
     ) -> Control:
-        """What bins `[E, 20]` become.
+        """Turns bins `[E, 20]` into a motor command.
 
         Args:
-            keys: `[E]`, of the terms' draws.
-            episode: as it is before the step.
+            keys: keys of the terms' draws, `[E]`.
+            episode: the episode before the step.
             action: bins, `[E, 20]` int32.
             true: readings before the step.
         """
@@ -120,7 +120,7 @@ class Controller:
         return Control(unit, wanted, average, noisy, memory, command)
 
     def _command(self, asked: jax.Array, targets: jax.Array) -> actuation.Command:
-        """What the controller asks for, and nothing else, in steps of the model's time."""
+        """A command without force, at the model's time step."""
         num_envs = targets.shape[0]
         return actuation.Command(
             asked=asked,

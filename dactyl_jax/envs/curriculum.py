@@ -1,6 +1,7 @@
-"""The curriculum: goals move further away, and randomisation widens, as the policy copes.
+"""The curriculum: moves goals further away and widens randomisation as the policy improves.
 
-It follows counts of the roll-outs alone, never the clock, so that a resumed run stays on its path.
+It depends only on counts from roll-outs, never on the clock, so a resumed run follows the same
+path.
 """
 
 import dataclasses
@@ -12,13 +13,13 @@ from ml_collections import ConfigDict
 
 from dactyl_jax.envs import adr
 
-WINDOW_MINUTES = 20.0  # environment-minutes over which the rate of goals is judged
+WINDOW_MINUTES = 20.0  # environment-minutes over which the goal rate is measured
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class CurriculumState:
-    """Largest goal angle (rad), goals and environment-minutes since it was judged, all `[]`;
+    """Largest goal angle (rad), goals and environment-minutes since the last decision, all `[]`;
     limits of automatic domain randomisation."""
 
     goal_distance: jax.Array
@@ -30,12 +31,12 @@ class CurriculumState:
 def initial(
     config: ConfigDict, reached: float = 0.0, limits: Mapping[str, float] | None = None
 ) -> CurriculumState:
-    """The start: near goals, or uniform ones (pi) where the curriculum is disabled.
+    """Initial state: near goals, or uniform ones (pi) if the curriculum is disabled.
 
     Args:
-        config: the whole configuration.
-        reached: largest goal angle that can be asked for already, rad.
-        limits: of automatic domain randomisation, that a policy has come to, by term.
+        config: the complete configuration.
+        reached: largest goal angle that the policy has already reached, rad.
+        limits: limits of automatic domain randomisation that a policy has reached, by term.
     """
     distance = config.curriculum.initial_distance if config.curriculum.enabled else jnp.pi
     distance = min(max(distance, reached), jnp.pi)
@@ -51,7 +52,7 @@ def update(
     minutes: jax.Array,
     counters: dict[str, jax.Array],
 ) -> CurriculumState:
-    """Counts an iteration's goals and environment-minutes, `[]`; widens if the rate suffices.
+    """Adds an iteration's goals and environment-minutes, `[]`; widens if the goal rate suffices.
 
     `counters` are the sums of `Outcome.counters`, see `adr.update`.
     """

@@ -6,12 +6,12 @@ import numpy as np
 
 from dactyl_jax import hand, physics
 
-# A box around the middle of the palm's surface, in world axes (m): [axis, low and high].
+# Box around the centre of the palm's surface, in world axes (m): [axis, low and high].
 BOX = np.array([[-0.12, 0.12], [-0.12, 0.12], [-0.04, 0.15]], np.float32)
 
 
 def dropped(layout: hand.Layout, state: physics.State) -> jax.Array:
-    """Whether the object's centre left the box around the palm, `[E]` bool."""
+    """Whether the object's centre has left the box around the palm, `[E]` bool."""
     palm = jnp.asarray(layout.palm_position, jnp.float32)
     offset = state.qpos[:, layout.object_qpos[:3]] - palm
     return jnp.any((offset < BOX[:, 0]) | (offset > BOX[:, 1]), axis=-1)

@@ -1,15 +1,14 @@
-"""Goals: target orientations, near at first and anywhere once the curriculum is through."""
+"""Goals: target orientations, near at first, anywhere once the curriculum is complete."""
 
 import jax
 import jax.numpy as jnp
 
 from dactyl_jax.hand import rotations
 
-NEAREST = 0.5  # rad; just beyond the 0.4 rad at which a goal counts as reached
+NEAREST = 0.5  # rad; just above the 0.4 rad at which a goal counts as reached
 DISTRIBUTIONS = ("uniform", "aligned")
 _H = 0.5**0.5
-# Turns that bring each face of a block, in its own frame, to where the palm's normal points: the
-# x axis of `rh_forearm`.
+# Rotations that bring each face of a block to the palm's normal, the x axis of `rh_forearm`.
 _UPRIGHT = (
     (1.0, 0.0, 0.0, 0.0),
     (0.0, 0.0, 0.0, 1.0),
@@ -26,12 +25,12 @@ def draw(
     """Draws a goal for each environment.
 
     Args:
-        keys: `[E]`, one key an environment.
-        orientation: the object's now in the `rh_forearm` frame, `[E, 4]`.
+        keys: `[E]`, one per environment.
+        orientation: current orientation of the object in the `rh_forearm` frame, `[E, 4]`.
         farthest: `[]` rad. Below pi, goals lie between `NEAREST` and this angle from `orientation`,
             about a uniformly random axis; from pi on they follow the distribution.
         distribution: `uniform` over all orientations, or `aligned`: one of the 24 upright poses of
-            a block on the palm, turned by a uniform angle about the palm's normal (robogym).
+            a block on the palm, rotated by a uniform angle about the palm's normal (robogym).
 
     Returns:
         Goal orientations `[E, 4]`, in the frame of `orientation`, with w >= 0.
@@ -55,8 +54,8 @@ def draw(
 def _aligned(key: jax.Array) -> jax.Array:
     """An upright pose, `[4]`.
 
-    The 24 of them are six faces by four quarter turns about the normal, which a uniform angle
-    holds already.
+    The 24 poses are six faces times four quarter turns about the normal. The uniform angle already
+    covers the quarter turns.
     """
     face_key, yaw_key = jax.random.split(key)
     upright = jnp.array(_UPRIGHT)[jax.random.randint(face_key, (), 0, len(_UPRIGHT))]
@@ -65,5 +64,5 @@ def _aligned(key: jax.Array) -> jax.Array:
 
 
 def distance(goal: jax.Array, orientation: jax.Array) -> jax.Array:
-    """Angle of the one rotation that takes `orientation` to `goal`, both `[E, 4]`: `[E]` rad."""
+    """Angle of the rotation that takes `orientation` to `goal`, both `[E, 4]`: `[E]` rad."""
     return rotations.angle(rotations.multiply(goal, rotations.conjugate(orientation)))

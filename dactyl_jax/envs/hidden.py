@@ -1,8 +1,8 @@
-"""What is hidden: all that an episode drew, all that its terms remember, and what the motors got.
+"""Hidden state: the episode's draws, the terms' memory, and what the motors received.
 
-To those who do not see it the world is not Markov, however true their readings are. The value
-function and a teacher may see it whole (`config.env.value_observation=privileged`), a policy never
-does. Memory is taken as it is, array by array, so that a new term needs no line here.
+Without it the world is not Markov, even with perfect readings. The value function and a teacher
+may observe all of it (`config.env.value_observation=privileged`); a policy never does. Memory is
+flattened array by array, so a new term needs no change here.
 """
 
 import math
@@ -19,15 +19,15 @@ from dactyl_jax.envs.state import Episode
 
 
 class Hidden(NamedTuple):
-    """What is hidden in each environment.
+    """Hidden state of each environment.
 
     Attributes:
-        drawn: what the physics terms drew, `[E, D]`.
-        strengths: of the enabled terms, in the order of `randomization.TERMS`, `[E, T]`.
-        actuation, sensing: what their terms remember, by name, `[E, ...]`.
-        noisy_average: of the actions with their errors; None in runs that smooth targets.
-        motor_targets: what the motors got in the last control step, `[E, 20]` rad.
-        force: on the object in that step, world frame, `[E, 3]` N.
+        drawn: values drawn by the physics terms, `[E, D]`.
+        strengths: strengths of the enabled terms, in the order of `randomization.TERMS`, `[E, T]`.
+        actuation, sensing: memory of the actuation and sensing terms, by name, `[E, ...]`.
+        noisy_average: average of the actions with their errors; None in runs that smooth targets.
+        motor_targets: targets that the motors received in the last control step, `[E, 20]` rad.
+        force: force on the object in that step, world frame, `[E, 3]` N.
     """
 
     drawn: jax.Array
@@ -40,13 +40,13 @@ class Hidden(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Numbers that stand side by side in the observation of what is hidden.
+    """Adjacent numbers in the observation of the hidden state.
 
     Attributes:
-        name: by which code knows them: a field, or a term and a field of its memory, with dots.
-        label: by which people do.
-        size: how many there are.
-        unit: theirs.
+        name: identifier: a field, or a term and a field of its memory, joined by dots.
+        label: description for people.
+        size: number of values.
+        unit: unit of the values.
     """
 
     name: str
@@ -55,20 +55,20 @@ class Part(NamedTuple):
     unit: str
 
 
-# Labels and units of all but memory; terms say the units of theirs.
+# Labels and units of everything but memory, whose units the terms define.
 _FIELDS = {
     "drawn": ("what the physics terms drew", "as drawn"),
     "strengths": ("strengths of the enabled terms", "1"),
     "noisy_average.value": ("average of the actions with their errors", "1"),
     "noisy_average.weight": ("weight of all actions in that average", "1"),
-    "motor_targets": ("targets that the motors got", "rad"),
+    "motor_targets": ("targets that the motors received", "rad"),
     "force": ("force on the object x, y, z, world frame", "N"),
 }
 _MEMORY = ("actuation", "sensing")
 
 
 def of(config: ConfigDict, episode: Episode) -> Hidden:
-    """What is hidden in environments that play `episode`, under a whole configuration."""
+    """Hidden state of environments that run `episode`, under a complete configuration."""
     enabled = np.flatnonzero([term.enabled(config) for term in randomization.TERMS])
     return Hidden(
         drawn=episode.draw.numbers,
@@ -82,7 +82,7 @@ def of(config: ConfigDict, episode: Episode) -> Hidden:
 
 
 def parts(hidden: Hidden) -> tuple[Part, ...]:
-    """What the numbers of `flat` are, in their order; `hidden` may be of shapes alone."""
+    """Describes the numbers of `flat`, in order; `hidden` may consist of shapes alone."""
     units = {
         term.name: term.units
         for term in (*randomization.actuation.TERMS, *randomization.sensing.TERMS)
@@ -101,7 +101,7 @@ def parts(hidden: Hidden) -> tuple[Part, ...]:
 
 
 def flat(hidden: Hidden) -> jax.Array:
-    """All of it side by side, `[E, H]` float32; what is true is 1, what is false 0."""
+    """Concatenates the hidden state, `[E, H]` float32; true is 1, false is 0."""
     return jnp.concatenate(
         [leaf.reshape(leaf.shape[0], -1).astype(jnp.float32) for _, leaf in _leaves(hidden)],
         axis=-1,
@@ -109,7 +109,7 @@ def flat(hidden: Hidden) -> jax.Array:
 
 
 def _leaves(hidden: Hidden) -> list[tuple[Any, Any]]:
-    """Paths and arrays, without those that are empty, and random keys, which tell nothing."""
+    """Paths and arrays, without empty ones and without random keys, which carry no information."""
     return [
         (path, leaf)
         for path, leaf in jax.tree_util.tree_leaves_with_path(hidden)

@@ -1,7 +1,7 @@
 """Observations: what the policy sees, with errors, and what the value function sees, without.
 
-An observation is a list of parts. Each says its name, its size, its unit and how it is read, and
-all else (sizes, places, the contract of an exported policy) follows from the list.
+An observation is a list of parts. Each part defines its name, its size, its unit and how to read
+it. Sizes, indices and the contract of an exported policy follow from the list.
 """
 
 import dataclasses
@@ -17,17 +17,18 @@ from dactyl_jax import hand
 from dactyl_jax.envs.readings import Readings
 from dactyl_jax.hand import rotations
 
-FRAME = "rh_forearm"  # of all positions and orientations that are seen
+FRAME = "rh_forearm"  # frame of all observed positions and orientations
 
 
 class Seen(NamedTuple):
-    """What observations are made of; positions and orientations in the `rh_forearm` frame.
+    """Inputs of observations; positions and orientations in the `rh_forearm` frame.
 
     Attributes:
-        fingertips: `[E, 5, 3]` m, position of the object `[E, 3]` m and its orientation `[E, 4]`,
-            as sensed or as they are.
+        fingertips: `[E, 5, 3]` m, as sensed or true.
+        position: position of the object, `[E, 3]` m, as sensed or true.
+        orientation: orientation of the object, `[E, 4]`, as sensed or true.
         goal: `[E, 4]`.
-        readings: the true ones.
+        readings: the true readings.
     """
 
     fingertips: jax.Array
@@ -38,16 +39,16 @@ class Seen(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Numbers that stand side by side in an observation.
+    """Adjacent numbers in an observation.
 
     Attributes:
-        name: by which code knows them.
-        label: by which people do.
-        size: how many there are.
-        unit: theirs.
-        read: `[E, size]` of what is seen.
-        means: what else a robot host has to know: their `frame`, the names of what they are `of`,
-            in order, or how a sign or an order is chosen.
+        name: identifier.
+        label: description for people.
+        size: number of values.
+        unit: unit of the values.
+        read: computes the values, `[E, size]`.
+        means: what else a robot host must know: the `frame`, the names of what the values belong to
+            (`of`), in order, or the convention for a sign or an order.
     """
 
     name: str
@@ -59,17 +60,17 @@ class Part(NamedTuple):
 
 
 def relative_goal(goal: jax.Array, orientation: jax.Array) -> jax.Array:
-    """The rotation that is left to do, `goal * conj(orientation)`, `[E, 4]` with w >= 0."""
+    """The remaining rotation, `goal * conj(orientation)`, `[E, 4]` with w >= 0."""
     return rotations.canonical(rotations.multiply(goal, rotations.conjugate(orientation)))
 
 
 def facing(orientation: jax.Array) -> jax.Array:
-    """How a cube of this orientation stands, whichever face is which, `[E, 9]`.
+    """Encodes a cube's orientation up to its symmetry, `[E, 9]`.
 
-    The 24 turns that bring a cube onto itself do not change what fingers can do to it, nor the
-    rotation that is left to do: a network that sees the cube this way need not learn each case 24
-    times. With x, y, z the rows of the rotation matrix: the sums over its columns of x^4 and of
-    x^3 y, for each row and pair of rows. They are smooth, and tell all other orientations apart.
+    The 24 rotations that map a cube onto itself change neither what fingers can do to it nor the
+    remaining rotation. A network with this input need not learn each case 24 times. With x, y, z
+    the rows of the rotation matrix, the values are the sums over columns of x^4 and of x^3 y, for
+    each row and each pair of rows. They are smooth, and they distinguish all other orientations.
     """
     rows = rotations.matrix(orientation)
     moments = jnp.einsum("eik,ejk->eij", rows**3, rows, precision="highest")
@@ -84,7 +85,7 @@ def _left_to_do(seen: Seen) -> jax.Array:
     return relative_goal(seen.goal, seen.orientation)
 
 
-# Of OpenAI (2018), Table 2.
+# OpenAI (2018), Table 2.
 _PAPER = (
     Part(
         "fingertips",
@@ -111,7 +112,7 @@ _PAPER = (
         {"frame": FRAME, "sign": "w >= 0"},
     ),
 )
-# What the real hand also reports.
+# Further readings of the real hand.
 _OWN = (
     Part(
         "joint_angles",
@@ -130,7 +131,7 @@ _OWN = (
         {"of": hand.JOINTS},
     ),
 )
-# What its controller knows of its own doings: targets, and the average that they follow.
+# The controller's internal state: targets, and the average that they follow.
 _COMMANDS = (
     Part(
         "targets",
@@ -167,7 +168,7 @@ _ENCODINGS = (
         {"frame": FRAME, "order": "by rows"},
     ),
 )
-# The rest of Table 2, which only simulation knows.
+# The rest of Table 2, which is available only in simulation.
 _OBJECT = (
     Part(
         "orientation",
@@ -190,46 +191,46 @@ _TWIST = (
 )
 
 
-# What policies see, by `config.env.policy_observation`. A name keeps its parts, since policies were
-# trained under it; other numbers get a name of their own.
+# Policy observations, by `config.env.policy_observation`. The parts of a name never change, because
+# policies were trained with them; a new set of parts gets a new name.
 POLICY = {
     "paper": _PAPER,
-    # What the real hand reports and its controller knows besides, and encodings of it.
+    # Adds the real hand's readings, the controller's internal state, and encodings.
     "proprioceptive": (*_PAPER, *_OWN, *_COMMANDS, *_ENCODINGS),
 }
-STATE = "state"  # what the value function sees: for teachers, not for a robot
+STATE = "state"  # the value function's observation: for teachers, not for a robot
 
 
 def policy_parts(env: ConfigDict) -> tuple[Part, ...]:
-    """What the policy sees by `config.env`."""
+    """Parts of the policy's observation under `config.env`."""
     if env.policy_observation == STATE:
         return value_parts(env)
     return _known(env, POLICY[env.policy_observation])
 
 
 def value_parts(env: ConfigDict) -> tuple[Part, ...]:
-    """What the value function sees: all of Table 2, true and complete, and the policy's encodings.
+    """Parts of the value function's observation: all of Table 2, true and complete, and encodings.
 
-    What is hidden comes beside it where `config.env.value_observation` is `privileged`, see
+    The hidden state follows them if `config.env.value_observation` is `privileged`, see
     `hidden.Hidden`.
     """
     return _known(env, (*_PAPER, *_OBJECT, *_OWN, *_TWIST, *_COMMANDS, *_ENCODINGS))
 
 
 def _known(env: ConfigDict, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Those of the parts that exist: a controller that smooths targets averages no actions."""
+    """Drops parts that do not exist: a controller that smooths targets averages no actions."""
     return tuple(
         part for part in parts if part.name != "action_average" or env.smoothed == "action"
     )
 
 
 def size(parts: Iterable[Part]) -> int:
-    """Numbers in an observation of these parts."""
+    """Number of values in an observation of these parts."""
     return sum(part.size for part in parts)
 
 
 def assemble(parts: Iterable[Part], seen: Seen) -> jax.Array:
-    """The observation of these parts, side by side, `[E, size(parts)]`."""
+    """Concatenates the observation of these parts, `[E, size(parts)]`."""
     return jnp.concatenate([part.read(seen) for part in parts], axis=-1)
 
 
@@ -242,11 +243,11 @@ class Observation:
     value: jax.Array
 
 
-NONE = Observation(jnp.zeros((0, 0)), jnp.zeros((0, 0)))  # before the first look
+NONE = Observation(jnp.zeros((0, 0)), jnp.zeros((0, 0)))  # before the first observation
 
 
 def take(parts: Sequence[Part], name: str, numbers: jax.Array) -> jax.Array:
-    """The numbers of a part, `[E, part.size]`, in an observation `[E, ...]` of these parts."""
+    """Values of one part, `[E, part.size]`, from an observation `[E, ...]` of these parts."""
     names = [part.name for part in parts]
     place = names.index(name)
     first = size(parts[:place])
@@ -254,14 +255,14 @@ def take(parts: Sequence[Part], name: str, numbers: jax.Array) -> jax.Array:
 
 
 def fingertips(parts: Sequence[Part], numbers: jax.Array) -> jax.Array:
-    """The fingertips `[E, 5, 3]` m in an observation `[E, ...]` of these parts."""
+    """Fingertips `[E, 5, 3]` m from an observation `[E, ...]` of these parts."""
     return take(parts, "fingertips", numbers).reshape(-1, 5, 3)
 
 
 def object_pose(
     parts: Sequence[Part], numbers: jax.Array, goal: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The object's position `[E, 3]` m and orientation `[E, 4]` in an observation for a goal."""
+    """The object's position `[E, 3]` m and orientation `[E, 4]` from an observation and a goal."""
     relative = take(parts, "relative_goal", numbers)
     orientation = rotations.multiply(rotations.conjugate(relative), goal)
     return take(parts, "object_position", numbers), orientation

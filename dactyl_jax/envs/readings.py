@@ -1,4 +1,4 @@
-"""What can be read of the hand and the object: true values, in the frame of `rh_forearm`."""
+"""True readings of the hand and the object, in the `rh_forearm` frame."""
 
 import dataclasses
 
@@ -17,14 +17,14 @@ class Readings:
     Attributes:
         joint_angles: `[E, 24]` rad.
         joint_velocities: `[E, 24]` rad/s.
-        targets: of the actuators, as the controller wants them, `[E, 20]` rad.
+        targets: actuator targets as the controller wants them, `[E, 20]` rad.
         action_average: the controller's average of unit actions, `[E, 20]`.
         fingertips: FF, MF, RF, LF, TH, `[E, 5, 3]` m.
         links: orientations of the fingertips' distal links, `[E, 5, 4]`.
-        position: of the object's centre, `[E, 3]` m.
-        orientation: of the object, `[E, 4]`.
-        velocity: of the object's centre, `[E, 3]` m/s.
-        angular_velocity: of the object, `[E, 3]` rad/s.
+        position: position of the object's centre, `[E, 3]` m.
+        orientation: orientation of the object, `[E, 4]`.
+        velocity: velocity of the object's centre, `[E, 3]` m/s.
+        angular_velocity: angular velocity of the object, `[E, 3]` rad/s.
     """
 
     joint_angles: jax.Array
@@ -45,7 +45,7 @@ def read(
     state: physics.State,
     action_average: jax.Array,
 ) -> Readings:
-    """Reads a physics state, and the controller's average `[E, 20]`; the same for every engine."""
+    """Reads a physics state and the controller's average `[E, 20]`; the same for every engine."""
     to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
     joint_angles = state.qpos[:, layout.joint_qpos]
     fingertips, links = kinematics.fingertip_poses(chain, joint_angles)
@@ -63,6 +63,6 @@ def read(
         position=rotations.rotate(to_forearm, pose[:, :3] - forearm),
         orientation=orientation,
         velocity=rotations.rotate(to_forearm, twist[:, :3]),
-        # MuJoCo gives a free joint's angular velocity in the body's own frame.
+        # MuJoCo gives a free joint's angular velocity in the body frame.
         angular_velocity=rotations.rotate(orientation, twist[:, 3:]),
     )

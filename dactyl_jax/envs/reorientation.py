@@ -1,4 +1,4 @@
-"""The task: turn the object in the palm to the orientation asked for, again and again."""
+"""The task: rotate the object in the palm to a requested orientation, over and over."""
 
 import copy
 import dataclasses
@@ -22,11 +22,11 @@ from dactyl_jax.errors import UserError
 from dactyl_jax.hand import kinematics, rotations
 from dactyl_jax.randomization import sensing
 
-_BLOCKS = 16  # in which environments start anew, see `_restart`
+_BLOCKS = 16  # blocks in which environments restart, see `_restart`
 
 
 class _Keys(NamedTuple):
-    """Streams of one control step, `[E]` each."""
+    """Random keys of one control step, `[E]` each."""
 
     carry: jax.Array
     actuation: jax.Array
@@ -35,7 +35,8 @@ class _Keys(NamedTuple):
 
 
 class _StartKeys(NamedTuple):
-    """Streams of an episode's start, `[E]` each; `carry` is the environment's, from a reset on."""
+    """Random keys of an episode's start, `[E]` each; `carry` is the environment's key after a
+    reset."""
 
     carry: jax.Array
     pair: jax.Array
@@ -46,15 +47,15 @@ class _StartKeys(NamedTuple):
 
 
 class Reorientation:
-    """In-hand reorientation over any engine; `reset` and `step` are pure functions.
+    """In-hand reorientation on any physics engine; `reset` and `step` are pure functions.
 
     Args:
-        config: a whole configuration, see `dactyl_jax.config`.
-        engine: the physics of the object's and hand's model.
-        limits: of automatic domain randomisation, for the first bank, see `bank.build`.
+        config: a complete configuration, see `dactyl_jax.config`.
+        engine: the physics of the model of hand and object.
+        limits: limits of automatic domain randomisation for the first bank, see `bank.build`.
 
     Attributes:
-        hidden_parts: what the value function sees of what is hidden, after the parts of
+        hidden_parts: the hidden state in the value function's observation, after the parts of
             `observation.value_parts`; empty unless `config.env.value_observation` is `privileged`.
     """
 
@@ -86,9 +87,9 @@ class Reorientation:
         )
 
     def with_goals(self, distribution: str) -> "Reorientation":
-        """The same task, bank and all, with `uniform` or `aligned` goals (`goals.draw`).
+        """The same task and bank with `uniform` or `aligned` goals (`goals.draw`).
 
-        Other names, of goals that are near, leave it as it is.
+        Any other name means near goals and returns the task unchanged.
         """
         if distribution not in goals.DISTRIBUTIONS or distribution == self.config.env.goals:
             return self
@@ -104,41 +105,41 @@ class Reorientation:
         goal_distance: jax.Array | float = np.pi,
         bank: Bank | None = None,
     ) -> EnvState:
-        """Starts environments; the draws of environment i come from `fold_in(key, i)` alone.
+        """Starts environments; the draws of environment i depend only on `fold_in(key, i)`.
 
         Args:
             key: a typed key, `[]`.
-            num_envs: how many; by default `config.num_envs`.
+            num_envs: number of environments; `config.num_envs` by default.
             goal_distance: largest angle of a new goal, `[]` rad; from pi on see `goals.draw`.
-            bank: of starts, in place of the environment's own.
+            bank: bank of starts; the environment's bank by default.
         """
         numbers = jnp.arange(self.config.num_envs if num_envs is None else num_envs)
         keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(numbers)
         return self._begin(bank or self.bank, keys, jnp.float32(goal_distance))
 
     def with_goal_distance(self, state: EnvState, goal_distance: jax.Array) -> EnvState:
-        """The state with goals, from the next one on, up to `goal_distance` `[]` rad away."""
+        """The state with new goals limited to `goal_distance` `[]` rad, from the next goal on."""
         return dataclasses.replace(state, goal_distance=goal_distance)
 
     def redraw(
         self, state: EnvState, generation: int, limits: np.ndarray | None = None
     ) -> EnvState:
-        """The state with a new bank, for the episodes to come; runs on the host.
+        """The state with a new bank for the episodes to come; runs on the host.
 
         Args:
-            state: its episodes go on under their own draws.
-            generation: number of the bank; the first one was 0.
-            limits: of automatic domain randomisation, see `bank.build`.
+            state: its running episodes keep their draws.
+            generation: index of the bank; the first one was 0.
+            limits: limits of automatic domain randomisation, see `bank.build`.
         """
         bank = build(self.config, self.engine.model, generation, limits)
         where = jax.tree.map(lambda old: old.sharding, state.bank)
         return dataclasses.replace(state, bank=devices.place(bank, where))
 
     def step(self, state: EnvState, action: jax.Array) -> tuple[EnvState, Outcome]:
-        """Advances every environment by one control step; those that end start again.
+        """Advances every environment by one control step and restarts those whose episode ended.
 
         Args:
-            state: of all environments.
+            state: state of all environments.
             action: bins, `[E, 20]` int32 in 0..10.
         """
         config, episode = self.config.env, state.episode
@@ -147,7 +148,7 @@ class Reorientation:
         control = self._controller.control(keys.actuation, episode, action, before)
         moved, info = self._simulate(episode, control)
         diverged = info.diverged | ~physics.sound(moved)
-        # A finite stand-in; the episode ends below.
+        # Keep the last finite state; the episode ends below.
         moved = where(diverged, episode.physics, moved)
         after = self._read(moved, control.average)
 
@@ -210,38 +211,38 @@ class Reorientation:
         return self._restart(state, done, keys.start), outcome
 
     def partition(self, each: Any, shared: Any) -> EnvState:
-        """A state's tree with `each` for what is `[E, ...]`, and `shared` for the rest."""
+        """A tree shaped like the state: `each` for leaves `[E, ...]`, `shared` for the others."""
         return EnvState(bank=shared, goal_distance=shared, key=each, episode=each)
 
     def take(self, state: EnvState, environments: np.ndarray) -> EnvState:
-        """The state of some environments, which go on as they would have among the others.
+        """Selects environments; they continue as they would have among the others.
 
         Args:
-            state: of all environments.
-            environments: numbers of those to take, `[N]`.
+            state: state of all environments.
+            environments: indices of the selected environments, `[N]`.
         """
         key, episode = jax.tree.map(lambda x: x[environments], (state.key, state.episode))
         return dataclasses.replace(state, key=key, episode=episode)
 
     def true_readings(self, state: EnvState) -> readings.Readings:
-        """What faultless sensors read of hand and object."""
+        """Readings of hand and object from ideal sensors."""
         return self._read(state.episode.physics, state.episode.average)
 
     def with_pose(self, state: EnvState, position: jax.Array, orientation: jax.Array) -> EnvState:
-        """The state as a policy sees it that is told another pose of the object.
+        """The state with the policy's observation recomputed for another pose of the object.
 
         Args:
-            state: of all environments; its fingertips stay as sensed.
-            position: of the object in the `rh_forearm` frame, `[E, 3]` m.
-            orientation: of the object there, `[E, 4]`.
+            state: state of all environments; its fingertips stay as sensed.
+            position: position of the object in the `rh_forearm` frame, `[E, 3]` m.
+            orientation: orientation of the object in that frame, `[E, 4]`.
 
         Raises:
-            ValueError: the policy of this environment sees the true state.
+            ValueError: the policy of this environment observes the true state.
         """
         if self._policy_sees_state:
             raise UserError(
-                "config.env.policy_observation is 'state', which nothing on a robot can tell, nor "
-                "tell late; evaluate a policy that sees readings"
+                "config.env.policy_observation is 'state', which no robot can measure; "
+                "evaluate a policy that observes sensor readings"
             )
         seen = observation.Seen(
             observation.fingertips(self._policy_parts, state.observation.policy),
@@ -255,32 +256,32 @@ class Reorientation:
         return state.with_episode(observation=told)
 
     def seen_pose(self, state: EnvState) -> tuple[jax.Array, jax.Array]:
-        """The object's pose as the policy sees it: position `[E, 3]` m, orientation `[E, 4]`, in
-        the `rh_forearm` frame. Not of a policy that sees the true state."""
+        """The object's pose in the policy's observation: position `[E, 3]` m, orientation `[E, 4]`,
+        in the `rh_forearm` frame. Undefined for a policy that observes the true state."""
         return observation.object_pose(
             self._policy_parts, state.observation.policy, state.episode.goal
         )
 
     def unseen(self, state: EnvState) -> hidden.Hidden:
-        """What no policy sees of the state, see `hidden.Hidden`."""
+        """The part of the state that no policy observes, see `hidden.Hidden`."""
         return hidden.of(self.config, state.episode)
 
     def goal_in_world(self, state: EnvState) -> jax.Array:
-        """The goals' orientations in the world frame, `[E, 4]`, to draw them."""
+        """Goal orientations in the world frame, `[E, 4]`, for rendering."""
         return rotations.multiply(jnp.asarray(self._layout.forearm_quaternion), state.episode.goal)
 
     def _restart(self, state: EnvState, done: jax.Array, keys: jax.Array) -> EnvState:
-        """The state with new episodes where `done` `[E]`; each keeps its own stream of keys.
+        """The state with new episodes where `done` `[E]`; each environment keeps its random stream.
 
-        Few end in one step, and a start costs more than a step outside physics: starts are made for
-        a small block of environments at a time, until none is left.
+        Few episodes end in one step, and a start costs more than a step without physics. Starts are
+        therefore made for a small block of environments at a time, until none is left.
         """
         num_envs = done.shape[0]
         block = max(num_envs // _BLOCKS, 1)
 
         def restart_some(loop):
             episode, done = loop
-            (index,) = jnp.nonzero(done, size=block, fill_value=num_envs)  # beyond the last: none
+            (index,) = jnp.nonzero(done, size=block, fill_value=num_envs)  # out of range: none
             start = self._start(
                 state.bank, keys[jnp.minimum(index, num_envs - 1)], state.goal_distance
             )
@@ -296,7 +297,7 @@ class Reorientation:
 
     @functools.partial(jax.jit, static_argnums=0)
     def _begin(self, bank: Bank, keys: jax.Array, goal_distance: jax.Array) -> EnvState:
-        """All environments at a start, each with a stream of keys from its own of `keys` `[E]`."""
+        """Starts all environments; `keys` `[E]` holds the random key of each."""
         carry = _StartKeys(*split(keys, len(_StartKeys._fields))).carry
         return EnvState(bank, goal_distance, carry, self._start(bank, keys, goal_distance))
 
@@ -344,7 +345,7 @@ class Reorientation:
         role, strengths = draw.role, draw.strengths
         if not self.config.adr.enabled:
             return adr.at_full_strength(role, reached, failed)
-        # Episodes from before the bank was redrawn may play at limits that have moved since.
+        # Episodes that started before the bank was redrawn may run at limits that have since moved.
         tested = jnp.maximum(role, 0)
         at_limit = (
             jnp.take_along_axis(strengths, tested[:, None], axis=1)[:, 0]
@@ -358,7 +359,7 @@ class Reorientation:
     def _simulate(
         self, episode: Episode, control: Control
     ) -> tuple[physics.State, physics.StepInfo]:
-        """Physics under the command; the state that follows holds the controller's targets."""
+        """Simulates the command; the resulting state holds the controller's targets."""
         before, command = episode.physics, control.command
         force = jnp.zeros_like(before.qfrc_applied)
         force = force.at[:, self._layout.object_qvel[:3]].set(command.force)

@@ -1,7 +1,7 @@
 """The reward of one control step, as a table of weighted terms (OpenAI 2018, section 4.2).
 
-To add a term, write a line of `TERMS`. Its weight is then `config.env.reward.<name>`, and training
-reports it as `reward/<name>`.
+To add a term, add a line to `TERMS`. Its weight becomes `config.env.reward.<name>`, and training
+logs it as `reward/<name>`.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,15 +12,15 @@ import jax.numpy as jnp
 
 
 class Change(NamedTuple):
-    """What a control step changed, in each environment.
+    """Change over one control step, in each environment.
 
     Attributes:
         distance_before: angle to the goal before the step, `[E]` rad.
-        distance: angle to the same goal after it, `[E]` rad.
+        distance: angle to the same goal after the step, `[E]` rad.
         reached: whether that goal was reached, `[E]` bool.
-        dropped: whether the object fell, `[E]` bool.
+        dropped: whether the object was dropped, `[E]` bool.
         action: unit actions of the step, `[E, 20]` in -1..1.
-        last_action: those of the step before, `[E, 20]`; 0 at an episode's start.
+        last_action: unit actions of the previous step, `[E, 20]`; 0 at an episode's start.
         average: the controller's average of all actions so far, `[E, 20]`.
     """
 
@@ -37,9 +37,9 @@ class Term(NamedTuple):
     """One term of the reward.
 
     Attributes:
-        name: of its weight in `config.env.reward`.
-        weight: the default.
-        value: `[E]`, of a change; bool counts as 0 and 1.
+        name: name of its weight in `config.env.reward`.
+        weight: default weight.
+        value: computes the unweighted term, `[E]`, from a change; bool counts as 0 and 1.
     """
 
     name: str
@@ -55,11 +55,11 @@ TERMS: tuple[Term, ...] = (
 
 
 def rewards(weights: Mapping[str, float], change: Change) -> dict[str, jax.Array]:
-    """The terms whose weight is not 0, weighted, `[E]` float32 by name; the reward is their sum.
+    """Weighted terms whose weight is not 0, `[E]` float32 by name; the reward is their sum.
 
     Args:
         weights: `config.env.reward`.
-        change: what the step changed.
+        change: change over the step.
     """
     return {
         term.name: weights[term.name] * term.value(change).astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""The task's state between two control steps, and what a step brings."""
+"""The task's state between control steps, and the outcome of a step."""
 
 import dataclasses
 from typing import Any
@@ -15,25 +15,24 @@ from dactyl_jax.randomization.actuation import Command
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Episode:
-    """The episode that each environment plays; a reset replaces all of it, `[E, ...]` each.
+    """The current episode of each environment, `[E, ...]`; a reset replaces all of it.
 
     Attributes:
-        draw: what was drawn for the episode; it stays when the bank is drawn again.
-        physics: the engine's state row; its `ctrl` holds the controller's targets, which may
-            differ from what the motors received.
-        goal_key: from which the episode's goals follow, whatever happens between them.
+        draw: what was drawn for the episode; it outlives a new bank.
+        physics: the engine's state; its `ctrl` holds the controller's targets, which may differ
+            from what the motors received.
+        goal_key: key from which the episode's goals are drawn, whatever happens between them.
         goal: target orientation in the `rh_forearm` frame, `[E, 4]`.
         goals: goals reached, int32.
-        goal_steps: control steps spent on the goal, int32.
+        goal_steps: control steps spent on the current goal, int32.
         last_action: unit actions of the last control step, `[E, 20]`; 0 at the start.
         average: the controller's average of its actions.
-        noisy_average: the same of the actions with the errors of the terms, which is what
-            reaches the motors.
-        command: that reached the motors in the last control step; at the start, one that holds
-            the hand as it is.
+        noisy_average: average of the actions with the terms' errors; it drives the motors.
+        command: what the motors received in the last control step; at the start, a command that
+            holds the hand still.
         actuation: memory of the actuation terms.
         sensing: memory of the sensing terms.
-        observation: of this state, for the next action.
+        observation: observation of this state, for the next action.
     """
 
     draw: Draw
@@ -57,11 +56,11 @@ class EnvState:
     """State of all environments.
 
     Attributes:
-        bank: the pairs that resets take, shared by all environments.
-        goal_distance: largest angle of a new goal, `[]` rad, shared as well; from pi on see
-            `goals.draw`.
-        key: each environment's own stream of random numbers, `[E]`.
-        episode: that each environment plays, `[E, ...]`.
+        bank: the pairs from which resets start, shared by all environments.
+        goal_distance: largest angle of a new goal, `[]` rad, also shared; for values from pi up,
+            see `goals.draw`.
+        key: random key of each environment, `[E]`.
+        episode: current episode of each environment, `[E, ...]`.
     """
 
     bank: Bank
@@ -71,7 +70,7 @@ class EnvState:
 
     @property
     def observation(self) -> Observation:
-        """What the next action is for."""
+        """The observation for the next action."""
         return self.episode.observation
 
     def with_episode(self, **fields: Any) -> "EnvState":
@@ -82,20 +81,20 @@ class EnvState:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What one control step brought, `[E]` each.
+    """Outcome of one control step, `[E]` each.
 
     Attributes:
         reward: float32.
-        rewards: its terms by name, weighted; they add up to `reward`.
-        done: the episode ended, and the state is that of the next one already.
+        rewards: weighted reward terms by name; they sum to `reward`.
+        done: the episode ended; the state already belongs to the next one.
         truncated: it ended without failure (goal time-out, goal cap): bootstrap its value.
         terminal_observation: of the state before any reset, of policy and value function.
         goal_reached, dropped, timed_out, diverged, overflow: what happened.
-        goals: consecutive goals of the episode, this step's included, before any reset; int32.
-        distance: angle to the goal that the step was rewarded for, rad.
-        contact_force: net force of all contacts on the object at the step's end, `[E, 3]` N.
-        counters: at full strength, `adr.at_full_strength`, and of automatic domain randomisation,
-            `adr.count`; empty without randomisation.
+        goals: consecutive goals of the episode, including this step's, before any reset; int32.
+        distance: angle to the goal for which the step was rewarded, rad.
+        contact_force: net force of all contacts on the object at the end of the step, `[E, 3]` N.
+        counters: counts at full strength (`adr.at_full_strength`) and for automatic domain
+            randomisation (`adr.count`); empty without randomisation.
     """
 
     reward: jax.Array

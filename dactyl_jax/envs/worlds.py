@@ -1,10 +1,10 @@
-"""The worlds of the task: the one to train in, and a stand-in for the real robot.
+"""The worlds of the task: the training world, and a surrogate of the real robot.
 
-The surrogate is a hand of its own: other bodies and motors, simulated by other numerics, some of
-it outside what training randomises (OpenAI 2018, Table 1) or where training has no parameter. It
-is the same every time; how a policy does in it says how the policy takes to a hand that it never
-met. What it is stands in the table below, and nowhere else. A control step of it costs about six
-times one of training.
+The surrogate is a different hand. Its bodies, motors and numerics differ from training, partly
+outside the randomised ranges (OpenAI 2018, Table 1), partly where training has no parameter. It
+never changes. A policy's score in it shows how well the policy transfers to a hand outside its
+training distribution. The tables below define it completely. One of its control steps costs about
+six times as much as one in training.
 """
 
 import mujoco
@@ -14,19 +14,19 @@ from ml_collections import ConfigDict
 from dactyl_jax import hand, randomization
 from dactyl_jax.errors import UserError
 
-# Numerics: time is nearly continuous and contacts are nearly solved to the end, so that nothing
-# learned about the large steps and the few iterations of training holds.
+# Numerics: small time steps and nearly converged contacts. Nothing that a policy learned about the
+# large steps and the few iterations of training holds.
 _OPTIONS = {
     "timestep": 0.002,  # s; 0.008 in training
-    "cone": mujoco.mjtCone.mjCONE_ELLIPTIC,  # friction is alike in all directions
+    "cone": mujoco.mjtCone.mjCONE_ELLIPTIC,  # isotropic friction
     "iterations": 100,
     "ls_iterations": 50,
     "tolerance": 1e-10,
-    "gravity": (0.29, -0.20, -9.80),  # m/s2: the base is screwed down 2 degrees askew
+    "gravity": (0.29, -0.20, -9.80),  # m/s2: the base is mounted 2 degrees off level
 }
 
-# The motors' forces per error are known only roughly, and calibration centres training on them:
-# five lie outside its factors of 0.75 to 1.5. Factor of the gain of each actuator.
+# Actuator gains are only roughly known, and calibration centres training on them. Five lie outside
+# training's factors of 0.75 to 1.5. Factors on each actuator's gain.
 _GAINS = {
     **{"WRJ2": 0.85, "WRJ1": 1.25},
     **{"FFJ4": 1.30, "FFJ3": 0.80, "FFJ0": 1.60},
@@ -36,10 +36,10 @@ _GAINS = {
     **{"THJ5": 1.45, "THJ4": 0.85, "THJ3": 1.20, "THJ2": 0.70, "THJ1": 1.30},
 }
 
-# Tendons and seals drag: damping partly outside training's factors of 0.3 to 3, dry friction up
-# to two and a half times its fixed 0.01 N m. Sensors have zeros of their own, so the limits do not
-# lie where the controller has them. For each joint: factor of the damping, friction loss [N m],
-# shifts of its lower and upper limit [rad].
+# Tendons and seals cause friction: damping lies partly outside training's factors of 0.3 to 3, dry
+# friction reaches two and a half times training's fixed 0.01 N m. Sensors have zero offsets, so the
+# limits are not where the controller expects them. For each joint: damping factor, friction loss
+# [N m], shifts of the lower and upper limit [rad].
 _JOINTS = {
     "WRJ2": (1.8, 0.025, -0.02, 0.01),
     "WRJ1": (0.6, 0.020, 0.03, -0.02),
@@ -67,66 +67,66 @@ _JOINTS = {
     "THJ1": (1.7, 0.008, -0.05, -0.02),
 }
 
-# The pulleys of a coupled finger differ, so its tendon moves by other than the J1 + J2 that the
-# controller goes by; the tendon rubs; and a spring keeps the last joint straight until the middle
-# one has gone ahead, as in the real fingers. Moment arms of J1 and J2.
+# The pulleys of a coupled finger differ, so its tendon does not move by the J1 + J2 that the
+# controller assumes. The tendon has friction. A spring keeps the last joint straight until the
+# middle one has moved, as in the real fingers. Moment arms of J1 and J2.
 _MOMENT_ARMS = {"FF": (0.85, 1.15), "MF": (0.92, 1.08), "RF": (1.08, 0.92), "LF": (0.80, 1.20)}
 _TENDON_FRICTION = 0.008  # N m
 _J1_STIFFNESS = 0.015  # N m/rad
 
-# Skin, cables and markers weigh, most of all at the tips (outside training's 0.5 to 1.5); the
-# object is heavier than drawn. Factors of mass and inertia of bodies whose names end so.
+# Skin, cables and markers add mass, most of all at the fingertips (outside training's 0.5 to 1.5).
+# The object is heavier than nominal. Factors on mass and inertia, by the ending of the body's name.
 _MASSES = {
     **{"palm": 1.10, "knuckle": 1.20, "metacarpal": 1.10, "thbase": 1.20, "thhub": 1.20},
     **{"proximal": 1.15, "middle": 1.30, "distal": 1.60, "object": 1.20},
 }
 
-# Rubber tips grip and twist, the palm's cover is smooth: sliding friction outside training's 0.7
-# to 1.3 on both, inside it on the other links, where the object's own counts. Friction of geoms
-# whose names end so: sliding [1], torsional [m], rolling [m].
+# Rubber fingertips grip and resist twisting; the palm's cover is smooth. On both, sliding friction
+# lies outside training's 0.7 to 1.3. On the other links it lies inside, and the object's friction
+# applies. Friction by the ending of the geom's name: sliding [1], torsional [m], rolling [m].
 _SURFACES = {
     "distal": (1.45, 0.008, 0.0002),
     "palm": (0.60, 0.004, 0.0001),
     "lfmetacarpal": (0.60, 0.004, 0.0001),
 }
 _OBJECT_FRICTION = (0.85, 0.003, 0.0001)
-_CONTACT_DIMENSIONS = 4  # with torsion; 3 in training
-_FINGER_FRICTION = 0.5  # sliding, of fingers against each other; none in training
-_SOLREF = (0.006, 1.0)  # of contacts and limits: harder than training's time constants of 16-20 ms
+_CONTACT_DIMENSIONS = 4  # includes torsion; 3 in training
+_FINGER_FRICTION = 0.5  # sliding, between fingers; none in training
+_SOLREF = (0.006, 1.0)  # contacts and limits: stiffer than training's time constants of 16-20 ms
 _SOLIMP = (0.95, 0.99, 0.0005, 0.5, 2.0)
 
-# Motors and eyes, as terms of `randomization.TERMS`. All others are off, knocks among them.
+# Motors and sensors, as terms of `randomization.TERMS`. All other terms are off, knocks included.
 _TERMS = {
-    # A controller's offsets are large and steady rather than new in every step. In unit actions.
+    # Controller offsets are large and constant rather than redrawn each step. In unit actions.
     "action_noise": {
         **{"additive_episode": 0.04, "additive_step": 0.04},
         **{"multiplicative_episode": 0.0, "multiplicative_step": 0.03},
     },
-    # Inference, network and motors together take a control step, for all actuators.
+    # Inference, network and motors together delay all actuators by one control step.
     "action_delay": {"probability": 1.0},
-    # Play varies thrice as much from actuator to actuator and is slower to take up where slowest.
+    # Backlash varies three times as much between actuators; the slowest take it up more slowly.
     "backlash": {"spread": 0.3, "slowest": 1.0},
-    # Markers are glued on by hand and calibrated once; noise is that of Table 7 or a little more.
+    # Markers are glued on by hand and calibrated once; noise is at or slightly above Table 7.
     "marker_placement": {"fingertip": 0.004, "base": 0.0015},
     "fingertip_noise": {"episode": 0.0015, "step": 0.002},
     "position_noise": {"episode": 0.006, "step": 0.0015},
     "orientation_noise": {"episode": 0.10, "step": 0.12},
-    # Fewer cameras see less: markers vanish a little sooner, and half as often again.
+    # With fewer cameras, markers are occluded slightly sooner and lost half as often again.
     "marker_occlusion": {"marker_distance": 0.018, "object_distance": 0.006},
     "marker_dropout": {"fingertip_rate": 0.3, "object_rate": 0.03, "mean_s": 1.0},
 }
 
 
 def build(config: ConfigDict) -> tuple[ConfigDict, mujoco.MjModel]:
-    """The world `config.env.world`: its model, and the configuration that belongs to it.
+    """Builds the world `config.env.world`: its model and the matching configuration.
 
-    `training`, the hand with the numbers of `config.env.model_patch`, leaves the configuration as
-    it is. `surrogate` returns a copy with physics steps of
-    2 ms and the surrogate's own terms of actuation and sensing, whatever terms were enabled.
+    `training` is the hand with the values of `config.env.model_patch`; the configuration is
+    returned unchanged. `surrogate` returns a copy with physics steps of 2 ms and the surrogate's
+    actuation and sensing terms, whichever terms were enabled.
 
     Raises:
-        ValueError: `config.env.control_dt` is no whole multiple of the surrogate's physics steps,
-            or the patch is none.
+        ValueError: `config.env.control_dt` is not a whole multiple of the surrogate's physics step,
+            or the file is not a model patch.
     """
     model = hand.load_model(
         config.env.object,
@@ -141,7 +141,7 @@ def build(config: ConfigDict) -> tuple[ConfigDict, mujoco.MjModel]:
         return config, model
     config = config.copy_and_resolve_references()
     config.env.sim_dt = _OPTIONS["timestep"]
-    config.adr.enabled = False  # all terms at the strength of the table
+    config.adr.enabled = False  # the table's terms act at full strength
     config.randomization = "none"
     for term in randomization.TERMS:
         config.terms[term.name].enabled = term.name in _TERMS
@@ -150,14 +150,14 @@ def build(config: ConfigDict) -> tuple[ConfigDict, mujoco.MjModel]:
     if abs(steps - round(steps)) > 1e-6:
         raise UserError(
             f"config.env.control_dt is {config.env.control_dt!r}; in the surrogate it must be a "
-            f"whole multiple of {config.env.sim_dt} s, its physics step"
+            f"whole multiple of the physics step of {config.env.sim_dt} s"
         )
     _alter(model)
     return config, model
 
 
 def _alter(model: mujoco.MjModel) -> None:
-    """Makes the hand and the object those of the table."""
+    """Applies the tables to the hand and the object."""
     for option, value in _OPTIONS.items():
         setattr(model.opt, option, value)
     for name, gain in _GAINS.items():
@@ -183,7 +183,7 @@ def _alter(model: mujoco.MjModel) -> None:
         for ending, friction in _SURFACES.items():
             if model.geom(i).name.endswith(ending):
                 model.geom_friction[i] = friction
-                model.geom_priority[i] = 2  # before the object's own, which has 1
+                model.geom_priority[i] = 2  # takes precedence over the object, which has 1
     model.geom_friction[model.geom_bodyid == model.body("object").id] = _OBJECT_FRICTION
     model.geom_condim[:] = _CONTACT_DIMENSIONS
     model.pair_dim[:] = 3

@@ -1,4 +1,4 @@
-"""Many policies in many worlds: differences of paired trials, a table and its figure."""
+"""Comparison of many policies in many worlds: paired differences, a table and its figure."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,19 +14,19 @@ from dactyl_jax.evaluation import plotting, tables
 from dactyl_jax.evaluation.plotting import GREY
 from dactyl_jax.evaluation.statistics import difference_interval
 
-_COLOURS = ("#c8553d", "#1f6fb4", "#3a7d44", "#8a6bb1")  # one a time-out
+_COLOURS = ("#c8553d", "#1f6fb4", "#3a7d44", "#8a6bb1")  # one per time-out
 _INK = "#333333"
 
 
 class SoonerTimeout(Reorientation):
-    """An environment for trials whose goals time out sooner; it shares the bank of another one.
+    """An environment whose goals time out sooner; it shares the bank of another environment.
 
-    Only each environment's first episode is that of `config`: a time-out that comes sooner does not
-    start a new one.
+    Only each environment's first episode is valid: a time-out that comes sooner does not start a
+    new one.
 
     Args:
-        env: the environment to share.
-        goal_timeout_s: simulated seconds that a goal may take, no more than in `env`.
+        env: environment whose bank is shared.
+        goal_timeout_s: time limit of a goal in simulated seconds, at most that of `env`.
     """
 
     def __init__(self, env: Reorientation, goal_timeout_s: float):
@@ -52,18 +52,18 @@ def differences(
 ) -> list[dict[str, Any]]:
     """Differences of mean goals between cells, with their intervals.
 
-    Cells of one world whose rows have the same task played the same trials and are compared trial
-    by trial.
+    Cells of one world whose rows have the same task ran the same trials and are compared trial by
+    trial.
 
     Args:
         rows: each with `name`, `task`, and `cells` with `world`, `goal_timeout_s` and `goals`; a
             task is a mapping with `env.object`, or None.
-        reference: the row with which all others on the same object are compared, world by world.
-        transfer: two worlds; each row's second is compared with its first.
+        reference: row with which all others on the same object are compared, world by world.
+        transfer: two worlds; each row's result in the second is compared with the first.
 
     Returns:
-        For each pair its two cells, `of` and `against`, with `row` and `world`; `goal_timeout_s`;
-        `paired`; `mean` of the former less the latter and its 95% bootstrap `interval`.
+        For each pair: its two cells, `of` and `against`, with `row` and `world`; `goal_timeout_s`;
+        `paired`; the `mean` of `of` minus `against` and its 95% bootstrap `interval`.
     """
     cells = {
         (row["name"], cell["world"], cell["goal_timeout_s"]): cell["goals"]["per_trial"]
@@ -95,36 +95,36 @@ def differences(
 
 
 def markdown(table: Mapping[str, Any]) -> str:
-    """The table as text.
+    """Renders the table as Markdown.
 
     Args:
-        table: what `experiments.evaluate --suite` writes to table.json.
+        table: contents of table.json, as written by `experiments.evaluate --suite`.
     """
     lines = [
         "# Consecutive goals",
         "",
         "Mean ± standard deviation (median) of the goals reached in a row before a drop or a "
-        f"time-out, of {table['max_goals']} at most, over {table['trials']} trials of uniformly "
-        "random goals. Columns: the world, and the simulated seconds that a goal may take. "
+        f"time-out, at most {table['max_goals']}, over {table['trials']} trials of uniformly "
+        "random goals. Columns: the world, and the time limit of a goal in simulated seconds. "
         "Years: simulated experience.",
         "",
         *_results(table),
         "",
         "## Intervals and pace",
         "",
-        "Intervals are 95% bootstrap intervals over trials; minutes are simulated ones.",
+        "Intervals are 95% bootstrap intervals over trials. Minutes are simulated.",
         "",
         *_pace(table),
         "",
         "## Differences",
         "",
-        "Of mean goals, with their 95% bootstrap intervals; trial by trial where hand, object and "
-        "world are the same.",
+        "Differences of mean goals with 95% bootstrap intervals, paired by trial where hand, "
+        "object and world are the same.",
         "",
         *_gains(table),
         "",
         f"Made on {table['date']} by `{table['command']}`: seed {table['seed']}, "
-        f"{table['trials']} trials a cell, engine {table['engine']}.",
+        f"{table['trials']} trials per cell, engine {table['engine']}.",
         "",
     ]
     return "\n".join(lines)
@@ -143,7 +143,7 @@ def _results(table: Mapping[str, Any]) -> Iterator[str]:
 
 def _pace(table: Mapping[str, Any]) -> Iterator[str]:
     yield from tables.head(
-        ["policy", "world", "s a goal", "mean", "median", "goals per minute", "drops per minute"]
+        ["policy", "world", "s per goal", "mean", "median", "goals per minute", "drops per minute"]
     )
     for row, cell in _all_cells(table):
         goals = cell["goals"]
@@ -161,7 +161,9 @@ def _pace(table: Mapping[str, Any]) -> Iterator[str]:
 
 def _gains(table: Mapping[str, Any]) -> Iterator[str]:
     timeouts = table["goal_timeouts_s"]
-    yield from tables.head(["policy", "world", "less", *(f"{timeout:g} s" for timeout in timeouts)])
+    yield from tables.head(
+        ["policy", "world", "minus", *(f"{timeout:g} s" for timeout in timeouts)]
+    )
     lines: dict[tuple[str, str, str], dict[float, str]] = {}
     for pair in table["differences"]:
         of, against = pair["of"], pair["against"]
@@ -174,11 +176,11 @@ def _gains(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def draw_comparison(table: Mapping[str, Any], path: Path) -> None:
-    """Writes a PNG, atomically: a panel a world, a line a policy, a dot with its interval a cell.
+    """Draws a PNG, written atomically: a panel per world, a line per policy, a dot per cell.
 
     Args:
-        table: what `experiments.evaluate --suite` writes to table.json.
-        path: of the picture.
+        table: contents of table.json, as written by `experiments.evaluate --suite`.
+        path: output file.
     """
     rows, worlds, timeouts = table["rows"], table["worlds"], table["goal_timeouts_s"]
     figure = Figure(figsize=(3 + 2.7 * len(worlds), 1.6 + 0.42 * len(rows)), dpi=150)
@@ -213,7 +215,7 @@ def draw_comparison(table: Mapping[str, Any], path: Path) -> None:
 
 
 def _finish(figure: Figure, panels: Sequence[Any], table: Mapping[str, Any]) -> None:
-    """Axes, names of the rows and the legend."""
+    """Sets the axes, the row labels and the legend."""
     rows = table["rows"]
     for panel in panels:
         panel.set_xlabel("goals in a row")
@@ -230,7 +232,7 @@ def _finish(figure: Figure, panels: Sequence[Any], table: Mapping[str, Any]) -> 
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     goals = [cell["goals"] for _, cell in _all_cells(table)]
     farthest = max([1, *(max(g["mean_interval"][1], g["median"]) for g in goals)])
-    panels[0].set_xlim(-0.04 * farthest, 1.04 * farthest)  # room for dots at both ends
+    panels[0].set_xlim(-0.04 * farthest, 1.04 * farthest)  # space for dots at both ends
     handles = [
         panels[0].plot([], [], "o-", color=colour, markersize=5, label=f"{timeout:g} s a goal")[0]
         for timeout, colour in zip(table["goal_timeouts_s"], _COLOURS, strict=False)

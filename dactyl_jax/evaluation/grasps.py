@@ -1,8 +1,8 @@
-"""What the hand does: grasps and ways to turn the object, told from contacts, and how trials fail.
+"""Classifies grasps, ways to rotate the object, and failures, from contacts.
 
-The grasps are those in which OpenAI (2018) found its policies (Section 6.1, Figure 7, by names of
-the literature on human hands), the ways to turn those it describes there: pivoting, sliding and
-finger gaiting. It classified by eye; the rules here are ours.
+The grasps are those that OpenAI (2018) found in its policies (Section 6.1, Figure 7), named as in
+the literature on human hands. The ways to rotate are those described there: pivoting, sliding and
+finger gaiting. OpenAI classified by eye; the rules here are this project's.
 """
 
 import dataclasses
@@ -23,50 +23,51 @@ from dactyl_jax.evaluation.recording import Played, render
 
 DIGITS = ("th", "ff", "mf", "rf", "lf")
 GRASPS = {
-    "tip pinch": "thumb and one finger, both by their tips",
-    "palmar pinch": "thumb and one finger, not by both tips",
+    "tip pinch": "thumb and one finger, both with their tips",
+    "palmar pinch": "thumb and one finger, not both with their tips",
     "tripod": "thumb and two fingers",
     "quadpod": "thumb and three fingers",
     "five-finger": "thumb and four fingers",
-    "power": "palm, thumb and one finger or more",
+    "power": "palm, thumb and at least one finger",
     "palm and fingers": "palm and fingers, without the thumb",
     "palm": "the palm alone, or with the thumb",
     "without thumb": "fingers alone",
-    "free": "nothing touches it",
+    "free": "nothing touches the object",
 }
 WAYS = {
-    "pivoting": "turns about the line between two digits that hold it, faster than 0.5 rad/s",
-    "sliding": "a digit's contact wanders over the object by more than 2 cm/s",
-    "gaiting": "a digit lets go and comes back within 1 s, 1 cm away, while another digit touches",
+    "pivoting": "rotates about the line between two digits that hold it, faster than 0.5 rad/s",
+    "sliding": "a digit's contact moves over the object faster than 2 cm/s",
+    "gaiting": "a digit lifts and returns within 1 s, 1 cm away, while another digit touches",
 }
 FAILURES = {
-    "wrist pitch": "dropped, the wrist having pitched down by 0.1 rad or more in the last second",
+    "wrist pitch": "dropped after the wrist pitched down by 0.1 rad or more in the last second",
     "early drop": "dropped within 2 s of the start",
     "other drop": "dropped otherwise",
-    "stuck": "timed out, and the object turned less than 0.2 rad in the last 2 s",
-    "time-out": "timed out while it turned",
+    "stuck": "timed out after the object rotated less than 0.2 rad in the last 2 s",
+    "time-out": "timed out while it rotated",
 }
-_TOUCH = 5e-4  # m: contacts farther apart than this do not count
-_TIP = 0.018  # m along the distal link, from which on it is the tip; the link ends at 0.026
+_TOUCH = 5e-4  # m: maximum distance of a contact
+_TIP = 0.018  # m along the distal link, start of the tip; the link ends at 0.026
 _PIVOT_SPEED = 0.5  # rad/s
 _PIVOT_COSINE = np.cos(np.radians(30))
 _SLIDE_SPEED = 0.02  # m/s
-_HELD_S = 0.24  # s from which on a grasp counts as taken
-_PICTURES = 5  # of a film strip
-_SIZE = (480, 360)  # of a rendered picture, pixels
-_ROWS, _COLUMNS = slice(20, 350), slice(30, 350)  # of it: the hand, and an edge of the goal
+_HELD_S = 0.24  # s, minimum duration of a grasp
+_PICTURES = 5  # per film strip
+_SIZE = (480, 360)  # of a rendered image, pixels
+_ROWS, _COLUMNS = slice(20, 350), slice(30, 350)  # crop: the hand, and an edge of the goal
 _GAIT_AWAY_S, _GAIT_DISTANCE = 1.0, 0.01  # s, m
 
 
 @dataclasses.dataclass(frozen=True)
 class Touches:
-    """What touches the object, a row a moment.
+    """Contacts with the object, one row per moment.
 
     Attributes:
-        digits: whether each of `DIGITS` does, `[time, 5]`.
-        tips: whether it does with its tip, `[time, 5]`.
-        palm: whether the palm does, the metacarpals included, `[time]`.
-        points: a digit's contacts' mean in the object's frame, `[time, 5, 3]` m; else NaN.
+        digits: whether each of `DIGITS` touches it, `[time, 5]`.
+        tips: whether each touches it with the tip, `[time, 5]`.
+        palm: whether the palm, including the metacarpals, touches it, `[time]`.
+        points: mean contact point of each digit in the object's frame, `[time, 5, 3]` m; NaN
+            without contact.
         rotation: the object's orientation in the world as a matrix, `[time, 3, 3]`.
     """
 
@@ -78,10 +79,10 @@ class Touches:
 
 
 def touches(model: mujoco.MjModel, qpos: np.ndarray) -> Touches:
-    """Finds the contacts in states of one hand.
+    """Finds the contacts in successive states of one hand.
 
     Args:
-        model: of hand and object.
+        model: model of hand and object.
         qpos: `[time, nq]`.
     """
     data = mujoco.MjData(model)
@@ -118,13 +119,13 @@ def touches(model: mujoco.MjModel, qpos: np.ndarray) -> Touches:
 
 
 def _digit(body: str) -> int | None:
-    """Which of `DIGITS` a body belongs to; None for palm, wrist and metacarpal."""
+    """The index in `DIGITS` of a body; None for palm, wrist and metacarpal."""
     name = body.removeprefix("rh_")
     return DIGITS.index(name[:2]) if name[:2] in DIGITS and "metacarpal" not in name else None
 
 
 def grasps(seen: Touches) -> np.ndarray:
-    """The number in `GRASPS` of the grasp at each moment, `[time]`."""
+    """Index in `GRASPS` of the grasp at each moment, `[time]`."""
     thumb, fingers = seen.digits[:, 0], seen.digits[:, 1:].sum(axis=1)
     by_tips = (seen.tips == seen.digits).all(axis=1)
     rules = {
@@ -144,11 +145,11 @@ def grasps(seen: Touches) -> np.ndarray:
 
 
 def ways(seen: Touches, control_dt: float) -> dict[str, np.ndarray]:
-    """Which of `WAYS` are at work at each moment, `[time]` bool each; the first is never.
+    """Which of `WAYS` occur at each moment, `[time]` bool each; never at the first.
 
     Args:
         seen: successive moments of one episode.
-        control_dt: s between them.
+        control_dt: time between moments, s.
     """
     count = len(seen.palm)
     result = {name: np.zeros(count, bool) for name in WAYS}
@@ -171,7 +172,7 @@ def ways(seen: Touches, control_dt: float) -> dict[str, np.ndarray]:
 
 
 def _pivots(velocity: np.ndarray, seen: Touches, t: int) -> bool:
-    """Whether the object turns about the line between two digits, and no palm touches it."""
+    """Whether the object rotates about the line between two digits without touching the palm."""
     holding = np.flatnonzero(seen.digits[t])
     speed = np.linalg.norm(velocity)
     if len(holding) != 2 or seen.palm[t] or speed < _PIVOT_SPEED:
@@ -182,7 +183,7 @@ def _pivots(velocity: np.ndarray, seen: Touches, t: int) -> bool:
 
 
 def _rotation_vectors(rotation: np.ndarray) -> np.ndarray:
-    """Turns from each moment to the next in the object's frame, `[time - 1, 3]` rad."""
+    """Rotations from each moment to the next in the object's frame, `[time - 1, 3]` rad."""
     turn = np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]
     trace = np.trace(turn, axis1=1, axis2=2)
     angle = np.arccos(np.clip((trace - 1) / 2, -1, 1))
@@ -201,13 +202,13 @@ def _rotation_vectors(rotation: np.ndarray) -> np.ndarray:
 def failure(
     seen: Touches, wrist: np.ndarray, control_dt: float, ended: Mapping[str, bool]
 ) -> str | None:
-    """Which of `FAILURES` an episode ended by; None at the cap of goals.
+    """Classifies how an episode ended, one of `FAILURES`; None at the goal cap.
 
     Args:
         seen: the whole episode.
-        wrist: angle of the wrist's pitch WRJ1, `[time]` rad.
-        control_dt: s between moments.
-        ended: whether it ended by `dropped` and by `timed_out`.
+        wrist: angle of the wrist pitch joint WRJ1, `[time]` rad.
+        control_dt: time between moments, s.
+        ended: whether it ended with `dropped` and with `timed_out`.
     """
     second = round(1 / control_dt)
     if ended["dropped"]:
@@ -221,17 +222,17 @@ def failure(
 
 
 def tell(model: mujoco.MjModel, played: Played, control_dt: float) -> dict[str, Any]:
-    """Counts what many hands do.
+    """Counts grasps, ways to rotate and failures of many hands.
 
     Args:
-        model: of hand and object, as the hands have it: without randomisation.
-        played: the hands.
-        control_dt: s of a control step.
+        model: model of hand and object without randomisation, as simulated.
+        played: the recorded hands.
+        control_dt: duration of a control step, s.
 
     Returns:
-        `grasps` and `ways` by name: the `share` of time, and `times`, how often it lasted for a
-        quarter of a second (a way: began); a grasp's `example` is the longest time that it was
-        held: hand, first row and number of rows, or None where that is shorter. `failures`:
+        `grasps` and `ways` by name: the `share` of time, and `times`, the number of grasps held for
+        a quarter of a second, or of times a way began. A grasp's `example` is its longest hold:
+        hand, first row and number of rows, or None if shorter than that. `failures`: number of
         episodes by how they ended.
     """
     pitch = hand.layout(model).joint_qpos[hand.JOINTS.index("rh_WRJ1")]
@@ -278,7 +279,7 @@ def tell(model: mujoco.MjModel, played: Played, control_dt: float) -> dict[str, 
 
 
 def _episodes(done: np.ndarray) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Hand, first row and the row after the last of each episode; `done` is `[time, hand]`.
+    """Hand, first row and end row (exclusive) of each episode; `done` is `[time, hand]`.
 
     The row where an episode ended is the start of the next one.
     """
@@ -289,33 +290,33 @@ def _episodes(done: np.ndarray) -> Iterator[tuple[int, tuple[int, int]]]:
 
 
 def _runs(values: np.ndarray) -> Iterator[tuple[Any, int, int]]:
-    """Value, start and length of each stretch of equal values."""
+    """Value, start and length of each run of equal values."""
     edges = (np.flatnonzero(np.diff(values)) + 1).tolist()
     for start, end in itertools.pairwise([0, *edges, len(values)]):
         yield values[start], start, end - start
 
 
 def markdown(record: Mapping[str, Any]) -> str:
-    """The tables of what `tell` found, with what the names mean, and where it was found.
+    """Renders the tables of `tell`'s result, with definitions and provenance.
 
     Args:
-        record: as `experiments.grasps` writes it.
+        record: as written by `experiments.grasps`.
     """
     minutes = record["minutes"]
     lines = [
-        f"{record['hands']} hands, {minutes:.0f} simulated minutes in all, of the policy "
+        f"{record['hands']} hands, {minutes:.0f} simulated minutes in total, policy "
         f"`{record['policy']}` ({record['years']:.2g} years), {record['goals']} goals, "
-        f"{record['goal_timeout_s']:g} s for each, without randomisation, seed {record['seed']}. "
-        "*Per minute*: how often a grasp was held for a quarter of a second, or a way began, in a "
+        f"{record['goal_timeout_s']:g} s per goal, no randomisation, seed {record['seed']}. "
+        "*Per minute*: grasps held for at least a quarter of a second, or times a way began, per "
         "simulated minute of one hand.",
         "",
     ]
     lines += tables.head(["grasp", "touching", "share of time", "per minute"])
     lines += _rows(record["grasps"], GRASPS, minutes)
-    lines += ["", *tables.head(["way to turn", "when", "share of time", "per minute"])]
+    lines += ["", *tables.head(["way to rotate", "when", "share of time", "per minute"])]
     lines += _rows(record["ways"], WAYS, minutes)
     lines += ["", *tables.head(["end of an episode", "when", "episodes"])]
-    meanings = FAILURES | {"no failure": "the cap of goals"}
+    meanings = FAILURES | {"no failure": "the goal cap was reached"}
     lines += [
         tables.line([name, meanings[name], str(count)])
         for name, count in record["failures"].items()
@@ -337,14 +338,14 @@ def _rows(
 
 
 def draw_strips(told: Mapping[str, Any], played: Played, env: Reorientation, path: Path) -> None:
-    """Writes a PNG, atomically: a film strip of the longest time that each grasp was held, from
-    its first moment to its last.
+    """Draws a PNG, written atomically: a film strip of the longest hold of each grasp, from start
+    to end.
 
     Args:
-        told: by `tell`.
-        played: the hands that it tells of.
-        env: says which object it was and how the palm is tilted.
-        path: of the picture.
+        told: result of `tell`.
+        played: the recorded hands that it describes.
+        env: determines the object and the palm's tilt.
+        path: output file.
     """
     examples = {n: found["example"] for n, found in told["grasps"].items() if found["example"]}
     hands, first, count = np.array([*examples.values()]).T[:, :, None]

@@ -1,4 +1,4 @@
-"""Poses of the object that reach an agent some control steps late."""
+"""Delays the object's pose by some control steps before it reaches the agent."""
 
 import jax
 import jax.numpy as jnp
@@ -7,28 +7,28 @@ from dactyl_jax.envs import EnvState, Reorientation
 
 
 def none_waiting(environments: int, latency: int) -> jax.Array:
-    """Poses on their way before the first step, `[E, latency, 7]`."""
+    """Pending poses before the first step, `[E, latency, 7]`."""
     return jnp.zeros((environments, latency, 7))
 
 
 def delay(
     env: Reorientation, state: EnvState, waiting: jax.Array, first: jax.Array
 ) -> tuple[EnvState, jax.Array]:
-    """The state as an agent is told it to which the object's pose comes late.
+    """The state as observed with a delayed pose of the object.
 
-    All else that it is told, the goal included, is as old as ever.
+    Everything else in the observation, including the goal, is current.
 
     Args:
         env: the task.
-        state: of all environments.
-        waiting: positions and orientations of the steps before, oldest first, `[E, latency, 7]`.
-        first: whether an episode begins, `[E]`: its first pose is there at once.
+        state: state of all environments.
+        waiting: positions and orientations of the previous steps, oldest first, `[E, latency, 7]`.
+        first: whether an episode starts, `[E]`; its first pose is not delayed.
 
     Returns:
-        The state that is told, and the poses that wait now.
+        The state with the delayed observation, and the poses now pending.
 
     Raises:
-        ValueError: the policy of this environment sees the true state.
+        ValueError: the policy of this environment observes the true state.
     """
     latency = waiting.shape[1]
     if not latency:

@@ -1,4 +1,4 @@
-"""The picture of a run: goals, drops and the curriculum against experience."""
+"""Learning curve of a run: goals, drops and the curriculum against experience."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,16 +14,15 @@ from dactyl_jax.evaluation.plotting import BLUE, GREEN, GREY, RED
 def draw_learning_curve(
     rows: Sequence[Mapping[str, float]], path: Path, *, title: str, control_dt: float
 ) -> None:
-    """Writes a PNG, atomically.
+    """Draws a PNG, written atomically.
 
     Args:
-        rows: one an iteration, with `control_steps`, `goals_per_minute`, `drops_per_minute` and
-            `goal_distance` (rad); where something is randomised also `full_goals` and
-            `full_failures`, and where the randomisation widens `reference_goals` and
-            `reference_failures`.
-        path: of the picture.
-        title: its heading.
-        control_dt: seconds of a control step.
+        rows: one per iteration, with `control_steps`, `goals_per_minute`, `drops_per_minute` and
+            `goal_distance` (rad); with randomisation also `full_goals` and `full_failures`, and
+            with automatic domain randomisation also `reference_goals` and `reference_failures`.
+        path: output file.
+        title: title of the figure.
+        control_dt: duration of a control step, s.
     """
     steps = np.array([row["control_steps"] for row in rows], float)
     unit, name = plotting.steps_unit(steps.max())
@@ -60,8 +59,8 @@ def goals_per_failure(rows: Sequence[Mapping[str, float]], kind: str) -> np.ndar
     """Goals over drops and time-outs, both smoothed, `[iteration]`; nan where nothing failed.
 
     Args:
-        rows: as of `draw_learning_curve`.
-        kind: of the episodes: `full` or `reference`.
+        rows: as for `draw_learning_curve`.
+        kind: kind of episodes, `full` or `reference`.
     """
     goals, failures = (
         plotting.smooth(np.array([row[f"{kind}_{what}"] for row in rows], float))

@@ -1,4 +1,4 @@
-"""The picture of automatic domain randomisation: how far each term's limit has come."""
+"""Figure of automatic domain randomisation: each term's limit over the iterations."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ _COLUMNS = 5
 
 
 def draw_limits(rows: Sequence[Mapping[str, float]], path: Path, *, title: str) -> None:
-    """Writes a PNG, atomically.
+    """Draws a PNG, written atomically.
 
     Args:
-        rows: one an iteration, with `iteration` and `limit_<term>`, 1 being the published law.
-        path: of the picture.
-        title: its heading.
+        rows: one per iteration, with `iteration` and `limit_<term>`; 1 is the published law.
+        path: output file.
+        title: title of the figure.
     """
     names = [name for name in rows[-1] if name.startswith("limit_")]
     iterations = [row["iteration"] for row in rows]

@@ -1,8 +1,8 @@
-"""What a recurrent policy knows of its hand: a linear probe of its memory.
+"""What a recurrent policy knows about its hand: a linear probe of its memory.
 
 OpenAI (2018), Section 6.4, predicted from the memory after 5 s whether the block is larger or
-smaller than on average, and was right in 80% of cases. Which probe it was is not said; here it is
-ridge regression from hidden and cell state, and which side of the mean its prediction falls on.
+smaller than average, correctly in 80% of cases. The paper does not describe the probe. Here ridge
+regression on hidden and cell state predicts the parameter; the side of the mean is compared.
 """
 
 import functools
@@ -27,9 +27,9 @@ PARAMETERS = {
     "friction": "friction",
     "gain": "actuators' gains",
 }
-_SOURCES = {"memory": "the memory", "observation": "the observation of that moment"}
+_SOURCES = {"memory": "the memory", "observation": "the current observation"}
 _FOLDS = 5
-_FEWEST = 50  # episodes that a moment is judged by
+_FEWEST = 50  # minimum number of episodes at a moment
 _PENALTIES = 10.0 ** np.arange(-2, 7)
 
 
@@ -42,14 +42,14 @@ def record_episodes(
     seed: int,
     goal_distance: float,
 ) -> dict[str, np.ndarray]:
-    """Plays episodes side by side, and keeps what the policy sees and remembers at some moments.
+    """Runs episodes in parallel and records the policy's observation and memory at some moments.
 
     Args:
         env: with the physics terms `object_size`, `mass`, `friction` and `gain` enabled.
         agent: a policy with memory.
-        episodes: how many.
-        steps: control steps from the start at which to look, rising, from 1 on.
-        seed: of starts, goals and actions.
+        episodes: number of episodes.
+        steps: control steps from the start at which to record, ascending, 1 or more.
+        seed: seed of starts, goals and actions.
         goal_distance: largest angle of a new goal, rad.
 
     Returns:
@@ -78,7 +78,7 @@ def record_episodes(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _advance(env, agent, loop, key):
-    """One control step; the memory is the one that chose its action."""
+    """Runs one control step; returns the memory that chose the action."""
     state, carry, first, going_on = loop
     seen = state.observation.policy
     keys = jax.random.split(key, first.shape[0])
@@ -89,7 +89,7 @@ def _advance(env, agent, loop, key):
 
 
 def _hidden(env: Reorientation, state: EnvState) -> dict[str, np.ndarray]:
-    """The drawn parameters that the policy is not told, `[episode, n]` each."""
+    """The drawn parameters that the policy does not observe, `[episode, n]` each."""
     model, drawn = env.engine.model, state.episode.draw.parameters
     body = model.body("object").id
     geom = int(np.flatnonzero(model.geom_bodyid == body)[0])
@@ -103,19 +103,20 @@ def _hidden(env: Reorientation, state: EnvState) -> dict[str, np.ndarray]:
 
 
 def probe(recorded: Mapping[str, np.ndarray], seconds: Sequence[float]) -> dict[str, Any]:
-    """How well each hidden parameter follows from the memory, moment by moment.
+    """Measures how well each hidden parameter can be predicted at each moment.
 
-    Episodes that go on are split into five parts by the model that was drawn for them; each part is
-    predicted from the other four.
+    Ongoing episodes are split into five folds by their drawn model; each fold is predicted from the
+    other four.
 
     Args:
-        recorded: by `record_episodes`.
+        recorded: result of `record_episodes`.
         seconds: simulated time of its moments.
 
     Returns:
-        `seconds`, `episodes` that went on at each moment, and by source (`memory`, `observation`)
-        and parameter the `accuracy` of the predicted side of the mean and `r2`, a list over
-        moments; of the gains these are means over actuators. None where too few went on.
+        `seconds`, the number of ongoing `episodes` at each moment, and by source (`memory`,
+        `observation`) and parameter the `accuracy` of the predicted side of the mean and `r2`, a
+        list over moments; for the gains these are means over actuators. None where too few episodes
+        were ongoing.
     """
     targets = np.concatenate([recorded[name] for name in PARAMETERS], axis=1)
     ends = np.cumsum([recorded[name].shape[1] for name in PARAMETERS])[:-1]
@@ -149,14 +150,14 @@ def probe(recorded: Mapping[str, np.ndarray], seconds: Sequence[float]) -> dict[
 
 
 def out_of_fold(features: np.ndarray, targets: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Ridge regression's predictions for rows that it was not fitted to.
+    """Predictions of ridge regression for rows outside its training fold.
 
-    The penalty is, for each target, the one that generalised cross-validation prefers.
+    The penalty is chosen for each target by generalised cross-validation.
 
     Args:
         features: `[row, feature]`.
         targets: `[row, target]`.
-        fold: number of the part that a row belongs to, `[row]`.
+        fold: fold of each row, `[row]`.
 
     Returns:
         `[row, target]`.
@@ -186,19 +187,19 @@ def _ridge(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 
 def explanation(record: Mapping[str, Any]) -> str:
-    """What the table shows, in a sentence or two."""
+    """Explains the table in a sentence or two."""
     return (
-        "Share of episodes in which ridge regression tells, of a model that it was not fitted to, "
-        "on which side of the mean a hidden parameter lies: from hidden and cell state of "
-        f"`{record['variant']}`, and from the observation of the same moment. Mean over "
-        f"{len(record['runs'])} runs (lowest to highest), {record['episodes']} episodes each of "
-        "which those count that had not ended; chance is 0.5. OpenAI (2018): 0.8 for the block's "
+        "Share of episodes in which ridge regression predicts on which side of the mean a hidden "
+        "parameter lies, for models outside its training set: from hidden and cell state of "
+        f"`{record['variant']}`, and from the observation at the same moment. Mean over "
+        f"{len(record['runs'])} runs (lowest to highest), {record['episodes']} episodes each, of "
+        "which only ongoing ones count; chance level is 0.5. OpenAI (2018): 0.8 for the block's "
         "size after 5 s."
     )
 
 
 def table(record: Mapping[str, Any]) -> list[str]:
-    """Rows of accuracies by parameter, source and moment, in Markdown."""
+    """Markdown rows of accuracies by parameter, source and moment."""
     seconds = record["runs"][0]["seconds"]
     lines = tables.head(["parameter", "from", *(f"{s:.1f} s" for s in seconds)])
     for name, label in PARAMETERS.items():
@@ -215,10 +216,10 @@ def table(record: Mapping[str, Any]) -> list[str]:
 
 
 def draw_probe(record: Mapping[str, Any], path: Path) -> None:
-    """Writes a PNG, atomically: accuracy against time, a panel a parameter."""
+    """Draws a PNG, written atomically: accuracy over time, one panel per parameter."""
     figure = Figure(figsize=(11, 3.4), dpi=130, layout="constrained")
     panels = figure.subplots(1, len(PARAMETERS), sharey=True)
-    figure.suptitle("What a linear probe reads of the hidden parameters", fontweight="bold")
+    figure.suptitle("Linear probe of the hidden parameters", fontweight="bold")
     seconds = record["runs"][0]["seconds"]
     for panel, (name, label) in zip(panels, PARAMETERS.items(), strict=True):
         for source, colour in zip(_SOURCES, (BLUE, GREY), strict=True):
@@ -229,7 +230,7 @@ def draw_probe(record: Mapping[str, Any], path: Path) -> None:
         panel.set_title(label, fontsize=10)
         panel.set_xlabel("seconds into the episode")
         plotting.tidy(panel)
-    panels[0].set_ylabel("right side of the mean")
+    panels[0].set_ylabel("correct side of the mean")
     handles = [
         panels[0].plot([], [], "o-", color=colour, label=f"from {where}")[0]
         for colour, where in zip((BLUE, GREY), _SOURCES.values(), strict=True)

@@ -1,4 +1,4 @@
-"""What the pictures of the package have in common."""
+"""Shared parts of the package's figures."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def smooth(values: np.ndarray) -> np.ndarray:
-    """Running mean over a twentieth of the run, shorter at both ends; `[iteration]`."""
+    """Running mean over one twentieth of the run, shorter at both ends; `[iteration]`."""
     half = max(len(values) // 40, 1)
     total = np.concatenate([[0.0], np.cumsum(values)])
     index = np.arange(len(values))
@@ -30,13 +30,13 @@ def smooth(values: np.ndarray) -> np.ndarray:
 
 
 def tidy(panel: Axes) -> None:
-    """A faint grid, no box."""
+    """Draws a faint grid and removes the box."""
     panel.grid(alpha=0.25)
     panel.spines[["top", "right"]].set_visible(False)
 
 
 def goal_distance_axis(panel: Axes) -> None:
-    """A vertical axis in degrees, up to where goals are any orientation."""
+    """A vertical axis in degrees, up to the range where goals have any orientation."""
     panel.axhline(180, color=GREY, linewidth=0.8, linestyle="--")
     panel.annotate(
         "all orientations",
@@ -52,18 +52,18 @@ def goal_distance_axis(panel: Axes) -> None:
 
 
 def steps_unit(steps: float) -> tuple[float, str]:
-    """The unit for an axis up to so many control steps, and its name."""
+    """Scale and name of the unit for an axis that reaches `steps` control steps."""
     if steps >= 1e6:
         return 1e6, "million control steps"
     return 1e3, "thousand control steps"
 
 
 def years_axis(panel: Axes, step: float) -> None:
-    """A second horizontal axis on top.
+    """Adds a second horizontal axis on top.
 
     Args:
-        panel: its horizontal axis counts experience.
-        step: simulated seconds that 1 on that axis stands for.
+        panel: panel whose horizontal axis shows experience.
+        step: simulated seconds per unit of that axis.
     """
     years = step / YEAR
     forward, back = (lambda x: np.multiply(x, years)), (lambda x: np.divide(x, years))

@@ -1,4 +1,4 @@
-"""What errors of estimated poses show: their statistics, alone and against occlusion and doubt."""
+"""Statistics of pose estimation errors, overall and by occlusion and uncertainty."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import numpy as np
 from dactyl_jax.vision.estimator import LARGEST_DOUBT
 
 _FIFTHS = 5
-_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the doubt
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the uncertainty
 
 
 def statistics(rotation: np.ndarray, position: np.ndarray) -> dict[str, dict[str, float]]:
-    """Median, mean and standard deviation.
+    """Median, mean and standard deviation of pose errors.
 
     Args:
         rotation: errors in orientation, `[n]` rad.
@@ -33,9 +33,9 @@ def statistics(rotation: np.ndarray, position: np.ndarray) -> dict[str, dict[str
 def by_occlusion(
     rotation: np.ndarray, position: np.ndarray, occlusion: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Median errors of each fifth of the frames by how much of the object is hidden, `[n]` 0 to 1.
+    """Median errors in each fifth of the frames by occlusion, `[n]` 0 to 1.
 
-    In rising order, each with the least and the most that is hidden in it.
+    In ascending order, each with the lowest and the highest occluded fraction in it.
     """
     rows = []
     for part in np.array_split(np.argsort(occlusion, kind="stable"), _FIFTHS):
@@ -54,7 +54,7 @@ def by_occlusion(
 
 
 def by_doubt(rotation: np.ndarray, doubt: np.ndarray) -> list[dict[str, float]]:
-    """Median error in orientation of each third of the frames by the doubt, `[n]` rad, told."""
+    """Median orientation error in each third of the frames by estimated uncertainty, `[n]` rad."""
     order = np.argsort(doubt)
     return [
         {
@@ -67,11 +67,11 @@ def by_doubt(rotation: np.ndarray, doubt: np.ndarray) -> list[dict[str, float]]:
 
 
 def doubts(doubt: np.ndarray) -> dict[str, Any]:
-    """How sure a network was of its estimates, `[n]` rad, and of which it was not enough.
+    """Summarises a network's uncertainty about its estimates, `[n]` rad.
 
     Returns:
-        The share of estimates of more than `LARGEST_DOUBT`, and quantiles in degrees by their
-        names, "50%" the median.
+        The share of estimates above `LARGEST_DOUBT`, and quantiles in degrees by name, "50%" being
+        the median.
     """
     return {
         "largest_rad": LARGEST_DOUBT,
@@ -84,9 +84,9 @@ def doubts(doubt: np.ndarray) -> dict[str, Any]:
 
 
 def doubt_sentence(row: dict[str, Any]) -> str:
-    """A line for a result of `doubts`."""
+    """One line that summarises a result of `doubts`."""
     return (
-        f"doubt: {row['quantiles_deg']['50%']:.0f} deg in the median, more than "
-        f"{row['largest_rad']:g} rad, which a robot leaves out, of "
+        f"uncertainty (doubt): median {row['quantiles_deg']['50%']:.0f} deg, above the "
+        f"{row['largest_rad']:g} rad at which a robot rejects an estimate in "
         f"{100 * row['over_largest']:.1f}% of the estimates"
     )

@@ -1,4 +1,4 @@
-"""A stretch of an agent at work, and its video with the goal beside the hand."""
+"""Recordings of an agent, and their videos with the goal beside the hand."""
 
 import dataclasses
 import functools
@@ -13,18 +13,18 @@ from dactyl_jax import hand
 from dactyl_jax.envs import Outcome, Reorientation
 from dactyl_jax.learning import Agent
 
-_CANDIDATES = 16  # environments of which the recording takes the one that reaches most goals
+_CANDIDATES = 16  # environments; the recording takes the one that reaches the most goals
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """One environment, a row a control step.
+    """One environment, one row per control step.
 
     Attributes:
-        qpos: `[time, 31]`, joint angles and the object's pose in the world.
-        goal: `[time, 4]`, the goal's orientation in the world.
-        goals: `[time]`, goals reached in a row so far.
-        drops: drops in all.
+        qpos: `[time, 31]`, joint angles and the object's pose in the world frame.
+        goal: `[time, 4]`, the goal's orientation in the world frame.
+        goals: `[time]`, consecutive goals reached so far.
+        drops: total number of drops.
     """
 
     qpos: np.ndarray
@@ -36,12 +36,12 @@ class Recording:
 def record(
     env: Reorientation, agent: Agent, *, seed: int, goal_distance: float, seconds: float
 ) -> Recording:
-    """Records the best of a few environments: most goals, then fewest drops.
+    """Records the best of several environments: most goals, then fewest drops.
 
     Args:
         env: the task.
-        agent: who acts.
-        seed: of starts, goals and the agent's draws.
+        agent: the agent.
+        seed: seed of starts, goals and the agent's draws.
         goal_distance: largest angle of a new goal, rad; from pi on see `goals.draw`.
         seconds: simulated time.
     """
@@ -61,13 +61,13 @@ def record(
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Played:
-    """Hands side by side, `[time, hand, ...]`; a row is what a control step led to.
+    """Several hands in parallel, `[time, hand, ...]`; each row is the result of a control step.
 
-    Where an episode ended the row is the start of the next one.
+    Where an episode ended, the row is the start of the next one.
 
     Attributes:
-        qpos, goal, goals: as of `Recording`.
-        outcome: of the step.
+        qpos, goal, goals: as for `Recording`.
+        outcome: outcome of the step.
     """
 
     qpos: np.ndarray
@@ -76,7 +76,7 @@ class Played:
     outcome: Outcome
 
     def of(self, number: int) -> Recording:
-        """One of the hands."""
+        """The recording of one hand."""
         drops = int(self.outcome.dropped[:, number].sum())
         return Recording(self.qpos[:, number], self.goal[:, number], self.goals[:, number], drops)
 
@@ -90,7 +90,7 @@ def play(
     goal_distance: float,
     seconds: float,
 ) -> Played:
-    """Lets an agent act; arguments as of `record`, and the number of hands."""
+    """Runs an agent; arguments as for `record`, and the number of hands."""
     steps = max(round(seconds / env.control_dt), 1)
     played = _run(env, steps, hands, agent, jax.random.key(seed), jnp.float32(goal_distance))
     return jax.tree.map(np.asarray, played)
@@ -116,16 +116,16 @@ def _run(env, steps, hands, agent, key, goal_distance):
 
 
 def sample(recording: Recording, rows: np.ndarray) -> Recording:
-    """A recording at other moments, with poses interpolated.
+    """Resamples a recording at other moments, with interpolated poses.
 
     Args:
-        recording: to read between the rows of.
-        rows: `[time]`, control steps since its first row, and fractions of them; within it.
+        recording: recording to interpolate.
+        rows: `[time]`, control steps since its first row, possibly fractional; within its range.
     """
     low = np.floor(rows).astype(int)
     before = recording.qpos[low]
     after = recording.qpos[np.minimum(low + 1, len(recording.qpos) - 1)]
-    # Of a quaternion and its negative, which are one orientation, the one that is nearer.
+    # A quaternion and its negative are the same orientation; take the nearer one.
     nearer = np.where(np.sum(before[:, -4:] * after[:, -4:], axis=1) < 0, -1, 1)
     after = np.concatenate([after[:, :-4], nearer[:, None] * after[:, -4:]], axis=1)
     qpos = before + (rows - low)[:, None] * (after - before)
@@ -145,11 +145,11 @@ def write_recording(
     """Renders a recording in real time to an MP4 or a WebP, atomically.
 
     Args:
-        recording: of `env`.
+        recording: a recording of `env`.
         path: ends in `.mp4` or `.webp`.
-        env: says which object it was and how the palm is tilted.
-        width, height: of the picture, pixels; even numbers.
-        fps: pictures a second, by default one a control step; see `sample`.
+        env: determines the object and the palm's tilt.
+        width, height: size of the images, pixels; even numbers.
+        fps: frames per second, by default one per control step; see `sample`.
     """
     from dactyl_jax.rendering import write_video
 
@@ -168,15 +168,15 @@ def write_recording(
 def render(
     env: Reorientation, qpos: np.ndarray, goal: np.ndarray, width: int, height: int
 ) -> np.ndarray:
-    """Pictures of states in an environment, `[n, height, width, 3]` uint8.
+    """Renders states of an environment, `[n, height, width, 3]` uint8.
 
     Args:
-        env: says which object it is and how the palm is tilted.
+        env: determines the object and the palm's tilt.
         qpos: `[n, 31]`.
-        goal: orientations in the world, `[n, 4]`.
-        width, height: of the pictures, pixels.
+        goal: orientations in the world frame, `[n, 4]`.
+        width, height: size of the images, pixels.
     """
-    import warp  # slow to import, like the ray tracer that stands on it
+    import warp  # slow to import, like the ray tracer that depends on it
 
     warp.config.log_level = warp.LOG_ERROR
     from dactyl_jax.rendering import Renderer

@@ -1,4 +1,4 @@
-"""Several runs in one picture: how far their goals are, and how they do on them."""
+"""Several runs in one figure: goal distance, goals and drops."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from dactyl_jax.evaluation import plotting
 
-# Told apart by most eyes, also where colours are seen otherwise.
+# Distinguishable by most people, including those with colour vision deficiency.
 _COLOURS = ("#1f6fb4", "#c8553d", "#3a7d44", "#8a6bb1", "#c99a1e", "#3fa7b5", "#d977a8", "#5a5a5a")
-_LEGEND = 100  # letters, and 8 more an entry, that fit beside each other below the panels
+_LEGEND = 100  # characters, plus 8 per entry, that fit side by side below the panels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,9 +19,9 @@ class RunCurve:
     """A run to compare.
 
     Attributes:
-        name: `#2`, `#3` at its end mark further seeds of the run named before it.
-        control_dt: seconds of a control step.
-        rows: one an iteration, at least one, with `control_steps`, `wall_minutes`,
+        name: a suffix `#2`, `#3` marks further seeds of the run named before it.
+        control_dt: duration of a control step, s.
+        rows: one per iteration, at least one, with `control_steps`, `wall_minutes`,
             `goals_per_minute`, `drops_per_minute` and `goal_distance` (rad).
     """
 
@@ -30,18 +30,18 @@ class RunCurve:
     rows: Sequence[Mapping[str, float]]
 
     def values(self, key: str) -> np.ndarray:
-        """One number an iteration."""
+        """One value per iteration."""
         return np.array([row[key] for row in self.rows], float)
 
 
 def draw_runs(runs: Sequence[RunCurve], path: Path, *, title: str, x: str) -> None:
-    """Writes a PNG, atomically; seeds of one run share a colour.
+    """Draws a PNG, written atomically; seeds of one run share a colour.
 
     Args:
-        runs: with the same `control_dt`, where `x` is `steps`.
-        path: of the picture.
-        title: its heading.
-        x: `wall` for minutes on the clock, or `steps` for control steps.
+        runs: with equal `control_dt` if `x` is `steps`.
+        path: output file.
+        title: title of the figure.
+        x: `wall` for wall-clock minutes, or `steps` for control steps.
     """
     key, unit, name = "wall_minutes", 1.0, "wall-clock minutes"
     if x == "steps":

@@ -1,7 +1,7 @@
-"""What costs goals: a policy's goals and failures with each randomisation left out, and alone.
+"""Sensitivity: a policy's goals and failures with each randomisation left out, and alone.
 
-All conditions play the same hands in one compiled environment: every term is compiled in, and a
-condition is how strongly each of them acts.
+All conditions use the same hands and one compiled environment with every term. A condition is a set
+of strengths for these terms.
 """
 
 import dataclasses
@@ -22,17 +22,17 @@ from dactyl_jax.evaluation import tables
 from dactyl_jax.evaluation.statistics import confidence_interval, ratio_of_sums
 from dactyl_jax.learning import Agent
 
-RATES = {"goals": "goals", "drops": "drops", "timeouts": "time-outs"}  # with names to read
+RATES = {"goals": "goals", "drops": "drops", "timeouts": "time-outs"}  # with display names
 
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """Which terms act.
+    """The terms that act.
 
     Attributes:
-        kind: `everything`, `nothing`, `without` (all of everything but what is named) or `alone`.
-        name: of the family or the term that is left out or alone; empty at the two ends.
-        strengths: of `randomization.TERMS`, `[T]`: 0 is off, 1 is the law as configured.
+        kind: `everything`, `nothing`, `without` (everything except the named) or `alone`.
+        name: family or term that is left out or alone; empty for `everything` and `nothing`.
+        strengths: strengths of `randomization.TERMS`, `[T]`: 0 is off, 1 is the configured law.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Condition:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """What happened in all of a hand's episodes, `[hands]` int32 each."""
+    """Counts over all episodes of a hand, `[hands]` int32 each."""
 
     goals: jax.Array
     drops: jax.Array
@@ -57,14 +57,14 @@ class Counts:
 
 
 def conditions(config: ConfigDict, terms: Collection[str] | None = None) -> list[Condition]:
-    """Everything and nothing; then each family and each term left out of everything, and alone.
+    """Everything and nothing; then each family and each term, left out and alone.
 
-    Everything is what the configuration enables. A term that is no part of it can be alone only;
-    a family is what everything has of it.
+    Everything is what the configuration enables. A term that it does not enable is measured alone
+    only; a family consists of its enabled terms.
 
     Args:
-        config: a whole configuration.
-        terms: names of those to measure, and no families; by default all of both.
+        config: a complete configuration.
+        terms: names of the terms to measure, without families; by default all terms and families.
     """
     everything = np.array([float(term.enabled(config)) for term in randomization.TERMS])
     result = [
@@ -90,7 +90,7 @@ def conditions(config: ConfigDict, terms: Collection[str] | None = None) -> list
 
 
 def with_all_terms(config: ConfigDict) -> ConfigDict:
-    """A copy of a configuration in which every term is compiled in, for all conditions."""
+    """A copy of a configuration with every term compiled in, for all conditions."""
     config = config.copy_and_resolve_references()
     config.adr.enabled = False
     for term in randomization.TERMS:
@@ -108,21 +108,21 @@ def play(
     goal_distance: float,
     seconds: float,
 ) -> Counts:
-    """Lets hands play under one condition; those whose episode ends start anew.
+    """Runs hands under one condition; a hand whose episode ends restarts.
 
     Compiled once for all strengths.
 
     Args:
-        env: with all terms, see `with_all_terms`; its configuration holds the size of the banks.
-        agent: who acts.
-        strengths: of `randomization.TERMS`, `[T]`.
-        hands: side by side.
-        seed: of starts, goals and the agent's draws.
+        env: with all terms, see `with_all_terms`; its configuration sets the size of the banks.
+        agent: the agent.
+        strengths: strengths of `randomization.TERMS`, `[T]`.
+        hands: number of hands in parallel.
+        seed: seed of starts, goals and the agent's draws.
         goal_distance: largest angle of a new goal, rad; from pi on see `goals.draw`.
         seconds: simulated time of each hand.
 
     Returns:
-        Counts of numpy arrays.
+        Counts as numpy arrays.
     """
     bank = build(env.config, env.engine.model, strengths=strengths)
     steps = max(round(seconds / env.control_dt), 1)
@@ -165,18 +165,18 @@ def _count(counts: Counts, outcome: Outcome) -> Counts:
 
 
 def summarize(counts: Counts, minutes: float) -> dict[str, Any]:
-    """What a condition's hands say together, each number with its 95% bootstrap interval.
+    """Statistics over a condition's hands, each with its 95% bootstrap interval.
 
-    Hands are resampled: the intervals are of what other hands would give.
+    Hands are resampled, so the intervals cover other draws of hands.
 
     Args:
-        counts: of two hands or more.
+        counts: counts of at least two hands.
         minutes: simulated time of each hand.
 
     Returns:
-        `goals_per_failure`, goals of all hands by their drops and time-outs, and
-        `goals_per_minute`, `drops_per_minute` and `timeouts_per_minute` of one hand, each as
-        [value, low, high], None for infinite; `per_hand`, the counts.
+        `goals_per_failure`, the goals of all hands per drop or time-out, and `goals_per_minute`,
+        `drops_per_minute` and `timeouts_per_minute` of one hand, each as [value, low, high], None
+        for infinite; `per_hand`, the counts.
     """
     failures = np.add(counts.drops, counts.timeouts)
     result: dict[str, Any] = {
@@ -196,7 +196,7 @@ def summarize(counts: Counts, minutes: float) -> dict[str, Any]:
 
 
 def describe(condition: Condition, counts: Counts, minutes: float) -> dict[str, Any]:
-    """A condition's entry in a record; other arguments as of `summarize`."""
+    """A condition's entry in a record; other arguments as for `summarize`."""
     families = {term.name: term.family for term in randomization.TERMS}
     return {
         "kind": condition.kind,
@@ -207,23 +207,23 @@ def describe(condition: Condition, counts: Counts, minutes: float) -> dict[str, 
 
 
 def sentence(entry: Mapping[str, Any]) -> str:
-    """One line for an entry of `describe`."""
+    """Summarises an entry of `describe` in one line."""
     rates = ", ".join(
         f"{entry[f'{name}_per_minute'][0]:.2f} {label}" for name, label in RATES.items()
     )
-    return f"{_number(entry['goals_per_failure'][0])} goals per failure; {rates} a minute"
+    return f"{_number(entry['goals_per_failure'][0])} goals per failure; {rates} per minute"
 
 
 def end(record: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """A record's entry of `everything` or `nothing`."""
+    """A record's entry for `everything` or `nothing`."""
     return next(entry for entry in record["conditions"] if entry["kind"] == kind)
 
 
 def ordered(record: Mapping[str, Any]) -> list[dict[str, Mapping[str, Any]]]:
     """A record's families and terms, each with its entries by `without` and `alone`.
 
-    A family comes before its terms; families, and terms within each, are sorted by what leaving
-    them out brings, then those that can be alone only by what they leave.
+    A family precedes its terms. Families, and terms within each, are sorted by the gain from
+    leaving them out; those measured alone only come last, sorted by what they leave.
     """
     rows: dict[str, dict[str, Mapping[str, Any]]] = {}
     for entry in record["conditions"]:
@@ -246,17 +246,17 @@ def ordered(record: Mapping[str, Any]) -> list[dict[str, Mapping[str, Any]]]:
 
 
 def markdown(record: Mapping[str, Any]) -> str:
-    """The tables of a record, with how it was made.
+    """Renders the tables of a record, with provenance.
 
     Args:
-        record: as `experiments.sensitivity` writes it.
+        record: as written by `experiments.sensitivity`.
     """
     lines = [
-        f"{record['hands']} hands for {record['seconds']:g} simulated seconds each under every "
-        f"condition, of the policy `{record['policy']}` ({record['years']:.2g} years), "
-        f"{record['goals']} goals, {record['goal_timeout_s']:g} s for each, seed {record['seed']}. "
-        "*Everything*: " + _listed(record["everything"]) + ". A failure is a drop or a time-out; "
-        "rates are per simulated minute of a hand. Brackets: 95% bootstrap intervals over hands.",
+        f"{record['hands']} hands for {record['seconds']:g} simulated seconds under each "
+        f"condition, policy `{record['policy']}` ({record['years']:.2g} years), "
+        f"{record['goals']} goals, {record['goal_timeout_s']:g} s per goal, seed {record['seed']}. "
+        "*Everything*: " + _listed(record["everything"]) + ". A failure is a drop or a time-out. "
+        "Rates are per simulated minute of a hand. Brackets: 95% bootstrap intervals over hands.",
     ]
     ends = [end(record, "everything"), end(record, "nothing")]
     rows = ordered(record)
@@ -264,7 +264,7 @@ def markdown(record: Mapping[str, Any]) -> str:
         lines += ["", *_table(heading, [*ends, *(row[kind] for row in rows if kind in row)])]
     diverged = sum(sum(entry["per_hand"]["diverged"]) for entry in record["conditions"])
     if diverged:
-        lines += ["", f"Of all episodes, {diverged} ended because physics diverged."]
+        lines += ["", f"{diverged} of all episodes ended because the physics diverged."]
     commit = (record["commit"] or "unknown")[:7]
     made = f"on {record['date']} at commit `{commit}` on {record['machine']}"
     lines += ["", f"`{record['command']}`: made {made} with the {record['engine']} engine."]
@@ -277,7 +277,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _table(heading: str, entries: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = tables.head(
-        [heading, "goals per failure", *(f"{name} a minute" for name in RATES.values())]
+        [heading, "goals per failure", *(f"{name} per minute" for name in RATES.values())]
     )
     for entry in entries:
         if not entry["name"]:
@@ -295,7 +295,7 @@ def _with_interval(values: Sequence[float | None]) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Two digits after the point below 10, one from there on; None is infinite."""
+    """Two decimals below 10, one from there on; None is infinite."""
     if value is None:
         return "inf"
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -1,4 +1,4 @@
-"""The picture of what costs goals: bars of goals per failure, left out beside alone."""
+"""Sensitivity figure: bars of goals per failure, left out beside alone."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,18 +12,18 @@ from dactyl_jax.evaluation import plotting, sensitivity
 from dactyl_jax.evaluation.plotting import BLUE, GREEN, RED
 
 _GAP = 0.6  # between families, in bars
-_MARGIN = 1.15  # factor of the axis beyond what is shown
+_MARGIN = 1.15  # factor by which the axis extends beyond the data
 
 
 def draw_sensitivity(record: Mapping[str, Any], path: Path) -> None:
-    """Writes a PNG, atomically: a bar a family or term, from what it is compared with.
+    """Draws a PNG, written atomically: one bar per family or term, starting at its reference.
 
-    The axis counts goals per failure in factors. On the left, bars begin at everything and end
-    where the term is left out; on the right they begin at nothing and end where it is alone.
+    The axis of goals per failure is logarithmic. On the left, bars start at everything and end
+    where the term is left out; on the right, they start at nothing and end where it is alone.
 
     Args:
-        record: as `experiments.sensitivity` writes it.
-        path: of the picture.
+        record: as written by `experiments.sensitivity`.
+        path: output file.
     """
     rows = sensitivity.ordered(record)
     entries = [next(iter(row.values())) for row in rows]
@@ -83,7 +83,7 @@ def _bar(
     bounds: tuple[float, float],
     colour: str,
 ) -> None:
-    """A bar from `start` to the entry's goals per failure, with the interval on its end."""
+    """A bar from `start` to the entry's goals per failure, with the interval at its end."""
     value, low, high = (_within(number, *bounds) for number in entry["goals_per_failure"])
     family = entry["name"] == entry["family"]
     panel.barh(
@@ -106,7 +106,7 @@ def _scale(panel: Axes, low: float, high: float) -> None:
 
 
 def _bounds(record: Mapping[str, Any]) -> tuple[float, float]:
-    """Ends of the axis: those of all intervals that are above 0 and finite."""
+    """Ends of the axis: the range of all intervals that are above 0 and finite."""
     numbers: Sequence[float] = [
         number
         for entry in record["conditions"]
@@ -117,5 +117,5 @@ def _bounds(record: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _within(value: float | None, low: float, high: float) -> float:
-    """A number of goals per failure where the axis can show it; None is infinite."""
+    """Clips goals per failure to the range of the axis; None is infinite."""
     return high if value is None else min(max(value, low), high)

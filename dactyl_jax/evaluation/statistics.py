@@ -1,4 +1,4 @@
-"""What trials say together: goals in a row, and goals and drops per environment-minute."""
+"""Statistics of trials: consecutive goals, and goals and drops per environment-minute."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,29 +16,29 @@ NEAR = 0.9  # rad; `near` goals lie 0.5 to 0.9 rad away
 
 
 def goal_distance(distribution: str, final: float) -> float:
-    """The largest angle of a goal, in rad, of a named distribution.
+    """The largest angle of a goal, in rad, for a named distribution.
 
     Args:
         distribution: `near`, `uniform` (over all orientations), `aligned` (upright poses), or
             `final`.
-        final: that of the run's last curriculum stage, rad.
+        final: largest goal angle of the run's last curriculum stage, rad.
     """
     return {"near": NEAR, "uniform": math.pi, "aligned": math.pi, "final": final}[distribution]
 
 
 def summarize(trials: Trials, control_dt: float) -> dict[str, Any]:
-    """Statistics as they are reported in the paper, and rates.
+    """Statistics as reported in the paper, and rates.
 
     Args:
-        trials: all ended.
-        control_dt: seconds of a control step.
+        trials: trials that have all ended.
+        control_dt: duration of a control step, s.
 
     Returns:
         `trials`; `goals` with mean, std (of the trials, not of their mean), median, max, per_trial;
         `goals_per_minute` and `drops_per_minute` of environment time; `seconds_per_goal`, the mean
-        time spent on a goal that was reached, None if none was; how many trials ended with
-        `drops`, `timeouts`, `caps`, and `diverged`; `overflows`, trials in which the engine's
-        capacity was exceeded.
+        time per reached goal, None without goals; the number of trials that ended with `drops`,
+        `timeouts`, `caps`, and `diverged`; `overflows`, the number of trials that exceeded the
+        engine's capacity.
     """
     goals = np.asarray(trials.goals)
     minutes = float(np.sum(trials.steps)) * control_dt / 60
@@ -72,10 +72,10 @@ def confidence_interval(
 ) -> tuple[float, float]:
     """The 95% bootstrap interval of a statistic (percentiles of 9,999 resamples).
 
-    The same values give the same interval.
+    The result is deterministic.
 
     Args:
-        values: one a trial, at least two.
+        values: one per trial, at least two.
         statistic: takes an array and an `axis`.
     """
     return _bootstrap((values,), statistic)
@@ -87,8 +87,8 @@ def difference_interval(
     """The 95% bootstrap interval of the difference of two means.
 
     Args:
-        ours, theirs: one a trial each, at least two.
-        paired: whether trial n of both is the same trial.
+        ours, theirs: one value per trial each, at least two.
+        paired: whether trial n is the same in both.
     """
     if paired:
         return _bootstrap((np.subtract(ours, theirs),), np.mean)
@@ -100,13 +100,13 @@ def difference_interval(
 
 
 def mean_over_runs(runs: Sequence[Sequence[float]]) -> tuple[float, float, float]:
-    """The mean of several runs' trials, and its 95% bootstrap interval.
+    """The mean over several runs' trials, and its 95% bootstrap interval.
 
-    Runs are resampled, and trials within each: the interval is of what another run would give. Of
-    a single run, it is of its trials alone.
+    Runs are resampled, and trials within each: the interval covers what another run would give. For
+    a single run it covers only its trials.
 
     Args:
-        runs: values by run, one a trial, of as many trials each.
+        runs: values by run, one per trial, with equally many trials each.
 
     Returns:
         Mean, lower end, upper end.
@@ -121,8 +121,7 @@ def ratio_over_runs(
     """The ratio of two means, and its 95% bootstrap interval, resampled as in `mean_over_runs`.
 
     Returns:
-        Ratio, lower end, upper end; infinite where the second mean is 0, and not a number where
-        both are.
+        Ratio, lower end, upper end; infinite where the second mean is 0, NaN where both are.
     """
     rng = np.random.default_rng(0)
     above, below = _resampled_means(ours, rng), _resampled_means(theirs, rng)
@@ -135,10 +134,10 @@ def ratio_over_runs(
 def ratio_of_sums(ours: ArrayLike, theirs: ArrayLike) -> tuple[float, float, float]:
     """The ratio of two sums over the same units, such as hands, and its 95% bootstrap interval.
 
-    Units are resampled, each with both of its values.
+    Units are resampled together with both of their values.
 
     Args:
-        ours, theirs: `[units]`, none of them negative.
+        ours, theirs: `[units]`, not negative.
 
     Returns:
         Ratio, lower end, upper end; infinite where the second sum is 0.
@@ -169,7 +168,7 @@ def _bootstrap(samples: Sequence[ArrayLike], statistic: Callable[..., Any]) -> t
 
 
 def histogram(goals: list[int], width: int = 40) -> list[str]:
-    """Lines of text, one a range of goals, with a bar as long as its share of the trials."""
+    """Lines of text, one per range of goals, with a bar proportional to its share of the trials."""
     edges = [0, 1, 2, 3, 5, 10, 20, 30, 40, 50]
     edges = [edge for edge in edges if edge <= max(goals)] + [max(*goals, edges[-1]) + 1]
     counts = np.histogram(goals, bins=sorted(set(edges)))[0]

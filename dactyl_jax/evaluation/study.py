@@ -1,6 +1,6 @@
-"""A study's tables and pictures: variants with several runs each, and what they have in common.
+"""Tables and figures of a study: variants with several runs each, and their common settings.
 
-A record is what `experiments.studies` writes to NAME.json.
+A record is the content of NAME.json, as written by `experiments.studies`.
 """
 
 import functools
@@ -21,12 +21,12 @@ Record = Mapping[str, Any]
 
 
 def study_markdown(record: Record) -> str:
-    """All tables of a study, below its title."""
+    """All tables of a study, under its title."""
     return f"# {record['title']}\n\n{study_sections(record)}\n"
 
 
 def study_sections(record: Record) -> str:
-    """All tables of a study, each with what it shows in bold above it."""
+    """All tables of a study, each below a bold heading and its explanation."""
     lines = []
     for heading, text, rows in _sections(record):
         lines += [f"**{heading}.** {text}", "", *rows, ""]
@@ -34,7 +34,7 @@ def study_sections(record: Record) -> str:
 
 
 def study_pictures(record: Record) -> dict[str, Callable[[Path], None]]:
-    """What draws a study's pictures to a path, by the end of the file's name."""
+    """Functions that draw a study's figures to a path, by the ending of the file name."""
     curves = _curves(record)
     pictures: dict[str, Callable[[Path], None]] = {
         "": lambda path: draw_study(record, path),
@@ -49,8 +49,8 @@ def study_pictures(record: Record) -> dict[str, Callable[[Path], None]]:
 
 
 def draw_study(record: Record, path: Path) -> None:
-    """Writes a PNG, atomically: a panel a test, a line a variant, a dot with its interval, and a
-    small one for each run."""
+    """Draws a PNG, written atomically: a panel per test, a line per variant, a dot with its
+    interval, and a small dot per run."""
     tests, variants = record["tests"], list(record["variants"].values())
     figure = Figure(figsize=(3.2 + 2.7 * len(tests), 1.5 + 0.45 * len(variants)), dpi=150)
     figure.set_layout_engine("constrained")
@@ -81,7 +81,7 @@ def draw_study(record: Record, path: Path) -> None:
     panels[0].set_xlim(left=0)
     several = any(len(variant["runs"]) > 1 for variant in variants)
     figure.supxlabel(
-        f"Dots: means of {record['trials']} trials a run, with 95% intervals"
+        f"Dots: means of {record['trials']} trials per run, with 95% intervals"
         + ("; grey: single runs" if several else ""),
         fontsize=8,
     )
@@ -103,12 +103,12 @@ def _sections(record: Record) -> Iterator[tuple[str, str, list[str]]]:
     if record["pairs"]:
         yield (
             "Ratios",
-            "Of mean goals in a row, with their 95% intervals by the same resampling.",
+            "Ratios of mean goals in a row, with 95% intervals from the same resampling.",
             [*_ratios(record)],
         )
     yield (
         "Pace",
-        "Per simulated minute of a hand, in the trials; means over runs.",
+        "Goals and drops per simulated minute of a hand in the trials; means over runs.",
         [*_pace(record)],
     )
     if "probe" in record:
@@ -116,23 +116,23 @@ def _sections(record: Record) -> Iterator[tuple[str, str, list[str]]]:
         yield "What the memory knows", memory_probe.explanation(probe), memory_probe.table(probe)
     yield (
         "Runs",
-        "At the end of training: the farthest goal of its curriculum, and goals and drops per "
-        "simulated minute of a hand on those goals.",
+        "At the end of training: the curriculum's farthest goal, and goals and drops per "
+        "simulated minute of a hand at that distance.",
         [*_runs(record)],
     )
 
 
 def _explanation(record: Record) -> str:
     tests = "; ".join(
-        f"*{test['label']}*: {test['goals']} goals, {test['goal_timeout_s']:g} s for each"
+        f"*{test['label']}*: {test['goals']} goals, {test['goal_timeout_s']:g} s per goal"
         for test in record["tests"].values()
     )
     several = max(len(variant["runs"]) for variant in record["variants"].values()) > 1
-    resampling = "runs, then trials within each" if several else "trials of the one run"
+    resampling = "runs, then trials within each" if several else "the trials of the one run"
     return (
         f"Mean, 95% bootstrap interval over {resampling}, and median, of {record['trials']} trials "
-        f"a run with sampled actions, trial seed {record['trial_seed']}. {tests}. Years: simulated "
-        "experience of a run, that of the policy it started from included."
+        f"per run with sampled actions, trial seed {record['trial_seed']}. {tests}. Years: "
+        "simulated experience of a run, including that of the policy it started from."
     )
 
 
@@ -208,7 +208,7 @@ def _made(record: Record) -> str:
 
 
 def _goals(variant: Mapping[str, Any], test: str) -> list[Sequence[int]]:
-    """Goals in a row of every trial, by run."""
+    """Consecutive goals of every trial, by run."""
     return [run["evaluations"][test]["goals"]["per_trial"] for run in variant["runs"]]
 
 

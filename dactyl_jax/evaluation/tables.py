@@ -1,10 +1,10 @@
-"""Lines of tables in Markdown."""
+"""Lines of Markdown tables."""
 
 from collections.abc import Sequence
 
 
 def head(names: Sequence[str]) -> list[str]:
-    """The heading of a table."""
+    """The header of a table."""
     return [line(names), line(["---"] * len(names))]
 
 

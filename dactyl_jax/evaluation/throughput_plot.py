@@ -1,4 +1,4 @@
-"""The picture of throughput: control steps per second against environments."""
+"""Throughput figure: control steps per second against the number of environments."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from dactyl_jax.evaluation.plotting import BLUE, GREEN, GREY, RED
 
 
 def draw_throughput(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Writes a PNG, atomically: on the left rates, on the right the time that a step of all takes.
+    """Draws a PNG, written atomically: rates on the left, control step durations on the right.
 
     Args:
-        runs: as `experiments.benchmark` writes them: `engine`, `num_envs`,
+        runs: as written by `experiments.benchmark`: `engine`, `num_envs`,
             `control_steps_per_second`, `raw_control_steps_per_second`, `mode`, `device`.
-        path: of the picture.
+        path: output file.
     """
     figure = Figure(figsize=(11, 4.6), dpi=130, layout="constrained")
     rates, times = figure.subplots(1, 2)

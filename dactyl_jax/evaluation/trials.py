@@ -1,4 +1,4 @@
-"""Trials: how many goals in a row an agent reaches before a drop, a time-out or the cap."""
+"""Trials: consecutive goals that an agent reaches before a drop, a time-out or the cap."""
 
 import dataclasses
 import functools
@@ -13,22 +13,22 @@ from dactyl_jax.envs import EnvState, Outcome, Reorientation
 from dactyl_jax.evaluation import latency as latency_lib
 from dactyl_jax.learning import Agent
 
-CHUNK = 25  # control steps between two looks at whether all trials have ended
-# Chunks between two steps down to half the environments: each step down compiles anew.
+CHUNK = 25  # control steps between checks whether all trials have ended
+# Chunks between halvings of the number of environments: each halving compiles again.
 _CHUNKS_BETWEEN_HALVINGS = 10
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Trials:
-    """One row a trial, `[trials]` each.
+    """One row per trial, `[trials]` each.
 
     Attributes:
         ended: whether the trial is over.
-        steps: control steps that it took, int32.
+        steps: duration in control steps, int32.
         goals: consecutive goals reached, int32.
         steps_to_last_goal: control steps up to its last goal, int32; 0 without a goal.
-        dropped, timed_out, diverged: how it ended; none of them at the cap of goals.
+        dropped, timed_out, diverged: how it ended; none of them at the goal cap.
         overflow: contacts or constraints exceeded the engine's capacity in some step.
     """
 
@@ -53,23 +53,23 @@ def run_trials(
     greedy: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> Trials:
-    """Runs `trials` environments side by side; the first episode of each is its trial.
+    """Runs `trials` environments in parallel; the first episode of each is its trial.
 
     Args:
-        env: the task; its configuration holds the time-out of a goal and the cap of goals.
-        agent: who acts.
-        trials: how many.
-        seed: of starts, goals and the agent's draws.
+        env: the task; its configuration sets the goal time-out and the goal cap.
+        agent: the agent.
+        trials: number of trials.
+        seed: seed of starts, goals and the agent's draws.
         goal_distance: largest angle of a new goal, rad; from pi on see `goals.draw`.
         latency: control steps by which the object's pose reaches the agent late.
         greedy: whether the agent takes its most probable actions instead of sampling.
         on_progress: called with the number of trials that have ended, every few control steps.
 
     Returns:
-        Trials of numpy arrays; each has ended.
+        Trials as numpy arrays; all have ended.
 
     Raises:
-        ValueError: the pose shall be late, but the policy sees the true state.
+        ValueError: a latency is given, but the policy observes the true state.
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
     state = reset(env, trials, start_key, jnp.float32(goal_distance))
@@ -77,7 +77,7 @@ def run_trials(
     carry = agent.initial_carry(trials)
     first = jnp.ones(trials, bool)
     waiting = latency_lib.none_waiting(trials, latency)
-    numbers = np.arange(trials)  # of the trials that are played now
+    numbers = np.arange(trials)  # indices of the ongoing trials
     results = jax.tree.map(np.array, rows)
     chunks = 0
     while True:
@@ -107,20 +107,20 @@ def _rows(tree: Any, index: np.ndarray) -> Any:
 
 
 def _halving_pays(ended: np.ndarray, half: int) -> bool:
-    """Whether half of the environments hold all trials that go on, on a device that is the faster
-    for it: a CPU is, an accelerator steps hundreds of environments in the time of one."""
+    """Whether half of the environments hold all ongoing trials, on a device where that is faster.
+    It is on a CPU; an accelerator steps hundreds of environments in the time of one."""
     going_on = len(ended) - int(ended.sum())
     return going_on <= half < len(ended) and jax.default_backend() == "cpu"
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def reset(env: Reorientation, trials: int, key: jax.Array, goal_distance: jax.Array) -> EnvState:
-    """The environments of trials at their start."""
+    """The environments at the start of their trials."""
     return env.reset(key, trials, goal_distance)
 
 
 def none_played(trials: int) -> Trials:
-    """The rows of trials at their start."""
+    """The rows at the start of the trials."""
     zeros = jnp.zeros(trials, jnp.int32)
     no = jnp.zeros(trials, bool)
     return Trials(no, zeros, zeros, zeros, no, no, no, no)
@@ -128,12 +128,12 @@ def none_played(trials: int) -> Trials:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _advance(env, greedy, agent, loop, numbers, key):
-    """Control steps of one chunk; `env` is compiled in, so that further calls reuse the code."""
+    """Runs the control steps of one chunk; `env` is static, so later calls reuse the code."""
 
     def step(loop, key):
         state, carry, first, waiting, rows = loop
         told, waiting = latency_lib.delay(env, state, waiting, first)
-        # An agent's draws belong to the trial, whichever others are still played.
+        # An agent's draws depend only on the trial, not on the other ongoing trials.
         keys = None if greedy else jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
         action, carry = agent.act(told.observation.policy, carry, first, keys)
         state, outcome = env.step(state, action)
@@ -143,7 +143,7 @@ def _advance(env, greedy, agent, loop, numbers, key):
 
 
 def count(rows: Trials, outcome: Outcome) -> Trials:
-    """Adds a control step to the trials that go on."""
+    """Adds a control step to the ongoing trials."""
     going_on = ~rows.ended
     steps = rows.steps + going_on
     reached = going_on & outcome.goal_reached

@@ -1,4 +1,4 @@
-"""The picture of a vision run: errors on held-out frames against frames learned from."""
+"""Learning curve of a vision run: errors on held-out frames against training frames."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from dactyl_jax.evaluation.plotting import BLUE, GREEN, GREY
 
 
 def draw_vision_curve(rows: Sequence[Mapping[str, float]], path: Path, *, title: str) -> None:
-    """Writes a PNG, atomically.
+    """Draws a PNG, written atomically.
 
     Args:
-        rows: one an iteration, with `frames`; some with `rotation_deg` and `position_mm`.
-        path: of the picture.
-        title: its heading.
+        rows: one per iteration, with `frames`; some with `rotation_deg` and `position_mm`.
+        path: output file.
+        title: title of the figure.
     """
     looked = [row for row in rows if "rotation_deg" in row]
     frames = np.array([row["frames"] for row in looked], float) / 1000
@@ -25,8 +25,8 @@ def draw_vision_curve(rows: Sequence[Mapping[str, float]], path: Path, *, title:
     panels = figure.subplots(2, 1, sharex=True)
     figure.suptitle(title, fontsize=12, fontweight="bold")
     for panel, key, colour, label, published in (
-        (panels[0], "rotation_deg", BLUE, "median error of\norientation (degrees)", 2.71),
-        (panels[1], "position_mm", GREEN, "median error of\nposition (mm)", 3.12),
+        (panels[0], "rotation_deg", BLUE, "median orientation\nerror (degrees)", 2.71),
+        (panels[1], "position_mm", GREEN, "median position\nerror (mm)", 3.12),
     ):
         panel.plot(frames, [row[key] for row in looked], color=colour, linewidth=1.5, marker=".")
         panel.axhline(published, color=GREY, linewidth=0.8, linestyle="--")
@@ -44,5 +44,5 @@ def draw_vision_curve(rows: Sequence[Mapping[str, float]], path: Path, *, title:
         panel.yaxis.set_minor_locator(NullLocator())
         panel.yaxis.set_major_formatter("{x:g}")
         plotting.tidy(panel)
-    panels[1].set_xlabel("thousand frames of three pictures rendered")
+    panels[1].set_xlabel("thousand rendered frames of three images")
     plotting.save(figure, path)

@@ -1,4 +1,4 @@
-"""Trials whose policy is told the object's pose by cameras, not by the simulator."""
+"""Trials in which cameras, not the simulator, estimate the object's pose."""
 
 import dataclasses
 import functools
@@ -20,13 +20,13 @@ from dactyl_jax.vision.frames import FrameSource
 
 @dataclasses.dataclass(frozen=True)
 class Eye:
-    """Cameras and the network behind them.
+    """The cameras and the pose network.
 
     Attributes:
         estimator: the trained network.
-        views: draws what the cameras see, `rendering.Views` or `GlViews`.
-        source: how frames look: trial n has the looks of frame n for as long as it lasts, and noise
-            of its own in every picture.
+        views: renders the camera images, `rendering.Views` or `GlViews`.
+        source: appearance of the frames: trial n has the appearance of frame n throughout, and new
+            noise in every image.
     """
 
     estimator: Estimator
@@ -46,23 +46,23 @@ def run_vision_trials(
     greedy: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> tuple[Trials, np.ndarray]:
-    """As `run_trials`: the same starts, goals and draws of the agent.
+    """Like `run_trials`, with the same starts, goals and agent's draws.
 
-    The agent is told every estimate, also those that a robot would leave out as doubtful.
+    The agent receives every estimate, including those that a robot would reject as uncertain.
 
     Args:
         env: the task.
-        agent: who acts.
-        eye: tells the object's pose.
-        trials: how many.
-        seed: of starts, goals, looks and the agent's draws.
+        agent: the agent.
+        eye: estimates the object's pose.
+        trials: number of trials.
+        seed: seed of starts, goals, appearance and the agent's draws.
         goal_distance: largest angle of a new goal, rad; from pi on see `goals.draw`.
-        latency: control steps from a picture to the step that acts on it.
+        latency: control steps from an image to the step that acts on it.
         greedy: whether the agent takes its most probable actions instead of sampling.
         on_progress: called with the number of trials that have ended, after every control step.
 
     Returns:
-        The trials, and the doubt of all estimates, `[looks]` rad.
+        The trials, and the uncertainty of all estimates, `[looks]` rad.
     """
     start_key, act_key = jax.random.split(jax.random.key(seed))
     state = trials_lib.reset(env, trials, start_key, jnp.float32(goal_distance))
@@ -93,11 +93,11 @@ def run_vision_trials(
 
 
 def _look(eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int) -> Poses:
-    """Estimates for the trials that go on."""
+    """Pose estimates for the ongoing trials."""
     qpos = np.asarray(state.episode.physics.qpos)[playing]
     shown = jax.tree.map(lambda x: x[playing], looks)
     pictures = eye.views.render(qpos, shown)
-    # Padded to a power of two, so that the rest is compiled for few numbers of trials.
+    # Pad to a power of two, so that the rest is compiled for few batch sizes.
     rows = np.minimum(np.arange(1 << (len(playing) - 1).bit_length()), len(playing) - 1)
     seen = eye.source.vary(step * len(looks.table) + playing[rows], pictures[rows])
     poses = eye.estimator.estimate_normal(np.asarray(seen))
@@ -105,7 +105,7 @@ def _look(eye: Eye, state: EnvState, looks: Any, playing: np.ndarray, step: int)
 
 
 def _of_all(poses: Poses, trials: int, playing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions `[trials, 3]` m and orientations `[trials, 4]`; of trials that ended any pose."""
+    """Positions `[trials, 3]` m and orientations `[trials, 4]`; arbitrary for ended trials."""
     position = np.zeros((trials, 3), np.float32)
     orientation = np.tile(np.array([1.0, 0, 0, 0], np.float32), (trials, 1))
     position[playing], orientation[playing] = poses.position, poses.orientation

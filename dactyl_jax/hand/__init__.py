@@ -1,7 +1,8 @@
-"""The simulated Shadow hand and the objects that it turns.
+"""The simulated Shadow hand and the objects that it rotates.
 
-`load_model` gives a MuJoCo model, `layout` tells where its parts are; `kinematics` computes
-fingertip positions from joint angles, and `rotations` is the project's quaternion arithmetic.
+`load_model` builds the MuJoCo model, `layout` holds the addresses of its parts. `kinematics`
+computes fingertip positions from joint angles, and `rotations` is the project's quaternion
+arithmetic.
 """
 
 from dactyl_jax.hand.layout import ACTUATORS, FINGERTIPS, JOINTS, Layout, layout

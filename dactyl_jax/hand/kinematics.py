@@ -14,16 +14,16 @@ from dactyl_jax.hand.layout import FINGERTIPS, JOINTS
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """The bodies from `rh_forearm` to each fingertip; row i is step i of all five digits.
+    """Bodies from `rh_forearm` to each fingertip; row i is step i of all five digits.
 
-    Digits with fewer links than the thumb's begin with steps that do nothing.
+    Digits with fewer links than the thumb start with identity steps.
 
     Attributes:
-        position: [step, 5, 3] m, a body's frame in its parent's.
-        quaternion: [step, 5, 4], its orientation there.
-        axis: [step, 5, 3], the axis of the body's joint, in the body's frame.
+        position: [step, 5, 3] m, origin of a body's frame in its parent's.
+        quaternion: [step, 5, 4], orientation of a body's frame in its parent's.
+        axis: [step, 5, 3], axis of the body's joint, in the body's frame.
         joint: [step, 5], index of that joint in `JOINTS`.
-        tip: [5, 3] m, the fingertip site in the last body's frame.
+        tip: [5, 3] m, fingertip site in the last body's frame.
     """
 
     position: np.ndarray
@@ -34,7 +34,7 @@ class Chain:
 
 
 def chain(model: mujoco.MjModel) -> Chain:
-    """The table of `model`'s hand. Each of its moving bodies has one hinge at its origin."""
+    """Builds the chain of `model`'s hand. Each of its moving bodies has one hinge at its origin."""
     paths = [_path(model, model.site(name).bodyid[0]) for name in FINGERTIPS]
     shape = (max(map(len, paths)), len(paths))
     table = Chain(
@@ -74,8 +74,8 @@ def fingertip_poses(chain: Chain, joint_angles: ArrayLike) -> tuple[jax.Array, j
         quaternions, rotations.from_axis_angle(axes, angles[..., chain.joint])
     )
 
-    # From the fingertips up to the forearm, the digits side by side. A loop, because the compiler
-    # would fuse the steps, written out, into one expression and take long over it.
+    # From the fingertips up to the forearm, all digits in parallel. This is a loop because the
+    # compiler would fuse unrolled steps into one expression and compile it slowly.
     def ascend(pose, step):
         (position, orientation), (offset, turn) = pose, step
         position = offset + rotations.rotate(turn, position)
@@ -87,12 +87,12 @@ def fingertip_poses(chain: Chain, joint_angles: ArrayLike) -> tuple[jax.Array, j
     )
     steps = (offsets, jnp.moveaxis(turns, -3, 0))
     (tips, links), _ = jax.lax.scan(ascend, start, steps, reverse=True)
-    # A step that does nothing has no axis: its "turn" leaves vectors alone but is not of unit norm.
+    # An identity step has no axis: its quaternion leaves vectors unchanged but is not normalised.
     return tips, links / jnp.linalg.norm(links, axis=-1, keepdims=True)
 
 
 def _path(model: mujoco.MjModel, body: int) -> list[int]:
-    """Bodies below the forearm down to `body`."""
+    """Bodies from below the forearm to `body`."""
     path: list[int] = []
     forearm = model.body("rh_forearm").id
     while body != forearm:

@@ -1,4 +1,4 @@
-"""Names of the hand's parts, and where their numbers stand in a model's arrays."""
+"""Names of the hand's parts, and their addresses in a model's arrays."""
 
 import dataclasses
 
@@ -26,7 +26,7 @@ ACTUATORS = tuple(
 )
 FINGERTIPS = tuple(PREFIX + name for name in ("fftip", "mftip", "rftip", "lftip", "thtip"))
 
-# A gently cupped hand in which the object rests [rad]; joints that are not named are at zero.
+# A gently cupped hand that holds the object [rad]; joints not listed are at zero.
 CUPPED = {
     **{f"{finger}J3": 0.7 for finger in COUPLED},
     **{f"{finger}J0": 0.9 for finger in COUPLED},
@@ -44,15 +44,16 @@ class Layout:
 
     Attributes:
         joint_qpos: [24] addresses of the joints `JOINTS` in qpos.
-        joint_qvel: [24] addresses of the same in qvel.
+        joint_qvel: [24] addresses of the joints `JOINTS` in qvel.
         object_qpos: [7] addresses of the object's position and quaternion in qpos.
-        object_qvel: [6] addresses of its linear (world) and angular (own frame) velocity in qvel.
-        coupling: [20, 24]; actuator angles = coupling @ joint angles (J0 = J1 + J2). This is what
-            controllers go by, whatever moment arms the tendons of `model` have.
+        object_qvel: [6] addresses of its linear (world frame) and angular (body frame) velocity in
+            qvel.
+        coupling: [20, 24]; actuator angles = coupling @ joint angles (J0 = J1 + J2). Controllers
+            assume this coupling, whatever moment arms the tendons of `model` have.
         ctrl_range: [20, 2] rad, lowest and highest target.
-        start_targets: [20] rad, a gently cupped hand in which the object rests.
+        start_targets: [20] rad, a gently cupped hand that holds the object.
         forearm_position: [3] m, world position of `rh_forearm`, which is fixed.
-        forearm_quaternion: [4], its world orientation.
+        forearm_quaternion: [4], world orientation of `rh_forearm`.
         palm_position: [3] m, world position of the centre of the palm's surface, wrist at zero.
     """
 
@@ -69,7 +70,7 @@ class Layout:
 
 
 def layout(model: mujoco.MjModel) -> Layout:
-    """The addresses of `model`'s parts, by their names.
+    """Looks up the addresses of `model`'s parts by name.
 
     Raises:
         KeyError: the model lacks the hand or the object.

@@ -12,13 +12,13 @@ from dactyl_jax.hand import motors as motor_tables
 from dactyl_jax.hand import objects, rig, studio
 from dactyl_jax.hand import patch as patches
 
-DEFAULT_TILT = 0.0  # rad; a level palm, as the paper's group mounts its hand (robogym)
+DEFAULT_TILT = 0.0  # rad; a level palm, as in OpenAI's setup (robogym)
 
-# World position of the centre of the palm's surface, wrist at zero; the tilt turns about it.
+# World position of the centre of the palm's surface, wrist at zero; the hand tilts about it.
 PALM_POSITION = np.array([0.0, 0.0, 0.25])
 # The same point in the frame of the forearm.
 PALM_IN_FOREARM = np.array([0.021, 0.0, 0.29501])
-# Where the goal is shown: beside the hand, on the side of the little finger.
+# Position of the displayed goal: beside the hand, on the little finger's side.
 GOAL_POSITION = PALM_POSITION + np.array([0.01, 0.115, 0.015])
 
 _FINGERS = ("ff", "mf", "rf", "lf")
@@ -37,26 +37,26 @@ def load_model(
     patch: str = "",
     cameras: Sequence[rig.Camera] = (),
 ) -> mujoco.MjModel:
-    """The hand, palm up, and an object that floats free above the palm.
+    """Builds the hand, palm up, with an object floating freely above the palm.
 
     Args:
         object: one of `hand.OBJECTS`.
-        tilt: angle of the palm to the horizontal [rad]; positive lowers the fingers.
+        tilt: angle between the palm and the horizontal [rad]; positive lowers the fingers.
         motors: one of `motors.MOTORS`.
-        finger_collisions: whether fingers touch each other and the palm. The object touches the
-            hand in any case; nothing else touches.
+        finger_collisions: whether fingers collide with each other and the palm. The object always
+            collides with the hand; nothing else collides.
         locked_wrist: whether the wrist is held at zero (a task of OpenAI 2018, section 6). The
-            wrist's joints and actuators stay, the latter without force, so that policies and
+            wrist's joints and actuators remain, the latter without force, so that policies and
             observations keep their sizes.
-        goal: whether to add what videos need: the mocap body `goal`, a copy of the object beside
-            the hand that is only seen, and cameras, lights and a table (`studio`).
-        patch: a file of numbers that replace the hand's (`patch`); empty for none.
-        cameras: that look at the object to tell its pose; with them come lights and a table of
-            their own (`rig`). Not with `goal`.
+        goal: whether to add what videos need: the mocap body `goal`, a purely visual copy of the
+            object beside the hand, and cameras, lights and a table (`studio`).
+        patch: file of values that override the hand's (`patch`); empty for none.
+        cameras: cameras that view the object for pose estimation. They come with lights and a
+            table (`rig`). Not with `goal`.
 
     Raises:
-        ValueError: object or motors are unknown, the tilt is not within -pi/2..pi/2, there are
-            cameras and a goal, or the patch is none.
+        ValueError: object or motors are unknown, the tilt is not within -pi/2..pi/2, both cameras
+            and a goal are given, or the file is not a patch.
     """
     return make_spec(
         object,
@@ -81,9 +81,9 @@ def make_spec(
     patch: str,
     cameras: Sequence[rig.Camera] = (),
 ) -> mujoco.MjSpec:
-    """The model before it is compiled, for those who write it to a file; see `load_model`."""
+    """The model specification before compilation, for export to a file; see `load_model`."""
     if goal and cameras:
-        raise ValueError("goal: it is not shown to cameras; leave one of them out")
+        raise ValueError("goal: cannot be combined with cameras; leave one of them out")
     if not abs(tilt) <= np.pi / 2:
         raise UserError(f"tilt: {tilt} is out of range; it may be -1.5708 to 1.5708 rad")
     xml = importlib.resources.files(__package__).joinpath("shadow_hand.xml").read_text()
@@ -110,13 +110,13 @@ def make_spec(
         studio.add_studio(spec, PALM_POSITION)
     if cameras:
         rig.add_rig(spec, cameras, PALM_POSITION)
-    # Physics alone has no use for what is only seen.
+    # Physics alone does not need visual geoms.
     spec.compiler.discardvisual = not (goal or cameras)
     return spec
 
 
 def forearm_pose(tilt: float) -> tuple[np.ndarray, np.ndarray]:
-    """World position [3] m and quaternion [4] of `rh_forearm`, the fingers along world +x."""
+    """World position [3] m and quaternion [4] of `rh_forearm`; the fingers point along world +x."""
     palm_up = np.array([0.0, np.sqrt(0.5), 0.0, np.sqrt(0.5)])
     about_y = np.array([np.cos(tilt / 2), 0.0, np.sin(tilt / 2), 0.0])
     quaternion, offset = np.zeros(4), np.zeros(3)
@@ -126,10 +126,10 @@ def forearm_pose(tilt: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lock_wrist(spec: mujoco.MjSpec) -> None:
-    """Holds the wrist's joints at zero; neither their limits nor their motors pull at the lock.
+    """Holds the wrist's joints at zero, without load from their limits or motors.
 
-    The constraint is solved before the integrator damps the fingers, and is in error by what that
-    changes; the armature makes it small.
+    The constraint is solved before the integrator applies the fingers' damping, and the damping
+    disturbs it. The large armature keeps that error small.
     """
     for name in _WRIST:
         joint, motor = spec.joint(f"rh_{name}"), spec.actuator(f"rh_A_{name}")
@@ -137,14 +137,14 @@ def _lock_wrist(spec: mujoco.MjSpec) -> None:
         joint.armature = _LOCKED_ARMATURE
         motor.gainprm[0] = motor.biasprm[1] = 0.0
         lock = spec.add_equality(type=mujoco.mjtEq.mjEQ_JOINT, name1=joint.name)
-        lock.data[:5] = 0.0  # the angle as a polynomial of another's: zero
+        lock.data[:5] = 0.0  # the polynomial coefficients of the joint's angle
 
 
 def _finger_pairs() -> list[tuple[str, str]]:
-    """Pairs of geoms of different digits, or of a digit and the palm, that can come to touch.
+    """Pairs of geoms of different digits, or of a digit and the palm, that can collide.
 
-    Every pair costs time on engines that size their work by pairs, so those that the hand's
-    joints keep apart are left out.
+    Every pair costs time on engines that size their work by pairs. Pairs that the joint ranges keep
+    apart are left out.
     """
     links = ("proximal", "middle", "distal")
     pairs = []

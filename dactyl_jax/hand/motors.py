@@ -1,10 +1,10 @@
-"""The hand's motors and the damping of its joints.
+"""The hand's motors and joint damping.
 
-The published model's fingers are hardly damped: their steps ring when randomisation draws the
-damping down to three tenths. `damped` is the same hand with three times the damping of the fingers,
-so that the least damped finger still settles. OpenAI fitted gains, force limits and damping to
-their own hand, which is slower and weaker; `calibrated` has the figures of their later code
-(robogym), but for the damping of three weak joints, which would ring.
+The published model's fingers have little damping: their step responses ring when randomisation
+scales the damping by 0.3. `damped` triples the fingers' damping, so that even the least damped one
+settles. OpenAI fitted gains, force limits and damping to a real hand, which is slower and
+weaker. `calibrated` has the values from their later code (robogym), except for the damping of three
+weak joints, which would ring.
 """
 
 from typing import NamedTuple
@@ -19,8 +19,8 @@ class Motor(NamedTuple):
 
     Attributes:
         gain: proportional gain, N m/rad.
-        force: largest force, N m.
-        damping: of its joint, or of J2 and J1 of a coupled finger, N m s/rad.
+        force: maximum force, N m.
+        damping: damping of its joint, or of J2 and J1 of a coupled finger, N m s/rad.
     """
 
     gain: float
@@ -31,10 +31,10 @@ class Motor(NamedTuple):
 _CALIBRATED = {
     "WRJ2": Motor(1.94, 0.179, (0.389,)),
     "WRJ1": Motor(11.3, 0.996, (0.75,)),
-    "FFJ4": Motor(0.145, 0.0222, (0.1,)),  # theirs: 0.0135
+    "FFJ4": Motor(0.145, 0.0222, (0.1,)),  # robogym: 0.0135
     "FFJ3": Motor(0.446, 0.155, (0.134,)),
     "FFJ0": Motor(9.14, 0.466, (0.521, 0.75)),
-    "MFJ4": Motor(0.260, 0.0235, (0.1,)),  # theirs: 0.0335
+    "MFJ4": Motor(0.260, 0.0235, (0.1,)),  # robogym: 0.0335
     "MFJ3": Motor(10.6, 0.334, (0.350,)),
     "MFJ0": Motor(9.06, 0.617, (0.409, 0.520)),
     "RFJ4": Motor(1.52, 0.129, (0.249,)),
@@ -46,14 +46,14 @@ _CALIBRATED = {
     "LFJ0": Motor(9.10, 0.506, (0.454, 0.513)),
     "THJ5": Motor(1.59, 0.187, (0.203,)),
     "THJ4": Motor(1.54, 0.240, (0.362,)),
-    "THJ3": Motor(0.359, 0.0377, (0.12,)),  # theirs: 0.0308
+    "THJ3": Motor(0.359, 0.0377, (0.12,)),  # robogym: 0.0308
     "THJ2": Motor(2.09, 0.166, (0.214,)),
     "THJ1": Motor(2.04, 0.207, (0.203,)),
 }
-_FINGER_DAMPING = 0.15  # N m s/rad, of `damped`; that of the published model is 0.05
+_FINGER_DAMPING = 0.15  # N m s/rad, for `damped`; 0.05 in the published model
 _ARMATURE, _WRIST_ARMATURE = 0.001, 0.005  # kg m2
-_TENDON_DAMPING = 0.1  # N m s/rad, of J1 + J2
-# What targets may be where that is less than the joint's range, rad.
+_TENDON_DAMPING = 0.1  # N m s/rad, on J1 + J2
+# Target ranges that are narrower than the joint's range, rad.
 _TARGETS = {
     **{f"{finger}J3": (0.0, 1.571) for finger in ("FF", "MF", "RF", "LF")},
     "THJ2": (-0.524, 0.524),
@@ -63,7 +63,7 @@ MOTORS = ("published", "damped", "calibrated")
 
 
 def apply_to_spec(name: str, spec: mujoco.MjSpec) -> None:
-    """Gives a model before it is compiled the motors of a name, one of `MOTORS`.
+    """Applies the named motors, one of `MOTORS`, to a model before compilation.
 
     Raises:
         ValueError: there are no motors of this name.
@@ -79,7 +79,7 @@ def apply_to_spec(name: str, spec: mujoco.MjSpec) -> None:
 
 
 def _calibrate(spec: mujoco.MjSpec) -> None:
-    """Gives a model the group's motors, damping and armatures."""
+    """Applies robogym's motors, damping and armatures to a model."""
     for part, motor in _CALIBRATED.items():
         actuator = spec.actuator(f"rh_A_{part}")
         actuator.gainprm[0], actuator.biasprm[1] = motor.gain, -motor.gain

@@ -1,7 +1,7 @@
-"""The objects that the hand turns: a 5 cm block, an octagonal prism and a sphere.
+"""The objects that the hand rotates: a 5 cm block, an octagonal prism and a sphere.
 
-Each has collision geoms, an explicit mass and inertia, and markings from which the eye can tell its
-orientation. All are of one density, such that the block weighs 78 g.
+Each has collision geoms, an explicit mass and inertia, and markings that reveal its orientation.
+All have the same density, at which the block weighs 78 g.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from dactyl_jax.errors import UserError
 
 DENSITY = 620.0  # kg/m3
 BLOCK_HALF_EDGE = 0.025  # m
-PRISM_INRADIUS = 0.024  # m, half the distance of opposite sides
+PRISM_INRADIUS = 0.024  # m, half the distance between opposite sides
 PRISM_HALF_LENGTH = 0.030  # m
 SPHERE_RADIUS = 0.027  # m
 
@@ -34,7 +34,7 @@ COLOURS = (
     (0.92, 0.55, 0.68, 1.0),  # pink
 )
 
-# Quaternions that turn +z onto the face directions +x, -x, +y, -y, +z, -z.
+# Quaternions that rotate +z onto the face directions +x, -x, +y, -y, +z, -z.
 _H = np.sqrt(0.5)
 FACES = (
     (_H, 0, _H, 0),
@@ -44,7 +44,7 @@ FACES = (
     (1, 0, 0, 0),
     (0, 1, 0, 0),
 )
-# One letter a face, as strokes (x0, y0, x1, y1) in a square of half-width 1.
+# One letter per face, as strokes (x0, y0, x1, y1) in a square of half-width 1.
 LETTERS = {
     "D": (
         (-0.6, -1, -0.6, 1),
@@ -71,7 +71,7 @@ LETTERS = {
 
 
 def add_object(spec: mujoco.MjSpec, body: mujoco.MjsBody, name: str) -> None:
-    """Gives `body` the mass, the inertia, the collision geoms and the looks of an object.
+    """Gives `body` an object's mass, inertia, collision geoms and appearance.
 
     Raises:
         ValueError: there is no object of this name.
@@ -85,7 +85,7 @@ def add_object(spec: mujoco.MjSpec, body: mujoco.MjsBody, name: str) -> None:
 
 
 def add_looks(spec: mujoco.MjSpec, body: mujoco.MjsBody, name: str) -> None:
-    """Gives `body` only what is seen of an object.
+    """Gives `body` an object's visual geoms only.
 
     Raises:
         ValueError: there is no object of this name.
@@ -181,7 +181,7 @@ def _sphere() -> _Kind:
 
     def add_looks(spec: mujoco.MjSpec, body: mujoco.MjsBody) -> None:
         _add_visual(body, mujoco.mjtGeom.mjGEOM_SPHERE, (radius - 0.0006,), rgba=LIGHT)
-        cap = 0.85 * radius  # smaller balls, which reach through the surface as round patches
+        cap = 0.85 * radius  # smaller balls that protrude from the surface as round patches
         for face, colour in zip(FACES, COLOURS, strict=False):
             _add_visual(
                 body,
@@ -197,8 +197,8 @@ def _sphere() -> _Kind:
 def _add_collision(
     body: mujoco.MjsBody, name: str, shape: mujoco.mjtGeom, size, quat=(1, 0, 0, 0)
 ) -> None:
-    # The object's contact parameters go before the hand's (priority), so that to change its
-    # friction is to change the friction of all its contacts.
+    # The object's contact parameters take precedence over the hand's (priority), so its friction
+    # determines the friction of all its contacts.
     body.add_geom(
         name=name,
         type=shape,
@@ -227,7 +227,7 @@ def _add_visual(body: mujoco.MjsBody, shape: mujoco.mjtGeom, size, **attributes)
 
 
 def _letter_material(spec: mujoco.MjSpec, letter: str, colour: tuple[float, ...]) -> str:
-    """The name of a material of this colour with a dark letter, made where it does not exist."""
+    """Name of a material of this colour with a dark letter; creates it if it does not exist."""
     name = f"letter_{letter}"
     if spec.material(name) is None:
         picture = _draw_letter(letter)

@@ -1,14 +1,15 @@
-"""A hand of one's own: numbers fitted to it that replace those of the shipped model.
+"""Model patches: values fitted to a particular hand that override the shipped model's.
 
-A JSON file holds what `hardware.calibrate` found, any part of it:
+A JSON file holds what `hardware.calibrate` found, in full or in part:
 
     {"format": "dactyl_jax model patch", "version": 1,
      "joints": {"rh_FFJ3": {"damping": 0.06, "frictionloss": 0.012, "low": -0.25, "high": 1.53}},
      "actuators": {"rh_A_FFJ3": {"gain": 1.1, "backlash_down": 20.0, "backlash_up": 35.0}}}
 
-Damping in N m s/rad, friction loss in N m, limits in rad, gain in N m/rad; backlash in 1/(rad s),
-the rates at which an actuator takes up its play (`randomization.actuation`). A joint's `offset`,
-rad, is what its sensor reads beyond its angle: a simulated hand has it too, training does not.
+Damping is in N m s/rad, friction loss in N m, limits in rad, gain in N m/rad. Backlash, in
+1/(rad s), gives the rates at which an actuator takes up its backlash (`randomization.actuation`). A
+joint's `offset`, rad, is its sensor reading minus its true angle; a simulated hand applies it,
+training does not.
 """
 
 import dataclasses
@@ -24,21 +25,21 @@ import numpy as np
 from dactyl_jax.errors import UserError
 
 FORMAT, VERSION = "dactyl_jax model patch", 1
-_BACKLASH = "backlash_rates"  # the model's numbers of that name: down and up of each actuator
+_BACKLASH = "backlash_rates"  # custom numeric field of the model: down and up of each actuator
 _BACKLASH_FIELDS = ("backlash_down", "backlash_up")
 _FIELDS = {
     "joints": ("damping", "frictionloss", "low", "high", "offset"),
     "actuators": ("gain", *_BACKLASH_FIELDS),
 }
 _ANGLES = ("low", "high", "offset")  # of any sign
-_LOSSES = ("damping", "frictionloss")  # 0 or more; all else is positive
+_LOSSES = ("damping", "frictionloss")  # 0 or more; all others are positive
 
 Numbers = Mapping[str, Mapping[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Patch:
-    """Numbers by the part's name, then by their own; what is not there stays as it is."""
+    """Values by part, then by field; anything absent keeps the model's value."""
 
     joints: Numbers = dataclasses.field(default_factory=dict)
     actuators: Numbers = dataclasses.field(default_factory=dict)
@@ -48,7 +49,7 @@ def load(path: str) -> Patch:
     """Reads a patch.
 
     Raises:
-        ValueError: it is none, or one of its numbers cannot be; the message names it.
+        ValueError: the file is not a patch, or a value is not allowed; the message names it.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -60,13 +61,15 @@ def load(path: str) -> Patch:
         FORMAT,
         VERSION,
     ):
-        raise UserError(f"{path!r} is no model patch of version {VERSION}: calibrate anew")
+        raise UserError(f"{path!r} is not a model patch of version {VERSION}; calibrate again")
     where = f"the model patch {path!r}: "
     for group, fields in _FIELDS.items():
         parts = content.get(group, {})
-        _refuse_unless(isinstance(parts, dict), f"{where}{group} is {parts!r}, no object")
+        _refuse_unless(isinstance(parts, dict), f"{where}{group} is {parts!r}, not an object")
         for name, numbers in parts.items():
-            _refuse_unless(isinstance(numbers, dict), f"{where}{name} is {numbers!r}, no object")
+            _refuse_unless(
+                isinstance(numbers, dict), f"{where}{name} is {numbers!r}, not an object"
+            )
             for field, value in numbers.items():
                 _check(field, value, fields, f"{where}{name}.{field}")
             ordered = numbers.get("low", -math.inf) < numbers.get("high", math.inf)
@@ -75,8 +78,8 @@ def load(path: str) -> Patch:
 
 
 def _check(field: str, value: Any, fields: Sequence[str], where: str) -> None:
-    """Refuses a number that is unknown or cannot be."""
-    _refuse_unless(field in fields, f"{where} is unknown; there are {', '.join(fields)}")
+    """Rejects an unknown field or a value that is not allowed."""
+    _refuse_unless(field in fields, f"{where} is unknown; the fields are {', '.join(fields)}")
     if field in _ANGLES:
         least, kind = -math.inf, "a finite number"
     else:
@@ -91,10 +94,10 @@ def _refuse_unless(sound: bool, message: str) -> None:
 
 
 def apply_to_spec(patch: Patch, spec: mujoco.MjSpec) -> None:
-    """Replaces numbers of a model before it is compiled; it will know its `backlash_rates`.
+    """Overrides values of a model before compilation; adds its `backlash_rates`.
 
-    What controllers may ask for stays: a joint that stops early is still commanded over the range
-    that the hand's software has.
+    Target ranges stay unchanged: a joint that stops early is still commanded over the range of the
+    hand's software.
 
     Raises:
         ValueError: the hand has no such joint or actuator.
@@ -129,7 +132,7 @@ def apply_to_spec(patch: Patch, spec: mujoco.MjSpec) -> None:
 
 
 def backlash_rates(model: mujoco.MjModel) -> np.ndarray:
-    """Rates down and up of a model's actuators, `[nu, 2]` 1/(rad s), 0 where no patch gave any."""
+    """Backlash rates of a model's actuators, down and up, `[nu, 2]` 1/(rad s); 0 if not patched."""
     if _BACKLASH not in [model.numeric(i).name for i in range(model.nnumeric)]:
         return np.zeros((model.nu, 2))
     return model.numeric(_BACKLASH).data.reshape(model.nu, 2).copy()

@@ -1,4 +1,4 @@
-"""Three cameras around the palm, and what their pictures show beside the hand and the object."""
+"""Three cameras around the palm, with the lights and the table that their images show."""
 
 import dataclasses
 import itertools
@@ -15,14 +15,14 @@ from dactyl_jax.errors import UserError
 from dactyl_jax.hand.objects import VISUAL_GROUP
 
 TABLE = "table"  # name of the geom below the hand
-TABLE_GROUP = 1  # of that geom; those beside it are in `VISUAL_GROUP`
+TABLE_GROUP = 1  # group of that geom; the geoms beside it are in `VISUAL_GROUP`
 TABLE_DEPTH = 0.16  # m below the palm
 PATTERN_PERIOD = 0.2  # m after which the table's patterns repeat
-LIGHTS = 6  # directional ones; how many shine is a matter of appearance
-_DISTANCE = 0.5  # m from what the cameras look at
+LIGHTS = 6  # directional ones; the appearance determines how many are on
+_DISTANCE = 0.5  # m from the cameras to the point they look at
 _ELEVATION = math.radians(50)  # above the plane of the palm
 _FIELD_OF_VIEW = 30.0  # degrees: 27 cm at that distance
-# What they look at, in the frame of `rh_forearm` [m]: a block that rests in the palm.
+# The point they look at, in the frame of `rh_forearm` [m]: a block that rests in the palm.
 _TARGET = np.array([0.050, 0.0, 0.305])
 _TABLE_HALF = 4.0  # m
 _PATTERN_PIXELS = 64
@@ -33,10 +33,10 @@ class Camera:
     """A pinhole camera with square pixels, calibrated to the hand.
 
     Attributes:
-        name: of one camera of the rig.
+        name: name of a camera of the rig.
         position: [3] m, in the frame of `rh_forearm`.
-        quaternion: [4] (w, x, y, z), its orientation there; it looks along its -z, with x to the
-            right and y upwards in the picture.
+        quaternion: [4] (w, x, y, z), orientation in that frame; the camera looks along -z, x points
+            right and y up in the image.
         field_of_view: vertical, degrees.
     """
 
@@ -47,11 +47,11 @@ class Camera:
 
 
 def _around(name: str, azimuth: float) -> Camera:
-    """A camera of the rig, `azimuth` degrees about the palm's normal from the fingers' direction
-    towards the thumb."""
+    """A camera of the rig, rotated `azimuth` degrees about the palm's normal from the direction of
+    the fingers towards the thumb."""
     angle = math.radians(azimuth)
-    # In the forearm's frame the palm faces x, the thumb lies on the side of y, and the fingers
-    # point along z.
+    # In the forearm's frame the palm faces x, the thumb is on the y side, and the fingers point
+    # along z.
     direction = np.array(
         [
             math.sin(_ELEVATION),
@@ -72,16 +72,16 @@ RIG = (_around("fingers", 0.0), _around("thumb", 120.0), _around("little", -120.
 
 
 def write_rig(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> None:
-    """Writes cameras as JSON, a list of objects with the fields of `Camera`."""
+    """Writes cameras as a JSON list of objects with the fields of `Camera`."""
     rows = [dataclasses.asdict(camera) for camera in cameras]
     Path(path).write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 def read_rig(path: str | os.PathLike[str]) -> tuple[Camera, ...]:
-    """Reads what `write_rig` wrote.
+    """Reads a file written by `write_rig`.
 
     Raises:
-        ValueError: there is no such file, or it does not describe the three cameras of `RIG`.
+        ValueError: the file does not exist, or does not describe the three cameras of `RIG`.
     """
     names = [camera.name for camera in RIG]
     try:
@@ -97,13 +97,13 @@ def read_rig(path: str | os.PathLike[str]) -> tuple[Camera, ...]:
         )
     except OSError:
         raise UserError(
-            f"cameras: there is no calibration {str(path)!r}; make it, or leave the field empty "
+            f"cameras: there is no calibration {str(path)!r}; create it, or leave the field empty "
             "for the rig of the simulation"
         ) from None
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"cameras: {str(path)!r} is no calibration ({type(error).__name__}: {error}); it is a "
-            "list of objects with name, position, quaternion and field_of_view"
+            f"cameras: {str(path)!r} is not a calibration ({type(error).__name__}: {error}); it "
+            "must be a list of objects with name, position, quaternion and field_of_view"
         ) from None
     if [camera.name for camera in cameras] != names:
         raise UserError(
@@ -127,11 +127,11 @@ def _numbers(values: object, count: int) -> tuple[float, ...]:
 
 
 def add_rig(spec: mujoco.MjSpec, cameras: Sequence[Camera], palm: np.ndarray) -> None:
-    """Adds cameras, `LIGHTS` lights and a table; whatever is seen gets a material.
+    """Adds cameras, `LIGHTS` lights and a table; every visible geom gets a material.
 
     Args:
-        spec: holds the hand and the object.
-        cameras: fixed to `rh_forearm`.
+        spec: specification with the hand and the object.
+        cameras: cameras to attach to `rh_forearm`.
         palm: [3] m, world position of the palm.
     """
     for camera in cameras:
@@ -168,14 +168,14 @@ def add_rig(spec: mujoco.MjSpec, cameras: Sequence[Camera], palm: np.ndarray) ->
 
 
 def _light_directions() -> list[tuple[float, float, float]]:
-    """Of lights evenly about the vertical, 50 degrees above the table."""
+    """Directions of lights spaced evenly about the vertical, 50 degrees above the table."""
     angles = [math.pi * (0.25 + 2 * i * 2 / LIGHTS + (i >= LIGHTS // 2) / 3) for i in range(LIGHTS)]
     low, high = math.cos(math.radians(50)), math.sin(math.radians(50))
     return [(-low * math.cos(a), -low * math.sin(a), -high) for a in angles]
 
 
 def table_materials(spec: mujoco.MjSpec) -> list[str]:
-    """Names of the materials of the table, one for each of `patterns`, made where there is none."""
+    """Names of the table's materials, one for each of `patterns`; creates missing ones."""
     names = []
     for name, pattern in patterns().items():
         names.append(f"{TABLE}_{name}")
@@ -199,8 +199,8 @@ def table_materials(spec: mujoco.MjSpec) -> list[str]:
 
 
 def patterns() -> dict[str, np.ndarray]:
-    """What the table's colour is multiplied by, 0 to 1; they repeat without a seam, [row, column]
-    along its -y and x."""
+    """Patterns that multiply the table's colour, 0 to 1; they tile seamlessly, [row, column] along
+    the table's -y and x."""
     x, y = np.meshgrid(*2 * [np.arange(_PATTERN_PIXELS) / _PATTERN_PIXELS])
     rng = np.random.default_rng(0)
     clouds = np.zeros_like(x)
@@ -217,12 +217,12 @@ def patterns() -> dict[str, np.ndarray]:
 
 
 def _give_materials(spec: mujoco.MjSpec) -> None:
-    """A material of its colour for every geom that is seen and has none, so that it can vary."""
+    """Gives each visible geom without a material one of its colour, so that it can be varied."""
     for geom in spec.geoms:
         if geom.group != VISUAL_GROUP or geom.material:
             continue
         colour = [float(c) for c in geom.rgba]
-        # The hand's and the object's materials vary apart.
+        # The hand's and the object's materials vary independently.
         owner = "hand" if geom.parent.name.startswith("rh_") else geom.parent.name
         name = f"{owner}_" + "_".join(f"{c:.3f}" for c in colour)
         if spec.material(name) is None:

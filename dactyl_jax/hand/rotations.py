@@ -1,7 +1,7 @@
 """Unit quaternions (w, x, y, z), Hamilton's product, as pure functions over `[..., 4]` arrays.
 
-A quaternion `q` turns a vector `v` by `q v conj(q)`; `multiply(p, q)` turns by `q` first, then by
-`p`. All functions broadcast over leading axes and accept numpy or JAX arrays. They are written as
+A quaternion `q` rotates a vector `v` by `q v conj(q)`; `multiply(p, q)` rotates by `q` first, then
+by `p`. All functions broadcast over leading axes and accept numpy or JAX arrays. They use
 elementwise arithmetic, so that no device evaluates them at reduced matrix precision.
 """
 
@@ -32,7 +32,7 @@ def conjugate(q: ArrayLike) -> jax.Array:
 
 
 def rotate(q: ArrayLike, v: ArrayLike) -> jax.Array:
-    """The vectors `v` `[..., 3]` turned by the unit quaternions `q` `[..., 4]`."""
+    """Rotates the vectors `v` `[..., 3]` by the unit quaternions `q` `[..., 4]`."""
     q, v = jnp.asarray(q), jnp.asarray(v)
     w, u = q[..., :1], q[..., 1:]
     twice = 2.0 * jnp.cross(u, v)
@@ -40,23 +40,23 @@ def rotate(q: ArrayLike, v: ArrayLike) -> jax.Array:
 
 
 def matrix(q: ArrayLike) -> jax.Array:
-    """The rotation matrices of unit quaternions, `[..., 3, 3]`; column i is the turned axis i."""
+    """Rotation matrices of unit quaternions, `[..., 3, 3]`; column i is the rotated axis i."""
     q = jnp.asarray(q)[..., None, :]
     return jnp.swapaxes(rotate(q, jnp.eye(3)), -1, -2)
 
 
 def from_axis_angle(axis: ArrayLike, angle: ArrayLike) -> jax.Array:
-    """The rotation by `angle` `[...]` (rad) about the unit vector `axis` `[..., 3]`."""
+    """Rotation by `angle` `[...]` (rad) about the unit vector `axis` `[..., 3]`."""
     half = 0.5 * jnp.asarray(angle)[..., None]
     cos, sin = jnp.broadcast_arrays(jnp.cos(half), jnp.sin(half) * jnp.asarray(axis))
     return jnp.concatenate([cos[..., :1], sin], axis=-1)
 
 
 def angle(q: ArrayLike) -> jax.Array:
-    """The angle of the rotation `q` `[..., 4]`, in `[0, pi]` rad: that of its single axis.
+    """Angle of the rotation `q` `[..., 4]` about its axis, in `[0, pi]` rad.
 
-    Both signs of `q` give the same angle. The arc tangent keeps full accuracy for small angles,
-    where the arc cosine of `w` loses half of the digits; its gradient is finite everywhere.
+    Both signs of `q` give the same angle. The arc tangent is accurate for small angles, where the
+    arc cosine of `w` loses half of its digits; its gradient is finite everywhere.
     """
     q = jnp.asarray(q)
     square = jnp.sum(q[..., 1:] ** 2, axis=-1)
@@ -66,7 +66,7 @@ def angle(q: ArrayLike) -> jax.Array:
 
 
 def canonical(q: ArrayLike) -> jax.Array:
-    """Of the two quaternions of a rotation, `q` and `-q`, the one with `w >= 0`, `[..., 4]`."""
+    """Whichever of `q` and `-q` has `w >= 0`, `[..., 4]`; both are the same rotation."""
     q = jnp.asarray(q)
     return jnp.where(q[..., :1] < 0.0, -q, q)
 
@@ -74,7 +74,7 @@ def canonical(q: ArrayLike) -> jax.Array:
 def random(key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
     """Rotations uniform over SO(3), `[*shape, 4]`, with `w >= 0`.
 
-    Directions of four independent normal variables are uniform on the sphere of unit quaternions.
+    The direction of four independent normal variates is uniform on the sphere of unit quaternions.
     """
     q = jax.random.normal(key, (*shape, 4))
     return canonical(q / jnp.linalg.norm(q, axis=-1, keepdims=True))

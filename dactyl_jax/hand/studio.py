@@ -1,4 +1,4 @@
-"""What a picture needs beside the hand: cameras, lights and a table to stand above."""
+"""Cameras, lights and a table for rendering."""
 
 import mujoco
 import numpy as np
@@ -7,9 +7,9 @@ CAMERAS = ("front", "top", "side")
 
 
 def add_studio(spec: mujoco.MjSpec, centre: np.ndarray) -> None:
-    """Adds cameras `CAMERAS`, lights and a table; all look at `centre` [3] m, the palm.
+    """Adds the cameras `CAMERAS`, lights and a table; all cameras look at `centre` [3] m, the palm.
 
-    The table is only seen: nothing touches it.
+    The table is purely visual: nothing collides with it.
     """
     for name, eye, target, field_of_view in (
         ("front", (0.29, 0.05, 0.30), (0.012, 0.047, -0.005), 36),
@@ -48,7 +48,7 @@ def add_studio(spec: mujoco.MjSpec, centre: np.ndarray) -> None:
 
 
 def _look(eye: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Quaternion of a camera at `eye` that looks at `target`, world z upwards in the picture."""
+    """Quaternion of a camera at `eye` that looks at `target`, with world z up in the image."""
     backward = (eye - target) / np.linalg.norm(eye - target)
     right = np.cross([0.0, 0.0, 1.0], backward)
     right = right / np.linalg.norm(right)

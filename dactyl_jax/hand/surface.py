@@ -1,4 +1,4 @@
-"""How far points are from the object's surface."""
+"""Distance from points to the object's surface."""
 
 import dataclasses
 
@@ -13,14 +13,14 @@ from dactyl_jax.hand import rotations
 
 @dataclasses.dataclass(frozen=True)
 class Surface:
-    """The object's collision geoms, in its frame, as rounded boxes; a sphere is all rounding, a
+    """The object's collision geoms, in its frame, as rounded boxes. A sphere is a rounded point, a
     capsule a rounded line.
 
     Attributes:
-        position: [geom, 3] m, of their centres.
-        quaternion: [geom, 4], their orientations.
-        half: [geom, 3] m, half the edges of the boxes within the rounding.
-        radius: [geom] m, of the rounding.
+        position: [geom, 3] m, centres of the boxes.
+        quaternion: [geom, 4], orientations of the boxes.
+        half: [geom, 3] m, half edge lengths of the boxes inside the rounding.
+        radius: [geom] m, radius of the rounding.
     """
 
     position: np.ndarray
@@ -30,7 +30,7 @@ class Surface:
 
 
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
-# Half the edges of the box within the rounding, by the geom's type and size.
+# Half edge lengths of the box inside the rounding, by the geom's type and size.
 _HALF = {
     _BOX: lambda size: size,
     mujoco.mjtGeom.mjGEOM_SPHERE: lambda size: np.zeros(3),
@@ -46,7 +46,7 @@ def surface(model: mujoco.MjModel) -> Surface:
     """The surface of `model`'s object.
 
     Raises:
-        ValueError: a collision geom of it is neither a box nor a sphere nor a capsule.
+        ValueError: a collision geom is neither a box nor a sphere nor a capsule.
     """
     geoms = np.flatnonzero(
         (model.geom_bodyid == model.body("object").id) & (model.geom_contype > 0)
@@ -56,8 +56,8 @@ def surface(model: mujoco.MjModel) -> Surface:
         if kind not in _HALF:
             known = ", ".join(_name(kind) for kind in _HALF)
             raise ValueError(
-                f"geom {geom} of the object is of type {_name(kind)}; its distance to points is "
-                f"known for {known}"
+                f"geom {geom} of the object is of type {_name(kind)}; distances to points are only "
+                f"defined for {known}"
             )
     size = model.geom_size[geoms]
     return Surface(
@@ -71,7 +71,7 @@ def surface(model: mujoco.MjModel) -> Surface:
 
 
 def distance(surface: Surface, points: ArrayLike, scale: ArrayLike = 1.0) -> jax.Array:
-    """Distance of points to the surface of the object: the least of those to its geoms.
+    """Distance from points to the surface of the object, the minimum over its geoms.
 
     Args:
         surface: from `surface(model)`.

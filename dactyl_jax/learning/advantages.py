@@ -12,23 +12,23 @@ def generalized_advantages(
     discount: float,
     gae_lambda: float,
 ) -> tuple[jax.Array, jax.Array]:
-    """Advantages and the value targets that go with them.
+    """Computes advantages and the matching value targets.
 
     With reward r, value v and done flag e, in this order:
 
         next v_t = v(o_{t+1})                    within an episode
-                 = v(o before the reset)         where the episode was cut (time-out, goal cap)
-                 = 0                             where it truly ended
+                 = v(o before the reset)         where it was truncated (time-out, goal cap)
+                 = 0                             where it terminated
         delta_t  = r_t + discount * next v_t - v_t
         A_t      = delta_t + discount * gae_lambda * (1 - e_t) * A_{t+1},  0 after the last step
         target_t = A_t + v_t
 
     Args:
         reward: `[time, env]`.
-        value: prediction for the observation that was acted on, `[time, env]`.
+        value: prediction for the observation before the action, `[time, env]`.
         next_value: prediction for what followed, as above, `[time, env]`.
-        done: bool `[time, env]`; an episode ended with the step, for whatever reason.
-        discount: per step.
+        done: bool `[time, env]`; an episode ended with the step, for any reason.
+        discount: discount factor per step.
         gae_lambda: weight of longer returns.
 
     Returns:

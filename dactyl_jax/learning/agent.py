@@ -1,4 +1,4 @@
-"""Agents: what chooses the actions of many environments. The policy, and two to compare it with."""
+"""Agents, which choose the actions of many environments: the policy and two baselines."""
 
 import dataclasses
 from typing import Protocol
@@ -11,10 +11,10 @@ from dactyl_jax.learning.networks import Carry, Network, Parameters
 
 
 class Agent(Protocol):
-    """Pure functions, and a pytree: an agent can be passed through `jax.jit`."""
+    """Pure functions and a pytree: an agent can be passed through `jax.jit`."""
 
     def initial_carry(self, num_envs: int) -> Carry:
-        """The memory before the first step."""
+        """Memory before the first step."""
 
     def act(
         self, observation: jax.Array, carry: Carry, first: jax.Array, key: jax.Array | None
@@ -23,7 +23,7 @@ class Agent(Protocol):
 
         Args:
             observation: raw policy observation, `[env, policy_size]`.
-            carry: the memory.
+            carry: memory before the step.
             first: bool `[env]`; the observation is the first of an episode.
             key: one key per environment, `[env]`; None takes the most probable action.
 
@@ -38,9 +38,9 @@ class PolicyAgent:
     """A learned policy.
 
     Attributes:
-        parameters: of the policy network.
-        statistics: of its observations.
-        network: its design.
+        parameters: parameters of the policy network.
+        statistics: statistics of its observations.
+        network: design of the policy network.
         num_actuators: number of actuators.
         num_bins: bins per actuator.
     """
@@ -58,7 +58,7 @@ class PolicyAgent:
     def logits(
         self, observation: jax.Array, carry: Carry, first: jax.Array
     ) -> tuple[jax.Array, Carry]:
-        """Logits `[env, bin, actuator]` and the new memory; arguments as of `act`."""
+        """Logits `[env, bin, actuator]` and the new memory; arguments as for `act`."""
         output, carry = self.network.apply(
             self.parameters, self.statistics, observation[None], first[None], carry
         )
@@ -76,13 +76,13 @@ class PolicyAgent:
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class ZeroAgent:
-    """Holds the middle bin of every actuator."""
+    """Always chooses the middle bin of every actuator."""
 
     num_actuators: int
     num_bins: int
 
     def initial_carry(self, num_envs: int) -> Carry:
-        """Nothing, see `Agent`."""
+        """Empty, see `Agent`."""
         return ()
 
     def act(
@@ -96,19 +96,19 @@ class ZeroAgent:
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class RandomAgent:
-    """Draws every bin with the same probability."""
+    """Draws every bin with equal probability."""
 
     num_actuators: int
     num_bins: int
 
     def initial_carry(self, num_envs: int) -> Carry:
-        """Nothing, see `Agent`."""
+        """Empty, see `Agent`."""
         return ()
 
     def act(
         self, observation: jax.Array, carry: Carry, first: jax.Array, key: jax.Array | None
     ) -> tuple[jax.Array, Carry]:
-        """See `Agent`; a ValueError without keys, because no bin is the most probable."""
+        """See `Agent`; raises a ValueError without keys, because no bin is the most probable."""
         if key is None:
             raise ValueError("A random agent has no greedy action; give it a key per environment.")
         logits = jnp.zeros((observation.shape[0], self.num_bins, self.num_actuators))

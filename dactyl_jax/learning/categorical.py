@@ -1,7 +1,7 @@
 """Independent categorical distributions, one per actuator, over bins of equal width.
 
-Logits have the bins before the actuators, `[..., bin, actuator]`: sums over bins then run over
-whole rows of actuators, which CPUs vectorise. Actions are bin numbers, `[..., actuator]`.
+Logits have bins before actuators, `[..., bin, actuator]`. Sums over bins then run over whole rows
+of actuators, which CPUs vectorise. Actions are bin numbers, `[..., actuator]`.
 """
 
 import jax
@@ -9,18 +9,18 @@ import jax.numpy as jnp
 
 
 def split(output: jax.Array, num_bins: int) -> jax.Array:
-    """A policy head's output, `[..., bins * actuators]`, as logits `[..., bin, actuator]`."""
+    """Reshapes a policy head's output, `[..., bins * actuators]`, to `[..., bin, actuator]`."""
     return output.reshape(*output.shape[:-1], num_bins, -1)
 
 
 def ordinal(output: jax.Array, num_bins: int) -> jax.Array:
-    """Logits that know that bins are in order, from a head's; `[..., bins * actuators]` both.
+    """Converts a head's output to logits of ordered bins; `[..., bins * actuators]` both.
 
-    Output j of an actuator says how likely the bin is j or beyond. Tang and Agrawal (2020,
+    Output j of an actuator says how likely the bin is j or higher. Tang and Agrawal (2020,
     arXiv:1901.10500) make the logit of bin k the sum of log sigmoid(output j) over j <= k and of
-    log sigmoid(-output j) over j > k. As log sigmoid(x) = x + log sigmoid(-x), that is the sum of
-    the outputs up to k, and what is the same for all bins. What is learned of one bin so carries
-    over to its neighbours, and every distribution remains possible.
+    log sigmoid(-output j) over j > k. As log sigmoid(x) = x + log sigmoid(-x), that equals the sum
+    of the outputs up to k plus a constant over all bins. What is learned about one bin thus
+    carries over to its neighbours, and every distribution remains possible.
     """
     return jnp.cumsum(split(output, num_bins), axis=-2).reshape(output.shape)
 
@@ -31,10 +31,10 @@ def log_probabilities(logits: jax.Array) -> jax.Array:
 
 
 def sample(keys: jax.Array, logits: jax.Array) -> jax.Array:
-    """Draws actions by inverting the cumulative distribution: one uniform number per actuator.
+    """Draws actions by inverting the cumulative distribution; uses one uniform per actuator.
 
     Args:
-        keys: one key per environment, `[env]`; the draw of an environment depends on its key alone.
+        keys: one key per environment, `[env]`; an environment's draw depends only on its key.
         logits: `[env, bin, actuator]`.
 
     Returns:
@@ -43,7 +43,7 @@ def sample(keys: jax.Array, logits: jax.Array) -> jax.Array:
     num_actuators = logits.shape[-1]
     uniform = jax.vmap(lambda key: jax.random.uniform(key, (num_actuators,)))(keys)
     cumulative = jnp.cumsum(jax.nn.softmax(logits, axis=-2), axis=-2)
-    # Compared with the share of the computed total, which rounding leaves beside one.
+    # Compare with a share of the computed total, which rounding keeps from being exactly one.
     threshold = uniform[:, None, :] * cumulative[:, -1:, :]
     return jnp.sum(cumulative[:, :-1, :] <= threshold, axis=-2, dtype=jnp.int32)
 
@@ -64,7 +64,7 @@ def log_probability(log_probabilities: jax.Array, action: jax.Array) -> jax.Arra
         `[...]` nat.
     """
     bins = jnp.arange(log_probabilities.shape[-2], dtype=jnp.int32)[:, None]
-    # A masked sum: faster than a gather, and its gradient is no scatter.
+    # A masked sum is faster than a gather, and its gradient needs no scatter.
     chosen = action[..., None, :].astype(jnp.int32) == bins
     return jnp.sum(jnp.where(chosen, log_probabilities, 0.0), axis=(-2, -1))
 

@@ -1,5 +1,5 @@
-"""Checkpoints of a run: its full state to continue bit for bit, its policy alone to use, and what
-other runs need beside the policy to go on with its training."""
+"""Checkpoints of a run: its full state to continue bit for bit, its policy alone for use, and what
+other runs need besides the policy to continue its training."""
 
 import contextlib
 import dataclasses
@@ -24,10 +24,10 @@ class PolicyCheckpoint:
 
     Attributes:
         agent: the policy.
-        iteration: iterations it was trained for.
-        steps: control steps it was trained for, over all environments.
-        goal_distance: last stage of its curriculum, in rad.
-        steps_before: those of the steps that were done before its run, which went on with another.
+        iteration: iterations of training.
+        steps: control steps of training, over all environments.
+        goal_distance: largest goal angle of the curriculum, rad.
+        steps_before: how many of these steps belong to earlier runs that its run continued.
     """
 
     agent: PolicyAgent
@@ -39,15 +39,15 @@ class PolicyCheckpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Continuation:
-    """What goes on in a policy's training, beside the policy.
+    """What a continued training needs besides the policy.
 
     Attributes:
-        parameters: of the value network.
-        network: its design.
-        observation: statistics of what it sees.
-        target: statistics of what it predicts.
-        learning_rate: of the next iteration, `[]`.
-        limits: of automatic domain randomisation, by term; empty without it.
+        parameters: parameters of the value network.
+        network: design of the value network.
+        observation: statistics of its observations.
+        target: statistics of its targets.
+        learning_rate: learning rate of the next iteration, `[]`.
+        limits: limits of automatic domain randomisation, by term; empty without it.
     """
 
     parameters: Parameters
@@ -59,14 +59,14 @@ class Continuation:
 
 
 class Checkpoints:
-    """The checkpoints of a run that is training; the last few stay."""
+    """Checkpoints of a run in training; keeps the last few."""
 
     def __init__(self, workdir: str | os.PathLike):
-        """Opens or makes `workdir/checkpoints`; removes what a killed process left unfinished."""
+        """Opens or creates `workdir/checkpoints`; removes incomplete files of a killed process."""
         self._store = Store(workdir)
 
     def latest_iteration(self) -> int | None:
-        """The iteration of the last complete checkpoint; None before the first."""
+        """Iteration of the last complete checkpoint; None before the first."""
         return self._store.latest_iteration()
 
     def save(
@@ -77,13 +77,13 @@ class Checkpoints:
         steps_before: int = 0,
         limits: Mapping[str, float] | None = None,
     ) -> None:
-        """Stores a state; returns when it is complete on disk. Does nothing for one stored already.
+        """Stores a state; returns once it is complete on disk. Skips an iteration already stored.
 
         Args:
             state: the state.
-            networks: the designs of its networks.
-            steps: control steps so far, for those who use the policy.
-            steps_before: those of them that were done before this run.
+            networks: designs of its networks.
+            steps: control steps so far; metadata for users of the policy.
+            steps_before: how many of these steps belong to earlier runs.
             limits: see `Continuation`.
         """
         description = {
@@ -107,23 +107,23 @@ class Checkpoints:
         self._store.save(int(state.iteration), description, state=state, policy=policy, value=value)
 
     def restore(self, template: TrainState) -> TrainState:
-        """The state of the last checkpoint.
+        """Restores the state of the last checkpoint.
 
         Args:
-            template: a state of the same run's shape, such as `Trainer.initial_state` gives.
+            template: a state with the run's shapes, such as `Trainer.initial_state` returns.
 
         Raises:
-            ValueError: there is no checkpoint, it cannot be read, or it is of another shape.
+            ValueError: there is no checkpoint, it cannot be read, or its shapes differ.
         """
         return self._store.restore("state", template)
 
     def close(self) -> None:
-        """Gives the store's resources back."""
+        """Releases the store's resources."""
         self._store.close()
 
 
 def restore_policy(workdir: str | os.PathLike) -> PolicyCheckpoint:
-    """The policy of the last checkpoint of a run, without environment, optimiser or configuration.
+    """Loads the policy of a run's last checkpoint, without environment, optimiser or configuration.
 
     Raises:
         ValueError: there is no checkpoint, or it cannot be read.
@@ -152,7 +152,7 @@ def restore_policy(workdir: str | os.PathLike) -> PolicyCheckpoint:
 
 
 def restore_continuation(workdir: str | os.PathLike) -> Continuation | None:
-    """What goes on beside the policy of `restore_policy`; None from a run too old to have kept it.
+    """Loads what continues beside `restore_policy`; None if the run is too old to have stored it.
 
     Raises:
         ValueError: there is no checkpoint, or it cannot be read.
@@ -172,7 +172,7 @@ def restore_continuation(workdir: str | os.PathLike) -> Continuation | None:
 
 
 def restore_steps_before(workdir: str | os.PathLike) -> int | None:
-    """Control steps before a run's own, of its last checkpoint; None before the first checkpoint.
+    """Control steps that precede a run, from its last checkpoint; None before the first checkpoint.
 
     Raises:
         ValueError: the checkpoint cannot be read.
@@ -185,11 +185,11 @@ def restore_steps_before(workdir: str | os.PathLike) -> int | None:
 
 @contextlib.contextmanager
 def _described(workdir: str | os.PathLike, what: str) -> Iterator[tuple[Store, dict[str, Any]]]:
-    """The checkpoints of a run, and the description of the last one.
+    """Opens the checkpoints of a run, with the description of the last one.
 
     Args:
-        workdir: of the run.
-        what: is looked for in it, to be named where something of it is missing.
+        workdir: work directory of the run.
+        what: what the caller reads from it, for the error message if part of it is missing.
     """
     store = Store(workdir, create=False)
     try:

@@ -1,4 +1,4 @@
-"""What learning asks of an environment; anything of this shape can be learned on."""
+"""The interface that learning requires of an environment."""
 
 from typing import Any, Protocol
 
@@ -13,21 +13,21 @@ class Observation(Protocol):
 
 
 class EnvState(Protocol):
-    """A frozen pytree; `observation` is of the state that the next action is for."""
+    """A frozen pytree; `observation` is the observation for the next action."""
 
     @property
     def observation(self) -> Observation: ...
 
 
 class Outcome(Protocol):
-    """What one control step brought, `[env]` each.
+    """Outcome of one control step, `[env]` each.
 
-    `done`: the episode ended and the state is that of the next one already; `truncated`: it was
-    cut, not lost (time-out, goal cap). `terminal_observation` (policy, value) is of the
-    state before any reset. `goals` counts those in a row, this step included, before any reset.
-    `rewards` are the terms of `reward` by name; each is a metric. `counters` `[env, ...]` are what
-    the curriculum wants summed over the roll-out, int32; those of them that are `[env]` are
-    metrics, too.
+    `done`: the episode ended and the state already belongs to the next one. `truncated`: it ended
+    without failure (time-out, goal cap). `terminal_observation` (policy, value) is the
+    observation before any reset. `goals` counts consecutive goals, including this step,
+    before any reset. `rewards` are the terms of `reward` by name; each is a metric. `counters`
+    `[env, ...]`, int32, are summed over the roll-out for the curriculum; those of shape `[env]` are
+    also metrics.
     """
 
     reward: jax.Array
@@ -54,16 +54,16 @@ class Environment(Protocol):
     control_dt: float
 
     def reset(self, key: jax.Array, num_envs: int, goal_distance: jax.Array) -> Any:
-        """The first state of `num_envs` environments; goals up to `goal_distance` rad away."""
+        """Initial state of `num_envs` environments; goals up to `goal_distance` rad away."""
 
     def with_goal_distance(self, state: Any, goal_distance: jax.Array) -> Any:
-        """The state with goals, from the next one on, up to `goal_distance` rad away."""
+        """The state with goals up to `goal_distance` rad away, from the next goal on."""
 
     def partition(self, each: Any, shared: Any) -> Any:
-        """What a mesh of devices divides: a prefix of the state's tree.
+        """How a mesh of devices divides the state: a prefix of its tree.
 
-        `each` stands for what every environment has of its own, batch-first, `shared` for the rest.
+        `each` stands for what every environment has separately, batch-first; `shared` for the rest.
         """
 
     def step(self, state: Any, action: jax.Array) -> tuple[Any, Any]:
-        """One control step; bin numbers int32 `[env, actuator]` to next EnvState and Outcome."""
+        """One control step: bin numbers int32 `[env, actuator]` to next EnvState and Outcome."""

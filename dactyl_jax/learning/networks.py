@@ -1,9 +1,9 @@
 """Policy and value networks: normalised observation, dense layers, LSTM, head.
 
 After appendix D.1 of OpenAI (2018). Both networks have the same design and share no parameters. One
-function, `Network.apply`, serves roll-out (one step at a time), training (a chunk at a time) and
-export. It takes parameters as a plain tree of arrays, so that they can be differentiated, stored
-and exported without a Flax object around them.
+function, `Network.apply`, serves roll-outs (one step at a time), training (a chunk at a time) and
+export. It takes parameters as a plain tree of arrays, which can be differentiated, stored and
+exported without a Flax object.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from dactyl_jax.learning.environment import Environment
 Parameters = Mapping[str, Any]
 Carry = tuple[jax.Array, ...]  # LSTM: (hidden, cell), each [env, lstm]; without memory: ()
 
-# Chosen, not inherited: JAX would round a GPU's products to TF32 and a TPU's to bfloat16.
+# Set explicitly: by default JAX rounds products to TF32 on a GPU and to bfloat16 on a TPU.
 PRECISION = jax.lax.Precision.HIGHEST
 _ACTIVATIONS = {"relu": nnx.relu, "elu": nnx.elu, "tanh": nnx.tanh}
 _orthogonal = nnx.initializers.orthogonal
@@ -32,18 +32,18 @@ _orthogonal = nnx.initializers.orthogonal
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """The design of one network, without its parameters; hashable, and plain enough for JSON.
+    """Design of one network, without its parameters; hashable and JSON-serialisable.
 
     Attributes:
         inputs: size of the observation.
         outputs: size of the head.
         dense: sizes of the dense layers before the memory.
-        lstm: size of the LSTM; without memory, of the dense layer in its place.
+        lstm: size of the LSTM, or of the dense layer that replaces it without memory.
         memory: whether there is an LSTM.
         activation: one of relu, elu, tanh.
         head_scale: gain of the head's initial weights.
-        ordinal_bins: number of bins of each actuator, if the head knows their order, see
-            `categorical.ordinal`; else 0.
+        ordinal_bins: number of bins of each actuator if the head encodes their order, see
+            `categorical.ordinal`; otherwise 0.
     """
 
     inputs: int
@@ -64,15 +64,15 @@ class Network:
 
     @classmethod
     def from_json(cls, design: Mapping[str, Any]) -> "Network":
-        """The inverse of `dataclasses.asdict`, also by way of JSON, which knows no tuples."""
+        """Inverse of `dataclasses.asdict`, also after a round trip through JSON, without tuples."""
         return cls(**dict(design) | {"dense": tuple(design["dense"])})
 
     def initial_parameters(self, key: jax.Array) -> Parameters:
-        """Draws orthogonal weights; biases are 0, and 1 for the LSTM's forget gate."""
+        """Draws orthogonal weights; biases are 0, except 1 for the LSTM's forget gate."""
         return nnx.to_pure_dict(nnx.state(_Layers(self, nnx.Rngs(key))))
 
     def initial_carry(self, num_envs: int) -> Carry:
-        """The memory at the start of an episode: zeros."""
+        """Memory at the start of an episode: zeros."""
         return tuple(jnp.zeros((num_envs, self.lstm)) for _ in range(2 if self.memory else 0))
 
     def apply(
@@ -86,12 +86,12 @@ class Network:
         """Runs the network over successive steps of many environments.
 
         Args:
-            parameters: of this design.
-            statistics: of the observations.
+            parameters: parameters of this design.
+            statistics: statistics of the observations.
             observation: raw, `[time, env, inputs]`.
-            first: bool `[time, env]`; the memory is emptied before the steps at which an episode
+            first: bool `[time, env]`; the memory is reset before the steps at which an episode
                 starts.
-            carry: the memory before the first of the steps.
+            carry: memory before the first step.
 
         Returns:
             Outputs `[time, env, outputs]` and the memory after the last step.
@@ -102,7 +102,7 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class ActorCritic:
-    """The designs of the two networks that learn together; hashable.
+    """Designs of the policy and the value network; hashable.
 
     Their parameters are `{"policy": ..., "value": ...}`.
     """
@@ -122,7 +122,7 @@ class ActorCritic:
 
 
 def make_networks(config: ConfigDict, env: Environment) -> ActorCritic:
-    """The networks that `config.network` asks for, in the sizes of an environment."""
+    """The networks of `config.network`, sized for an environment."""
     network = config.network
     design = functools.partial(
         Network,
@@ -130,7 +130,7 @@ def make_networks(config: ConfigDict, env: Environment) -> ActorCritic:
         lstm=network.lstm,
         activation=network.activation,
     )
-    # A small policy head starts the policy near the uniform distribution.
+    # A small policy head makes the initial policy nearly uniform.
     policy = design(
         env.policy_size,
         env.num_actuators * env.num_bins,
@@ -166,7 +166,7 @@ class _Lstm(nnx.Module):
     def __call__(
         self, inputs: jax.Array, first: jax.Array, carry: Carry
     ) -> tuple[jax.Array, Carry]:
-        # The inputs' products do not wait for the memory: one large product for all steps.
+        # The inputs' products do not depend on the memory: one large product for all steps.
         products = self.input(inputs)
         kernel = self.recurrent.kernel[...]
 
@@ -179,7 +179,7 @@ class _Lstm(nnx.Module):
             hidden = nnx.sigmoid(output) * jnp.tanh(cell)
             return (hidden, cell), hidden
 
-        if len(products) == 1:  # a loop of one step would stay a loop in an exported graph
+        if len(products) == 1:  # avoids a loop of one step in exported graphs
             carry, output = step(carry, (products[0], first[0]))
             return output[None], carry
         carry, outputs = jax.lax.scan(step, carry, (products, first))
@@ -217,6 +217,6 @@ class _Layers(nnx.Module):
         if self.memory is not None:
             x, carry = self.memory(x, first, carry)
         kernel, bias = self.head.kernel[...], self.head.bias[...]
-        if self.ordinal_bins:  # linear, so the weights can be summed in place of every output
+        if self.ordinal_bins:  # linear: sum the weights once instead of every output
             kernel, bias = (categorical.ordinal(x, self.ordinal_bins) for x in (kernel, bias))
         return jnp.dot(x, kernel, precision=PRECISION) + bias, carry

@@ -1,8 +1,8 @@
-"""Running mean and variance of what the networks see and of what the value network predicts.
+"""Running mean and variance of the networks' observations and the value network's targets.
 
 Batches are merged by the parallel form of Welford's recursion (Chan, Golub and LeVeque, 1979). The
-state holds the mean and the variance themselves, never sums, so float32 keeps its precision however
-many samples there were.
+state holds mean and variance rather than sums, so float32 keeps its precision for any number of
+samples.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from dactyl_jax import devices
 
 CLIP = 5.0  # standard deviations; OpenAI (2018), appendix D.1
-MIN_DEVIATION = 1e-4  # keeps inputs that never vary at zero instead of dividing by it
+MIN_DEVIATION = 1e-4  # maps constant inputs to zero without dividing by zero
 
 
 @jax.tree_util.register_dataclass
@@ -37,12 +37,12 @@ class Normalizers:
 
 
 def initial(shape: tuple[int, ...] = ()) -> Statistics:
-    """Statistics of no samples for features of `shape`: mean 0, variance 1, so nothing scales."""
+    """Statistics of no samples for features of `shape`: mean 0, variance 1, so no scaling."""
     return Statistics(jnp.zeros(()), jnp.zeros(shape), jnp.ones(shape))
 
 
 def update(statistics: Statistics, samples: jax.Array) -> Statistics:
-    """Merges a batch, under a mesh that of all devices.
+    """Merges a batch; on a mesh, the batches of all devices.
 
     With n, m, v of the statistics and n', m', v' of the batch, d = m' - m and w = n' / (n + n'):
 
@@ -50,11 +50,11 @@ def update(statistics: Statistics, samples: jax.Array) -> Statistics:
         v <- v + w (v' - v + (1 - w) d^2)
 
     Args:
-        statistics: of the samples so far, features `[...]`.
-        samples: float32 `[*batch, ...]`: any number of batch axes before those of the features.
+        statistics: statistics of the samples so far, features `[...]`.
+        samples: float32 `[*batch, ...]`: any number of batch axes before the features.
 
     Returns:
-        The merged statistics; the old ones if the batch holds anything that is not finite.
+        The merged statistics; the old ones if the batch holds a value that is not finite.
     """
     axes = tuple(range(samples.ndim - statistics.mean.ndim))
     batch_count = jnp.float32(devices.count() * samples.size / max(statistics.mean.size, 1))
@@ -85,10 +85,10 @@ def normalize(statistics: Statistics, values: jax.Array) -> jax.Array:
 
 
 def normalize_and_clip(statistics: Statistics, values: jax.Array) -> jax.Array:
-    """As `normalize`, then clipped at `CLIP` standard deviations: a network's input."""
+    """Like `normalize`, then clipped to `CLIP` standard deviations: a network's input."""
     return jnp.clip(normalize(statistics, values), -CLIP, CLIP)
 
 
 def denormalize(statistics: Statistics, values: jax.Array) -> jax.Array:
-    """The inverse of `normalize`."""
+    """Inverse of `normalize`."""
     return values * deviation(statistics) + statistics.mean

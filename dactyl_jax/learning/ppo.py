@@ -1,11 +1,11 @@
 """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347) of recurrent networks.
 
-Minibatches are sets of chunks. A chunk is unrolled from the memory that the roll-out had at its
-start, and its memory is emptied where an episode ends inside, so the networks see what they saw in
-the roll-out.
+Minibatches are sets of chunks. A chunk is unrolled from the memory recorded at its start, and the
+memory is reset where an episode ends inside. The networks therefore see what they saw during the
+roll-out.
 
 A roll-out with a teacher's advice is imitated instead (Ross et al. 2011, arXiv:1011.0686): the
-policy is drawn to what the teacher would have done in the states that the policy itself got into.
+policy learns what the teacher would do in the states that the policy visits.
 """
 
 import dataclasses
@@ -27,8 +27,8 @@ from dactyl_jax.learning.rollout import Trajectory
 # The adaptive schedule multiplies or divides by the factor once per iteration, within the bounds.
 LEARNING_RATE_FACTOR = 1.3
 LEARNING_RATE_BOUNDS = (1e-5, 5e-3)
-# Adam's epsilon, as most code for PPO has it. Parameters without effect, such as the lowest bin's
-# of an ordered head, have gradients of rounding errors; a smaller one would let them wander.
+# Adam's epsilon, as in most PPO code. Parameters without effect, such as the lowest bin's in an
+# ordered head, have gradients of pure rounding error; a smaller epsilon would let them drift.
 _EPSILON = 1e-5
 
 Metrics = dict[str, jax.Array]
@@ -40,7 +40,7 @@ class Learner:
     """Everything that learning changes.
 
     Attributes:
-        parameters: of both networks.
+        parameters: parameters of both networks.
         optimizer: Adam's moments.
         normalizers: running statistics.
         learning_rate: float32 `[]`.
@@ -70,7 +70,7 @@ class Batch:
 
 
 def initial_learner(config: ConfigDict, networks: ActorCritic, key: jax.Array) -> Learner:
-    """Fresh networks; `config` is the whole configuration."""
+    """Newly initialised networks; `config` is the complete configuration."""
     parameters = networks.initial_parameters(key)
     return Learner(
         parameters=parameters,
@@ -93,20 +93,20 @@ def update(
 ) -> tuple[Learner, Metrics]:
     """Learns from one roll-out.
 
-    In this order: advantages and value targets; statistics of the targets; `config.ppo.passes`
-    passes over the chunks in minibatches, each in a new random order; the learning rate of the next
-    iteration; statistics of the observations, which the next roll-out is the first to use.
+    The order is: advantages and value targets; statistics of the targets; `config.ppo.passes`
+    passes over the chunks in minibatches, each in a new random order; the next iteration's learning
+    rate; statistics of the observations, which take effect with the next roll-out.
 
     Args:
-        config: the whole configuration.
-        networks: their designs.
-        learner: as it was during the roll-out.
+        config: the complete configuration.
+        networks: designs of the networks.
+        learner: the learner during the roll-out.
         trajectory: the roll-out; imitated if it holds a teacher's advice.
-        key: decides the order of the chunks; the same on every device.
+        key: determines the order of the chunks; the same on every device.
 
     Returns:
-        The new learner, and float32 `[]` metrics: means over all minibatches, except that `kl` is
-        of the last pass and `skipped_updates` a count.
+        The new learner, and float32 `[]` metrics: means over all minibatches, except `kl`, which
+        covers the last pass, and `skipped_updates`, a count.
 
     Raises:
         ValueError: see `_orders`.
@@ -203,8 +203,9 @@ def loss(
         loss        = mean KL(teacher || pi) + value_coefficient * value loss
 
     Returns:
-        The loss and its parts; `kl` is mean(r - 1 - log r), an estimate of KL(pi_old || pi) that is
-        never negative. `imitation_loss`, the divergence from the teacher, is there with advice.
+        The loss and its parts. `kl` is mean(r - 1 - log r), a non-negative estimate of
+        KL(pi_old || pi). `imitation_loss`, the divergence from the teacher, exists with advice
+        only.
     """
     output, _ = networks.policy.apply(
         parameters["policy"],
@@ -249,12 +250,12 @@ def loss(
 
 
 def explained_variance(value: jax.Array, target: jax.Array) -> jax.Array:
-    """Share of the targets' variance that the values explain, `[]`: 1 at best, 0 by a constant."""
+    """Fraction of the targets' variance that the values explain, `[]`: at best 1, 0 if constant."""
     return 1.0 - devices.variance(target - value) / (devices.variance(target) + 1e-8)
 
 
 def _optimizer(config: ConfigDict) -> optax.GradientTransformation:
-    """Adam's direction from clipped gradients; the caller multiplies by the learning rate."""
+    """Adam's direction from clipped gradients; the caller scales it by the learning rate."""
     return optax.chain(
         optax.clip_by_global_norm(config.ppo.max_gradient_norm),
         optax.scale_by_adam(eps=_EPSILON),
@@ -276,7 +277,7 @@ def _in_order(x: jax.Array) -> jax.Array:
 
 
 def _batch(trajectory: Trajectory, advantage: jax.Array, target: jax.Array) -> Batch:
-    """All chunks of a roll-out side by side; only whole rows of environments move."""
+    """All chunks of a roll-out, concatenated; only whole rows of environments move."""
 
     def steps(x):
         return jnp.swapaxes(x, 0, 1).reshape(x.shape[1], -1, *x.shape[3:])
@@ -301,24 +302,24 @@ def _batch(trajectory: Trajectory, advantage: jax.Array, target: jax.Array) -> B
 def _orders(
     key: jax.Array, passes: int, minibatches: int, num_chunks: int, num_envs: int
 ) -> jax.Array:
-    """Which chunks make up each minibatch, `[passes * minibatches, chunks of a minibatch]`.
+    """Assigns chunks to minibatches, `[passes * minibatches, chunks per minibatch]`.
 
-    Neighbouring environments form groups, as small as lets each minibatch have equally many chunks
-    of each group. A group's chunks are shuffled by a key of its own, so that the minibatches are
-    the same however many devices share the environments.
+    Neighbouring environments form groups, the smallest that give each minibatch equally many chunks
+    of each group. Each group is shuffled with a separate key. The minibatches are therefore the
+    same for any number of devices.
 
     Args:
-        key: of the update.
-        passes: over all chunks.
-        minibatches: of a pass.
-        num_chunks: of an environment.
-        num_envs: of this device.
+        key: key of the update.
+        passes: passes over all chunks.
+        minibatches: minibatches per pass.
+        num_chunks: chunks per environment.
+        num_envs: environments on this device.
 
     Returns:
-        Numbers of chunks as they stand in a `Batch`: chunk c of environment e is c * num_envs + e.
+        Indices of chunks in a `Batch`: chunk c of environment e is c * num_envs + e.
 
     Raises:
-        ValueError: this device's environments do not make whole groups.
+        ValueError: this device's environments do not form whole groups.
     """
     size = minibatches // math.gcd(minibatches, num_chunks)
     if num_envs % size:

@@ -1,4 +1,4 @@
-"""Roll-out: the policy acts in all environments, and what happens is recorded."""
+"""Roll-out: runs the policy in all environments and records the result."""
 
 import dataclasses
 from typing import Any
@@ -16,10 +16,10 @@ from dactyl_jax.learning.networks import ActorCritic, Carry, Parameters
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Actors:
-    """Where the environments stand between two control steps.
+    """State of the environments and memories between two control steps.
 
     Attributes:
-        env_state: of the environment.
+        env_state: state of the environments.
         first: bool `[env]`; the next observation is the first of an episode.
         policy_carry: the policy's memory, `[env, lstm]` each.
         value_carry: the value network's memory, `[env, lstm]` each.
@@ -40,18 +40,17 @@ class Trajectory:
     chunks.
 
     Attributes:
-        policy_observation, value_observation: raw, what was acted on.
+        policy_observation, value_observation: raw observations before the action.
         first: the observation is the first of an episode.
         action: bin numbers, int8 `[..., actuator]`.
-        log_probability: of the action, when it was drawn.
-        value: predicted for the observation, in units of the scaled reward.
-        next_value: predicted for what followed, see `advantages`.
+        log_probability: log-probability of the action when it was drawn.
+        value: prediction for the observation, in units of the scaled reward.
+        next_value: prediction for what followed, see `advantages`.
         reward: raw.
         done: an episode ended with the step.
-        policy_carry, value_carry: memories from which each chunk started, `[chunk, env, lstm]`
-            each.
-        advice: log-probabilities that a teacher gives to each bin, `[..., bin, actuator]`; None
-            without one.
+        policy_carry, value_carry: memories at the start of each chunk, `[chunk, env, lstm]` each.
+        advice: a teacher's log-probabilities of each bin, `[..., bin, actuator]`; None without a
+            teacher.
     """
 
     policy_observation: jax.Array
@@ -71,7 +70,7 @@ class Trajectory:
 def initial_actors(
     networks: ActorCritic, env_state: Any, num_envs: int, teacher: PolicyAgent | None = None
 ) -> Actors:
-    """All environments at the start of an episode, with empty memories."""
+    """All environments at the start of an episode, with empty memory."""
     return Actors(
         env_state=env_state,
         first=jnp.ones(num_envs, bool),
@@ -84,20 +83,20 @@ def initial_actors(
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Events:
-    """What happened during a roll-out, counted over steps and environments; int32 `[]` unless said.
+    """Counts over the steps and environments of a roll-out; int32 `[]` unless noted.
 
     Attributes:
         goals: goals reached.
         drops: objects dropped.
-        time_outs: episodes cut because a goal took too long.
+        time_outs: episodes truncated because a goal took too long.
         diverged: environments reset because their physics diverged.
-        overflow: steps in which an engine ran out of room for contacts or constraints.
+        overflow: steps in which an engine exceeded its capacity for contacts or constraints.
         episodes: episodes that ended.
-        episode_goals: goals in a row of those episodes, summed.
+        episode_goals: sum of the consecutive goals of those episodes.
         reward: raw reward per step, mean, float32.
-        rewards: its terms per step by name, mean, float32.
+        rewards: reward terms per step by name, mean, float32.
         minutes: simulated time of all environments together, in minutes, float32.
-        counters: the environment's own, `[...]` each.
+        counters: the environment's counters, `[...]` each.
     """
 
     goals: jax.Array
@@ -124,22 +123,22 @@ def rollout(
     chunk: int,
     teacher: PolicyAgent | None = None,
 ) -> tuple[Actors, Trajectory, Events]:
-    """Runs the policy for `num_chunks * chunk` control steps; under a mesh, in this device's share.
+    """Runs the policy for `num_chunks * chunk` control steps; on a mesh, for this device's share.
 
     Args:
         env: the environments.
-        networks: their designs.
-        parameters: of both networks.
-        normalizers: held still during the roll-out, as `ppo.update` must hold them afterwards.
-        actors: where the environments stand.
-        keys: `[env]`; an environment's actions are drawn from its own key alone.
+        networks: designs of the networks.
+        parameters: parameters of both networks.
+        normalizers: constant during the roll-out; `ppo.update` must use the same ones afterwards.
+        actors: the environments and memories before the roll-out.
+        keys: `[env]`; an environment's actions depend only on its key.
         num_chunks: number of chunks.
-        chunk: steps of a chunk.
-        teacher: a policy that sees what the value function sees. It only says what it would do;
-            the policy acts.
+        chunk: steps per chunk.
+        teacher: a policy that observes what the value function observes. It only gives advice; the
+            policy acts.
 
     Returns:
-        Where the environments stand afterwards, the record, and the counts (of all devices).
+        The environments and memories afterwards, the record, and the counts (of all devices).
     """
 
     def evaluate(observation, first, carry):
@@ -166,7 +165,7 @@ def rollout(
         action = categorical.sample(jax.vmap(jax.random.fold_in, (0, None))(keys, time), logits)
         env_state, outcome = env.step(actors.env_state, action)
 
-        # Where no episode ended this is the next observation, so one evaluation serves both cases.
+        # If no episode ended, this is the next observation, so one evaluation serves both cases.
         following, _ = evaluate(
             outcome.terminal_observation.value, jnp.zeros_like(outcome.done), value_carry
         )

@@ -1,8 +1,8 @@
-"""Trees of arrays on disk, by iteration: what a run keeps to go on, and what others use of it.
+"""Trees of arrays on disk, by iteration.
 
-Orbax writes a checkpoint beside its final name and renames it when it is complete, so that a
-process killed at any moment leaves the checkpoints before it as they were. Arrays are stored by
-their path in the tree, on the host's side: what was trained on one device can be used on another.
+Orbax writes a checkpoint under a temporary name and renames it once complete. A process killed at
+any moment thus leaves earlier checkpoints intact. Arrays are stored on the host by their path in
+the tree, so a checkpoint from one device can be used on another.
 """
 
 import os
@@ -26,17 +26,18 @@ Tree = TypeVar("Tree")
 
 
 class Store:
-    """The checkpoints in a run's work directory; the last `KEEP` stay."""
+    """Checkpoints in a run's work directory; keeps the last `KEEP`."""
 
     def __init__(self, workdir: str | os.PathLike, *, create: bool = True):
         """Opens `workdir/checkpoints`.
 
         Args:
-            workdir: of the run.
-            create: makes it where there is none, and removes what a killed process left unfinished.
+            workdir: work directory of the run.
+            create: creates the directory if missing, and removes incomplete files of a killed
+                process.
 
         Raises:
-            ValueError: it cannot be made, or there is none.
+            ValueError: the directory cannot be created, or does not exist.
         """
         self.folder = os.path.join(os.path.abspath(workdir), FOLDER)
         if not create and not os.path.isdir(self.folder):
@@ -59,18 +60,18 @@ class Store:
         return os.path.isdir(folder) and any(name.isdigit() for name in os.listdir(folder))
 
     def latest_iteration(self) -> int | None:
-        """The iteration of the last complete checkpoint; None before the first."""
+        """Iteration of the last complete checkpoint; None before the first."""
         return self._manager.latest_step()
 
     def save(self, iteration: int, description: Mapping[str, Any], **trees: Any) -> None:
-        """Stores trees by name; returns when they are complete on disk.
+        """Stores trees by name; returns once they are complete on disk.
 
-        Does nothing where the iteration is stored already.
+        Skips an iteration that is already stored.
 
         Args:
-            iteration: to store them under.
-            description: JSON, of what the trees are.
-            **trees: of arrays and keys.
+            iteration: iteration under which to store them.
+            description: JSON that describes the trees.
+            **trees: trees of arrays and keys.
         """
         if iteration == self._manager.latest_step():
             return
@@ -79,23 +80,23 @@ class Store:
         self._manager.save(iteration, args=ocp.args.Composite(**items))
 
     def restore(self, name: str, template: Tree) -> Tree:
-        """A tree of the last checkpoint.
+        """Restores a tree of the last checkpoint.
 
         Args:
-            name: that it was stored by.
+            name: name under which it was stored.
             template: a tree of the same shape.
 
         Raises:
-            ValueError: there is no checkpoint, it cannot be read, or it is of another shape.
+            ValueError: there is no checkpoint, it cannot be read, or its shapes differ.
         """
         return _from_arrays(template, self._read(name, ocp.args.StandardRestore()), self.folder)
 
     def describe(self) -> dict[str, Any]:
-        """The description of the last checkpoint; raises as `restore`."""
+        """The description of the last checkpoint; raises like `restore`."""
         return self._read(_DESCRIPTION, ocp.args.JsonRestore())
 
     def close(self) -> None:
-        """Gives Orbax's resources back."""
+        """Releases Orbax's resources."""
         self._manager.close()
 
     def _read(self, name: str, how: Any) -> Any:
@@ -104,16 +105,16 @@ class Store:
             raise UserError(f"{self.folder} holds no complete checkpoint.")
         try:
             return self._manager.restore(iteration, args=ocp.args.Composite(**{name: how}))[name]
-        # Orbax and what it stands on raise many kinds of error for a damaged file.
+        # Orbax and its dependencies raise many kinds of error for a damaged file.
         except Exception as error:
             raise UserError(
                 f"The checkpoint {os.path.join(self.folder, str(iteration))} cannot be read: "
-                f"{one_line(error)} Remove that folder to go back to the one before it."
+                f"{one_line(error)} Remove that folder to go back to the previous checkpoint."
             ) from error
 
 
 def one_line(error: Exception) -> str:
-    """The first line of an error's message, not too long."""
+    """The first line of an error message, shortened if necessary."""
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0][:200].rstrip(".") + "."
 
@@ -123,7 +124,7 @@ def _is_key(leaf: Any) -> bool:
 
 
 def _to_arrays(tree: Any) -> dict[str, np.ndarray]:
-    """All leaves that hold anything, by path, on the host; keys as their numbers."""
+    """All non-empty leaves by path, on the host; keys as integers."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     data = {
         jax.tree_util.keystr(path): jax.random.key_data(leaf) if _is_key(leaf) else leaf
@@ -136,7 +137,7 @@ def _to_arrays(tree: Any) -> dict[str, np.ndarray]:
 
 
 def _from_arrays(template: Tree, arrays: Mapping[str, Any], folder: str) -> Tree:
-    """The inverse of `_to_arrays` for a tree of the template's shape, on the template's devices."""
+    """Inverse of `_to_arrays` for a tree of the template's shape, on the template's devices."""
 
     def leaf(path, like):
         name = jax.tree_util.keystr(path)
@@ -146,7 +147,7 @@ def _from_arrays(template: Tree, arrays: Mapping[str, Any], folder: str) -> Tree
             found = "nothing" if stored is None else f"{stored.dtype}{list(stored.shape)}"
             raise UserError(
                 f"{folder} holds {found} for {name.lstrip('.')} instead of "
-                f"{expected.dtype}{list(expected.shape)}; it is of another configuration."
+                f"{expected.dtype}{list(expected.shape)}; it belongs to another configuration."
             )
         if _is_key(like):
             stored = jax.random.wrap_key_data(jnp.array(stored), impl=jax.random.key_impl(like))

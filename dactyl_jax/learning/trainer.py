@@ -1,7 +1,7 @@
-"""Training: one compiled function takes the whole state from one iteration to the next.
+"""Training: one compiled function advances the complete state by one iteration.
 
-It runs on all devices at once: each simulates its share of the environments and learns from it, and
-gradients and statistics are averaged, so that all come to the same networks.
+It runs on all devices at once. Each simulates and learns from its share of the environments.
+Gradients and statistics are averaged, so all devices hold the same networks.
 """
 
 import dataclasses
@@ -25,14 +25,15 @@ from dactyl_jax.learning.rollout import Actors, Events, initial_actors, rollout
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """All that a run needs to continue bit for bit.
+    """Everything that a run needs to continue bit for bit.
 
     Attributes:
         learner: parameters, optimiser, statistics, learning rate.
-        actors: environments and the networks' memories of them.
+        actors: environments and the networks' memories.
         curriculum: state of the curriculum; its `goal_distance` `[]` is in rad.
         key: typed key of the run's draws; never changes, see `Trainer.iteration`.
-        iteration: iterations done, int32 `[]`; control steps follow from it, see `Trainer.steps`.
+        iteration: completed iterations, int32 `[]`; determines the control steps, see
+            `Trainer.steps`.
     """
 
     learner: ppo.Learner
@@ -43,15 +44,15 @@ class TrainState:
 
 
 class Trainer:
-    """Learns a task by PPO, or first by imitating a teacher and then by PPO.
+    """Learns a task by PPO, optionally after imitating a teacher.
 
     Attributes:
-        config: the whole configuration.
+        config: the complete configuration.
         env: the environments.
-        networks: the designs of policy and value network.
-        teacher: the policy to imitate for `config.imitation.iterations`, if any.
+        networks: designs of policy and value network.
+        teacher: policy to imitate for `config.imitation.iterations`, if any.
         mesh: the devices.
-        steps_before: control steps that the networks were trained for in other runs.
+        steps_before: control steps for which other runs trained the networks.
     """
 
     def __init__(
@@ -64,21 +65,21 @@ class Trainer:
         mesh: Mesh | None = None,
         steps_before: int = 0,
     ):
-        """Compiles nothing yet.
+        """Prepares training; compiles nothing yet.
 
         Args:
-            config: the whole configuration.
+            config: the complete configuration.
             env: the environments.
             initial_curriculum: a pytree with a field `goal_distance`, `[]` in rad.
-            update_curriculum: the next state of the curriculum from the last one and a roll-out's
-                counts.
-            teacher: sees what the value function sees, and acts as the policy does.
-            mesh: the devices; by default all there are, of all processes.
-            steps_before: control steps that the networks were trained for in other runs.
+            update_curriculum: computes the curriculum's next state from the current one and a
+                roll-out's counts.
+            teacher: observes what the value function observes and acts like the policy.
+            mesh: the devices; all devices of all processes by default.
+            steps_before: control steps for which other runs trained the networks.
 
         Raises:
-            ValueError: the horizon is not made of whole chunks, the teacher does not fit, or the
-                devices cannot share the environments equally.
+            ValueError: the horizon is not a whole number of chunks, the teacher does not fit, or
+                the environments do not divide equally over the devices.
         """
         if config.ppo.horizon % config.ppo.chunk:
             raise UserError(
@@ -116,22 +117,22 @@ class Trainer:
         )
 
     def initial_state(self) -> TrainState:
-        """The start of a run; depends on `config.seed` alone."""
+        """Initial state of a run; depends only on `config.seed`."""
         return self.place(self._initial_state(jax.random.key(self.config.seed)))
 
     def state_shape(self) -> TrainState:
-        """Shapes and types of a state, without making one."""
+        """Shapes and types of a state, without computing one."""
         return jax.eval_shape(self._make_initial_state, jax.random.key(0))
 
     def place(self, state: TrainState) -> TrainState:
-        """A state that every process holds whole, spread over the devices."""
+        """Distributes a state, which every process holds in full, over the devices."""
         return devices.place(state, devices.shardings(self.mesh, self._partition))
 
     def iteration(self, state: TrainState) -> tuple[TrainState, ppo.Metrics]:
-        """Roll-out, learning, metrics and curriculum: one call of one compiled function.
+        """Roll-out, learning, metrics and curriculum, in one call of one compiled function.
 
         Args:
-            state: given up; its buffers are reused.
+            state: donated; its buffers are reused.
 
         Returns:
             The next state, and the metrics of `ppo.update` and of the roll-out, all `[]`.
@@ -140,7 +141,7 @@ class Trainer:
         return self._iteration(state, self.teacher if imitating else None)
 
     def steps(self, state: TrainState) -> int:
-        """Control steps so far, over all environments, those before this run included.
+        """Control steps so far, over all environments, including earlier runs.
 
         A Python integer, which cannot overflow.
         """
@@ -158,14 +159,14 @@ class Trainer:
             key=key,
             iteration=jnp.int32(0),
         )
-        # A weak type would become firm in the first iteration, and have the second compiled anew.
+        # A weak type would become strong in the first iteration and force a second compilation.
         return jax.tree.map(lambda x: jax.lax.convert_element_type(x, x.dtype), state)
 
     def _run_iteration(
         self, state: TrainState, teacher: PolicyAgent | None
     ) -> tuple[TrainState, ppo.Metrics]:
         config = self.config
-        # Draws follow from the run's key, the iteration, and for actions the environment's number.
+        # Draws depend on the run's key, the iteration, and for actions the environment's index.
         rollout_key, update_key = jax.random.split(jax.random.fold_in(state.key, state.iteration))
         env_keys = jax.vmap(jax.random.fold_in, (None, 0))(rollout_key, jnp.arange(config.num_envs))
         each, shared = devices.EACH, devices.SHARED
@@ -184,7 +185,7 @@ class Trainer:
         update_key: jax.Array,
         teacher: PolicyAgent | None,
     ) -> tuple[TrainState, ppo.Metrics]:
-        """An iteration on one device of the mesh, with its share of the environments."""
+        """One iteration on one device of the mesh, with its share of the environments."""
         config = self.config
         env_state = self.env.with_goal_distance(
             state.actors.env_state, state.curriculum.goal_distance
@@ -209,8 +210,8 @@ class Trainer:
 
 
 def _summary(events: Events) -> ppo.Metrics:
-    """Counts of a roll-out, those of the environment's that are single, terms of the reward, and
-    rates per environment-minute."""
+    """Metrics of a roll-out: counts, the environment's scalar counters, reward terms, and rates per
+    environment-minute."""
     counts = {field.name: getattr(events, field.name) for field in dataclasses.fields(events)}
     own = {name: value for name, value in counts.pop("counters").items() if not value.ndim}
     own |= {f"reward/{name}": value for name, value in counts.pop("rewards").items()}

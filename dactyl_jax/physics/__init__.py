@@ -1,8 +1,8 @@
-"""Physics of many environments at once: one interface, three engines.
+"""Batched physics: one interface, three engines.
 
-`native` runs MuJoCo's C code on the host's cores, `mjx-jax` runs wherever JAX does and
-`mjx-warp` is the fast one on NVIDIA GPUs. All share the state row, the per-environment
-parameters and the report of `state.py`.
+`native` runs MuJoCo's C code on the host's cores, `mjx-jax` runs on any device that JAX supports,
+`mjx-warp` is the fast engine for NVIDIA GPUs. All share the state, the per-environment parameters
+and the report of `state.py`.
 """
 
 from dactyl_jax.physics.constants import derive

@@ -1,9 +1,9 @@
-"""How much room for contacts and constraints MuJoCo Warp needs for a model.
+"""Capacity for contacts and constraints that MuJoCo Warp needs for a model.
 
-Warp's arrays have fixed sizes, shared by all environments for contacts and per environment for
-constraints. The largest numbers that a model could have at all are far from what a hand and an
-object ever have, and time and memory grow with them; so the room is measured over random play
-and widened by a safety factor. What still does not fit is reported as overflow.
+Warp's arrays have fixed sizes: contacts are pooled over all environments, constraints are sized per
+environment. A model's theoretical maximum is far above what a hand and an object ever need, and
+time and memory grow with it. The capacity is therefore measured under random actions and multiplied
+by a safety factor. Whatever exceeds it is reported as overflow.
 """
 
 import dataclasses
@@ -21,24 +21,23 @@ _PHYSICS_STEPS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Capacity:
-    """Room per environment."""
+    """Capacity per environment."""
 
-    contacts: int  # contacts, and pairs of geoms that might touch; environments share the sum
-    convex_pairs: int  # pairs among them that need the general convex algorithm; shared as well
+    contacts: int  # contacts, and candidate pairs of geoms; pooled over environments
+    convex_pairs: int  # candidate pairs that need the general convex algorithm; pooled as well
     constraints: int  # rows of the constraint Jacobian
 
 
 def measure(model: mujoco.MjModel, pairs: np.ndarray) -> Capacity:
-    """The room for `model`: the most that random play needs, times `SAFETY_FACTOR`.
+    """The capacity for `model`: the maximum under random actions, times `SAFETY_FACTOR`.
 
     Args:
-      model: the model, untouched.
-      pairs: [pair, 2] geoms that the model lets touch. There is always room for all of them as
-        candidates.
+      model: the model; not modified.
+      pairs: [pair, 2] geoms that may collide. All of them always fit as candidates.
 
-    The play starts from the reference pose and draws targets anew at every control step, in
-    every other episode from the upper half of their ranges, which closes the hand: the poses
-    with the most contacts. It is the same every time.
+    The roll-out starts from the reference pose and draws new targets at every control step. Every
+    other episode draws them from the upper half of their ranges, which closes the hand: these poses
+    have the most contacts. The result is deterministic.
     """
     model = constants.without_autoreset(model)
     data = mujoco.MjData(model)
@@ -61,7 +60,7 @@ def measure(model: mujoco.MjModel, pairs: np.ndarray) -> Capacity:
 
 
 def _count_convex(model: mujoco.MjModel, pairs: np.ndarray) -> int:
-    """How many of `pairs` have no closed formula in MuJoCo Warp."""
+    """Number of `pairs` without a closed formula in MuJoCo Warp."""
     geom = mujoco.mjtGeom
     simple = [geom.mjGEOM_PLANE, geom.mjGEOM_SPHERE, geom.mjGEOM_CAPSULE, geom.mjGEOM_BOX]
     types = model.geom_type[pairs]

@@ -1,7 +1,7 @@
 """Constants that MuJoCo derives from a model's parameters (mj_setConst), for every environment.
 
-MJX and MuJoCo Warp read these constants but cannot recompute them inside a compiled function;
-they are derived here on the host, once per drawn parameter vector.
+MJX and MuJoCo Warp read these constants but cannot recompute them inside a compiled function. They
+are derived here on the host, once per drawn parameter vector.
 """
 
 import copy
@@ -30,53 +30,53 @@ DERIVED_FIELDS = (
     "tendon_invweight0",
     "tendon_length0",
 )
-"""What mj_setConst computes and an engine may read; never drawn, always derived."""
+"""What mj_setConst computes and an engine may read; always derived, never drawn."""
 
 _ENGINE_FIELDS = tuple(
     field
     for field in DERIVED_FIELDS
-    # The others enter pictures, sleep and export only, none of which an engine batches.
+    # The others affect only rendering, sleeping and export, which no engine batches.
     if not field.startswith(("cam_", "light_"))
     and field not in ("actuator_length0", "dof_M0", "dof_length")
 )
 
 
 def batch_field(field: str) -> str:
-    """The name by which `mujoco.batch` knows a parameter field."""
+    """Name of a parameter field in `mujoco.batch`."""
     return f"opt.{field}" if field in state_lib.OPTION_FIELDS else field
 
 
 def changes_constants(field: str) -> bool:
-    """Whether mj_setConst reads the field, so that its constants must follow a change."""
+    """Whether mj_setConst reads the field, so that constants must be derived again on a change."""
     return field in mujoco.MjModel._setconst_inputs
 
 
 def drawn_fields(fields: Iterable[str]) -> list[str]:
-    """Those of `fields` that are no derived constants, sorted."""
+    """The fields that are not derived constants, sorted."""
     return sorted(set(fields).difference(DERIVED_FIELDS))
 
 
 def without_autoreset(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy of the model that shows divergence instead of resetting itself."""
+    """A copy of the model that exposes divergence instead of resetting itself."""
     model = copy.copy(model)
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
     return model
 
 
 def derive(model: mujoco.MjModel, fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Complete drawn parameters by the constants that depend on them.
+    """Completes drawn parameters with the constants that depend on them.
 
     Args:
-      model: the model that the fields belong to; untouched.
-      fields: MjModel field (or `gravity`, `timestep`) -> [N, ...] values, N alike for all.
+      model: the model that the fields belong to; not modified.
+      fields: MjModel field (or `gravity`, `timestep`) -> [N, ...] values, with the same N for all.
 
     Returns:
-      Field -> [N, ...] float32: the drawn fields as they are, and every constant derived from
-      them that an engine reads. The set of fields depends on the names given only.
+      Field -> [N, ...] float32: the drawn fields unchanged, and every constant derived from them
+      that an engine reads. The set of fields depends only on the given names.
 
     Raises:
-      ValueError: a field is unknown, derived itself, of a wrong shape, or of values that MuJoCo
-        refuses or that MJX could not follow.
+      ValueError: a field is unknown, is itself derived or has the wrong shape, or its values are
+        rejected by MuJoCo or unsupported by MJX.
     """
     drawn = {name: np.asarray(values, np.float32) for name, values in fields.items()}
     num_rows = _check(model, drawn)
@@ -88,7 +88,7 @@ def derive(model: mujoco.MjModel, fields: Mapping[str, np.ndarray]) -> dict[str,
     try:
         batch.set_const()
     except mujoco_batch.SimulationError as error:
-        raise ValueError(f"physics parameters refused by MuJoCo: {error}") from error
+        raise ValueError(f"physics parameters rejected by MuJoCo: {error}") from error
     derived = {}
     for name in mujoco_batch.MODEL_FIELDS - {batch_field(field) for field in drawn}:
         values = batch.expanded(name)
@@ -105,16 +105,18 @@ def derive(model: mujoco.MjModel, fields: Mapping[str, np.ndarray]) -> dict[str,
 
 
 def _check(model: mujoco.MjModel, drawn: Mapping[str, np.ndarray]) -> int:
-    """The number of rows of `drawn`, all of whose fields are checked."""
+    """Checks all fields of `drawn`; returns their number of rows."""
     rows = {len(values) if values.ndim else 0 for values in drawn.values()}
     if len(rows) > 1:
-        raise ValueError(f"physics parameters: all need as many rows, and have {sorted(rows)}")
+        raise ValueError(
+            f"physics parameters: all need the same number of rows, but have {sorted(rows)}"
+        )
     for name, values in drawn.items():
         if name in DERIVED_FIELDS:
-            raise ValueError(f"physics parameter {name!r}: is derived from others, not drawn")
+            raise ValueError(f"physics parameter {name!r}: is derived from others, it is not drawn")
         expected = state_lib.nominal_value(model, name).shape
         if values.shape[1:] != expected:
             raise ValueError(
-                f"physics parameter {name!r}: must be [N, *{expected}], and is {values.shape}"
+                f"physics parameter {name!r}: must be [N, *{expected}], but is {values.shape}"
             )
     return rows.pop() if rows else 0

@@ -1,4 +1,4 @@
-"""What an engine is to the rest of the project, and which one runs where."""
+"""The interface of a physics engine, and the choice of an engine for a device."""
 
 import importlib.util
 from typing import Protocol
@@ -21,22 +21,22 @@ class Engine(Protocol):
     model: mujoco.MjModel
 
     def step(self, parameters: Parameters, state: State, num_steps: int) -> tuple[State, StepInfo]:
-        """Advance every environment by `num_steps` steps of its time step.
+        """Advances every environment by `num_steps` physics steps.
 
-        Controls and applied forces are held. Parameters hold drawn fields together with the
-        constants that `derive` gives for them; fields left out have the model's values.
+        Controls and applied forces stay constant. Parameters hold drawn fields together with the
+        constants that `derive` computes for them; missing fields take the model's values.
         """
         ...
 
 
 def resolve_engine(name: str) -> str:
-    """The engine that `name` means: `auto` is the one that is fast on JAX's default device.
+    """Resolves an engine name; `auto` is the fastest engine on JAX's default device.
 
     Raises:
-      ValueError: there is no such engine, or this device or installation cannot run it.
+      ValueError: the engine is unknown, or this device or installation cannot run it.
     """
     if name != "auto" and name not in ENGINES:
-        raise UserError(f"engine: must be auto, {', '.join(ENGINES)}, and is {name!r}")
+        raise UserError(f"engine: must be auto, {', '.join(ENGINES)}, but is {name!r}")
     platform = jax.default_backend()
     if name == "auto":
         name = _FOR_PLATFORM.get(platform, "mjx-jax")
@@ -46,11 +46,11 @@ def resolve_engine(name: str) -> str:
 
 
 def make_engine(name: str, model: mujoco.MjModel) -> Engine:
-    """The engine that `name` means, see `resolve_engine`, for copies of `model`."""
+    """Makes the named engine, see `resolve_engine`, for environments of `model`."""
     name = resolve_engine(name)
     if name == "native":
         return NativeEngine(model)
-    from dactyl_jax.physics.mjx import MjxEngine  # slow to import, and not needed by native
+    from dactyl_jax.physics.mjx import MjxEngine  # slow to import, not needed by native
 
     return MjxEngine(model, name.removeprefix("mjx-"))
 

@@ -1,4 +1,4 @@
-"""The native engine: MuJoCo's C code on a thread pool, called back from compiled JAX."""
+"""The native engine: MuJoCo's C code on a thread pool, called from compiled JAX."""
 
 import functools
 import threading
@@ -23,7 +23,7 @@ STATE_FIELDS = ("qpos", "qvel", "ctrl", "qacc_warmstart", "qfrc_applied", "time"
 
 
 class _Rows:
-    """A Batch with the parameters that each of its rows holds."""
+    """A Batch and the parameters that each of its rows holds."""
 
     def __init__(self, model: mujoco.MjModel, num_rows: int, fields: tuple[str, ...], threads: int):
         self.lock = threading.Lock()
@@ -31,14 +31,14 @@ class _Rows:
         self.state = tuple(self.batch.bind(name) for name in STATE_FIELDS)
         self.constraint_force = self.batch.bind("qfrc_constraint")
         self._expanded = {name: self.batch.expand(constants.batch_field(name)) for name in fields}
-        # What each row holds, in the precision of the caller; None before the first call.
+        # Contents of each row, in the caller's precision; None before the first call.
         self._held: dict[str, np.ndarray | None] = dict.fromkeys(fields)
 
     def write_parameters(self, parameters: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Bring the rows to `parameters`; constants are derived again for changed rows only.
+        """Updates the rows to `parameters`; constants are derived again for changed rows only.
 
         Returns:
-          [row] bool: MuJoCo refused the row's values, which the row then does not hold.
+          [row] bool: MuJoCo rejected the row's values, so the row does not hold them.
         """
         stale = np.zeros(self.batch.nsim, bool)
         for name, values in parameters.items():
@@ -66,7 +66,7 @@ class _Rows:
         return refused
 
     def _forget(self, rows: np.ndarray) -> None:
-        """Make `rows` differ from any parameters, so that they are written again."""
+        """Marks `rows` as different from any parameters, so that they are written again."""
         for held in self._held.values():
             if held is not None:
                 held[rows] = np.nan
@@ -75,19 +75,19 @@ class _Rows:
 class NativeEngine:
     """Steps environments with `mujoco.batch.Batch`: float64 inside, float32 outside.
 
-    To its callers a pure function: a Batch is kept for each number of environments, set of fields
-    and device of a mesh, but every call writes the whole state, and rows whose parameters differ
-    in content from the ones asked for are rewritten, with their derived constants (mj_setConst).
-    Constants passed among the parameters are left aside, since MuJoCo derives its own.
+    To its callers this is a pure function. A Batch is kept for each number of environments, set of
+    fields and device of a mesh. Every call writes the complete state, and rewrites rows whose
+    parameters have changed, with their derived constants (mj_setConst). Constants among the
+    parameters are ignored, because MuJoCo derives them itself.
     """
 
     name = "native"
 
     def __init__(self, model: mujoco.MjModel, threads: int | None = None):
-        """Take a copy of `model`; `threads` defaults to a device's share of the CPUs.
+        """Copies `model`; `threads` defaults to a device's share of the CPUs.
 
-        MuJoCo's log is turned off for the whole process: a diverged row would print lines and
-        write MUJOCO_LOG.TXT where the program stands, and is reported in StepInfo anyway.
+        This disables MuJoCo's log for the whole process. A diverged row would print lines and write
+        MUJOCO_LOG.TXT to the current directory; StepInfo reports it anyway.
         """
         log = mujoco.MjLogConfig.get()
         log.logto_console = log.logto_file = False
@@ -99,9 +99,9 @@ class NativeEngine:
         self._lock = threading.Lock()
 
     def step(self, parameters: Parameters, state: State, num_steps: int) -> tuple[State, StepInfo]:
-        """`num_steps` physics steps under held controls and applied forces.
+        """Runs `num_steps` physics steps with constant controls and applied forces.
 
-        Inside a compiled function this is a host callback; with concrete arrays it runs at once.
+        Inside a compiled function this is a host callback; with concrete arrays it runs directly.
         """
         drawn = {name: parameters[name] for name in constants.drawn_fields(parameters)}
         if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves((drawn, state))):

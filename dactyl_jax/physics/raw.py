@@ -1,7 +1,7 @@
-"""An engine's bare stepping, with nothing of this project around it: what we are measured against.
+"""An engine's plain stepping without this project's code: the baseline for benchmarks.
 
-Recorded states are stepped again under their recorded controls by the engine's own call, so that
-the work (contacts, constraints, solver iterations) is that of the run they come from.
+Recorded states are stepped again with their recorded controls by the engine's API, so that the work
+(contacts, constraints, solver iterations) equals that of the original run.
 """
 
 import functools
@@ -21,14 +21,14 @@ from dactyl_jax.physics.state import Parameters, State
 def raw_replay(
     engine: Engine, parameters: Parameters, recorded_states: State, num_steps: int
 ) -> Callable[[], None]:
-    """A function that steps all of a recording once, and waits.
+    """Returns a function that steps an entire recording once and waits for the result.
 
     Args:
-      engine: the engine to compare with; its model, threads and room for contacts are used, its
-        code is not.
+      engine: the engine to compare with; its model, threads and capacity are used, but not its
+        code.
       parameters: [env, ...], as for `Engine.step`.
-      recorded_states: [time, env, ...], the states (with controls) that control steps began from.
-      num_steps: physics steps in a control step.
+      recorded_states: [time, env, ...], states (with controls) at the start of control steps.
+      num_steps: physics steps per control step.
     """
     if isinstance(engine, NativeEngine):
         return _native_replay(engine, parameters, recorded_states, num_steps)
@@ -38,7 +38,7 @@ def raw_replay(
 def _native_replay(
     engine: NativeEngine, parameters: Parameters, recorded: State, num_steps: int
 ) -> Callable[[], None]:
-    """A loop over a plain Batch in Python, without JAX."""
+    """A Python loop over a plain Batch, without JAX."""
     rows = [np.asarray(getattr(recorded, name), np.float64) for name in STATE_FIELDS]
     length, num_envs = rows[0].shape[:2]
     batch = Batch(engine.model, num_envs, engine.threads)
@@ -60,12 +60,12 @@ def _mjx_replay(
     engine: Engine, parameters: Parameters, recorded: State, num_steps: int
 ) -> Callable[[], None]:
     """One compiled loop of vmapped `mjx.step` over the recording."""
-    from mujoco import mjx  # slow to import, and not needed by native
+    from mujoco import mjx  # slow to import, not needed by native
 
     from dactyl_jax.physics.mjx import MjxEngine, advance, write_state
 
     if not isinstance(engine, MjxEngine):
-        raise ValueError(f"engine: raw stepping is known for native and mjx, not {engine.name!r}")
+        raise ValueError(f"engine: raw stepping supports native and mjx, not {engine.name!r}")
     recorded = jax.tree.map(jnp.asarray, recorded)
     parameters = {name: jnp.asarray(values) for name, values in parameters.items()}
     template = engine.make_data(recorded.qpos.shape[1])

@@ -1,8 +1,8 @@
-"""An engine that writes down what it was given wherever a simulation diverges.
+"""An engine wrapper that saves the inputs of a call in which a simulation diverges.
 
-Of an environment NAME.npz holds the state before the call and its parameters, plain arrays, and
-NAME.json the engine, the number of physics steps and the configuration. An engine is a pure
-function, so that these bring the divergence back.
+For each diverged environment, NAME.npz holds the state before the call and its parameters as plain
+arrays; NAME.json holds the engine, the number of physics steps and the configuration. An engine is
+a pure function, so these files reproduce the divergence.
 """
 
 import dataclasses
@@ -21,19 +21,19 @@ from dactyl_jax.physics.engine import Engine
 from dactyl_jax.physics.state import Parameters, State, StepInfo, sound
 
 _FORMAT, _VERSION = "dactyl_jax divergence", 1
-_MOST = 20  # environments that a folder takes; one that diverges seldom comes alone
+_MOST = 20  # environments per folder; divergences rarely come alone
 _FILES = "diverged_[0-9][0-9][0-9].json"
 
 
 class Divergence(NamedTuple):
-    """What a call was given that diverged.
+    """Inputs of a call that diverged.
 
     Attributes:
         parameters: `[1, ...]` each.
-        state: `[1, ...]`, controls and applied forces included.
+        state: `[1, ...]`, including controls and applied forces.
         num_steps: physics steps of the call.
-        engine: that diverged.
-        config: the configuration of the task, a tree of plain values.
+        engine: name of the engine that diverged.
+        config: configuration of the task, a tree of plain values.
     """
 
     parameters: Parameters
@@ -44,12 +44,12 @@ class Divergence(NamedTuple):
 
 
 class WatchedEngine:
-    """Steps as the engine that it watches.
+    """Steps like the engine that it wraps.
 
     Args:
-        engine: to watch.
-        folder: that the files go to; those that are there stay.
-        config: of the task, to be kept with them, a tree of plain values.
+        engine: engine to wrap.
+        folder: directory for the files; existing files are kept.
+        config: configuration of the task to store with them, a tree of plain values.
     """
 
     def __init__(self, engine: Engine, folder: Path, config: dict[str, Any]) -> None:
@@ -102,13 +102,13 @@ class WatchedEngine:
 
 
 def read_divergence(file: Path) -> Divergence:
-    """Reads what a `WatchedEngine` wrote.
+    """Reads the files of a `WatchedEngine`.
 
     Args:
-        file: the .npz or the .json of the two.
+        file: either the .npz or the .json file.
 
     Raises:
-        ValueError: one of them is missing, or they are none.
+        ValueError: one of the two is missing, or they have another format.
     """
     try:
         about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
@@ -130,6 +130,6 @@ def read_divergence(file: Path) -> Divergence:
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"{str(file)!r} is no divergence that can be read ({error}); name a file that "
-            "--dump_nan wrote, with the .json or .npz beside it"
+            f"{str(file)!r} is not a readable divergence ({error}); name a file that --dump_nan "
+            "wrote, with the .json or .npz beside it"
         ) from None

@@ -1,11 +1,11 @@
-"""How the policies of the package are kept: a folder each, of plain files.
+"""Storage of the package's policies: a folder of plain files for each.
 
 ::
 
-    config.json      the whole configuration of the training
-    parameters.npz   float32 arrays of the policy network and its observations' statistics, by path,
-                     and of what goes on in its training: value network, learning rate, limits
-    metrics.json     the networks' designs, the experience, where it came from and how it does
+    config.json      complete configuration of the training
+    parameters.npz   float32 arrays by path: policy network, statistics of its observations, and
+                     what continued training needs (value network, learning rate, limits)
+    metrics.json     designs of the networks, amount of training, origin and performance
 """
 
 import contextlib
@@ -28,16 +28,16 @@ from dactyl_jax.learning import Continuation, PolicyAgent, PolicyCheckpoint
 from dactyl_jax.learning.networks import Network
 from dactyl_jax.learning.normalization import Statistics
 
-# Trained under all randomisations, and under none.
+# Trained with all randomisations, and with none.
 NAMES = ("policy", "unrandomised")
 ROOT = Path(__file__).parent
 
 
 def folder(name: str) -> Path:
-    """Where the policy of a name is kept, whether it is there or not.
+    """The folder of a policy, whether or not it exists.
 
     Raises:
-        ValueError: there is no such name.
+        ValueError: the name is unknown.
     """
     if name not in NAMES:
         raise UserError(f"there is no pretrained policy {name!r}; it is one of {', '.join(NAMES)}")
@@ -45,14 +45,14 @@ def folder(name: str) -> Path:
 
 
 def load(name: str = NAMES[0]) -> tuple[ConfigDict, dict[str, Any], dict[str, Any]]:
-    """What the package holds of a policy.
+    """Loads a policy's files from the package.
 
     Returns:
         The validated configuration of its training; a tree of float32 arrays, see `pack`; and
         metrics.json, with angles in rad.
 
     Raises:
-        ValueError: there is no such policy, or its files cannot be read.
+        ValueError: the policy is unknown, or its files cannot be read.
     """
     source = folder(name)
     if not (source / "metrics.json").is_file():
@@ -75,10 +75,10 @@ def load(name: str = NAMES[0]) -> tuple[ConfigDict, dict[str, Any], dict[str, An
 
 
 def policy(name: str = NAMES[0]) -> PolicyCheckpoint:
-    """A policy of the package, as `learning.restore_policy` gives that of a run.
+    """Loads a policy of the package, as `learning.restore_policy` does from a run.
 
     Raises:
-        ValueError: as `load`, or its parameters are not those of the network it describes.
+        ValueError: as `load`, or its parameters do not match the network it describes.
     """
     _, parameters, metrics = load(name)
     with _described(name):
@@ -97,7 +97,7 @@ def policy(name: str = NAMES[0]) -> PolicyCheckpoint:
 
 
 def continuation(name: str = NAMES[0]) -> Continuation | None:
-    """What goes on in a policy's training, as `learning.restore_continuation` gives it of a run.
+    """Loads what continued training needs, as `learning.restore_continuation` does from a run.
 
     Returns:
         None for a policy that was published without it.
@@ -125,12 +125,12 @@ def continuation(name: str = NAMES[0]) -> Continuation | None:
 def pack(
     checkpoint: PolicyCheckpoint, continuation: Continuation | None = None
 ) -> tuple[bytes, dict[str, Any]]:
-    """The inverse of `policy` and `continuation`.
+    """Inverse of `policy` and `continuation`.
 
     Returns:
-        The bytes of parameters.npz, and its part of metrics.json. Arrays are those of the policy,
-        `network` and `statistics` (of its observations); those of the value function, `value`, with
-        `targets` beside the two; `learning_rate`; and `limits` by term.
+        The bytes of parameters.npz, and its part of metrics.json. The arrays are: the policy's
+        `network` and `statistics` (of its observations); the value function's under `value`, with
+        `targets` as a third entry; `learning_rate`; and `limits` by term.
     """
     agent = checkpoint.agent
     arrays = {"network": agent.parameters, "statistics": agent.statistics}
@@ -160,7 +160,7 @@ def pack(
 
 @contextlib.contextmanager
 def _described(name: str) -> Iterator[None]:
-    """Names the policy's folder where its files lack what is looked for."""
+    """Names the policy's folder in the error if its files lack an entry."""
     try:
         yield
     except (KeyError, TypeError) as error:
@@ -183,7 +183,7 @@ def _check(name: str, network: Network, parameters: Any) -> None:
 
 
 def flat(tree: Any) -> dict[str, np.ndarray]:
-    """A tree's arrays by their paths, float32."""
+    """A tree's arrays by path, float32."""
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf, np.float32)
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
@@ -191,7 +191,7 @@ def flat(tree: Any) -> dict[str, np.ndarray]:
 
 
 def tree(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The inverse of `flat`; numbers in a path are places in a list of layers."""
+    """Inverse of `flat`; numbers in a path are indices into a list of layers."""
     root: dict[Any, Any] = {}
     for path, array in arrays.items():
         *parents, last = (int(part) if part.isdigit() else part for part in path.split("/"))

@@ -1,9 +1,9 @@
-"""The pose network of the package: a folder of plain files, like those of the policies.
+"""The package's pose network: a folder of plain files, like those of the policies.
 
-config.json      the whole configuration of the training
+config.json      complete configuration of the training
 parameters.npz   float32 arrays of the network, by path
-cameras.json     the calibrated cameras of the training, unless it had the simulation's
-metrics.json     the network's design, what it learned from, where it came from and its errors
+cameras.json     calibrated cameras of the training, unless it used the simulation's
+metrics.json     design of the network, training data, origin and errors
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ FOLDER = ROOT / "vision"
 
 
 def load_vision() -> tuple[ConfigDict, Estimator, dict[str, Any]]:
-    """The configuration of the training, the network, and metrics.json.
+    """Loads the training configuration, the network, and metrics.json.
 
     Raises:
         ValueError: the package has no pose network, or its files cannot be read.

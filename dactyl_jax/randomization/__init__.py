@@ -1,7 +1,7 @@
-"""What is randomised: terms, each with its law, and presets of them.
+"""Domain randomisation: terms with their laws, and presets of terms.
 
-`physics` terms change the model an episode runs under, `actuation` terms what becomes of the
-controller's targets, `sensing` terms what the policy reads. `TERMS` holds them all.
+`physics` terms change the model under which an episode runs, `actuation` terms change what the
+motors receive, `sensing` terms change what the policy reads. `TERMS` lists all of them.
 """
 
 from ml_collections import ConfigDict
@@ -17,7 +17,7 @@ def check(config: ConfigDict) -> None:
     """Checks the laws of all terms, see `terms.check`.
 
     Raises:
-        ValueError: names the field, the value it has and those it may have.
+        ValueError: names the field, its value and the allowed values.
     """
     terms.check(TERMS, config)
 

@@ -1,8 +1,8 @@
-"""Actuation terms: what becomes of a command on its way from the policy to the motors.
+"""Actuation terms: what happens to a command between the policy and the motors.
 
-All are of OpenAI (2018), "Learning Dexterous In-Hand Manipulation", and none is modelled by the
-simulator itself: noisy and late actions, play in the tendons, knocks against the object, uneven
-time. They are step terms, see `terms.StepTerm`: `begin_...` draws an episode's memory and
+All come from OpenAI (2018), "Learning Dexterous In-Hand Manipulation": action noise, action delay,
+tendon backlash, knocks against the object, uneven time steps. The simulator itself models none of
+them. They are step terms, see `terms.StepTerm`: `begin_...` draws an episode's memory, and
 `apply_...` changes the command of one control step, each for one environment.
 """
 
@@ -23,11 +23,11 @@ class Command(NamedTuple):
     """What one control step asks of the physics.
 
     Attributes:
-        asked: of the controller, `[20]`: unit actions in -1..1, and then their average; in runs
-            that smooth targets (`config.env.smoothed`), these, in rad.
-        targets: that the motors follow, `[20]` rad; the controller's come in.
-        force: on the object, world frame, `[3]` N.
-        timestep: of each physics step, `[]` s; the nominal one comes in.
+        asked: the controller's request, `[20]`: unit actions in -1..1, later their average. In runs
+            that smooth targets (`config.env.smoothed`), the targets in rad.
+        targets: targets that the motors follow, `[20]` rad; initially the controller's.
+        force: force on the object, world frame, `[3]` N.
+        timestep: duration of each physics step, `[]` s; initially the nominal one.
     """
 
     asked: jax.Array
@@ -37,16 +37,16 @@ class Command(NamedTuple):
 
 
 class ActuationScene(NamedTuple):
-    """What the terms may look at.
+    """What the terms may read.
 
     Attributes:
-        rest: what is asked of an actuator that shall stay where it is, `[20]`: 0, or its angle.
-        unit: what a unit action is in the units of what is asked, `[20]`: 1, or half the range.
-        angles: of the actuators now, `[20]` rad; J1 + J2 of a coupled pair.
-        object_mass: as drawn, `[]` kg.
-        log_rates: of the actuators' play, down and up, `[20, 2]`, see `log_rates`.
+        rest: request that leaves an actuator where it is, `[20]`: 0, or its angle.
+        unit: size of a unit action in the units of the request, `[20]`: 1, or half the range.
+        angles: current actuator angles, `[20]` rad; J1 + J2 for a coupled pair.
+        object_mass: drawn mass of the object, `[]` kg.
+        log_rates: backlash rates of the actuators, down and up, `[20, 2]`, see `log_rates`.
         control_dt: nominal duration of a control step, `[]` s.
-        substeps: physics steps of a control step, `[]` float.
+        substeps: physics steps per control step, `[]` float.
     """
 
     rest: jax.Array
@@ -59,7 +59,7 @@ class ActuationScene(NamedTuple):
 
 
 class Offsets(NamedTuple):
-    """The episode's errors of each actuator, `[20]`: of what is asked, and of its factor."""
+    """Errors of each actuator over the episode, `[20]`: offset, and relative error."""
 
     offset: jax.Array
     stretch: jax.Array
@@ -68,7 +68,7 @@ class Offsets(NamedTuple):
 def begin_action_noise(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> Offsets:
-    """Draws offset and factor of each actuator for the episode."""
+    """Draws each actuator's offset and factor for the episode."""
     noise = jax.random.normal(key, signal.asked.shape)
     stretch = jax.random.normal(jax.random.fold_in(key, 1), signal.asked.shape)
     return Offsets(
@@ -85,9 +85,9 @@ def apply_action_noise(
     signal: Command,
     scene: ActuationScene,
 ) -> tuple[Offsets, Command]:
-    """Offsets of the episode and of the step; a factor on what is asked beyond staying (Table 8).
+    """Adds the episode's and the step's offsets, and scales the request relative to rest (Table 8).
 
-    The paper's factor is new in every step, that of the group's later code holds for an episode.
+    The paper redraws the factor in every step; the authors' later code keeps it for an episode.
     """
     noise, stretch = strength * jax.random.normal(key, (2, *signal.asked.shape))
     offset = memory.offset + law.additive_step * scene.unit * noise
@@ -97,7 +97,7 @@ def apply_action_noise(
 
 
 class Delay(NamedTuple):
-    """Which actuators are late, `[20]` bool, and what was asked of them last, `[20]`."""
+    """Which actuators are late, `[20]` bool, and their previous request, `[20]`."""
 
     late: jax.Array
     issued: jax.Array
@@ -106,7 +106,7 @@ class Delay(NamedTuple):
 def begin_action_delay(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> Delay:
-    """Draws for each actuator whether it is late throughout the episode (C.2)."""
+    """Draws which actuators are late throughout the episode (C.2)."""
     late = jax.random.bernoulli(key, strength * law.probability, signal.asked.shape)
     return Delay(late, signal.asked)
 
@@ -119,17 +119,17 @@ def apply_action_delay(
     signal: Command,
     scene: ActuationScene,
 ) -> tuple[Delay, Command]:
-    """Late actuators do what was asked of them one control step before (C.2).
+    """Late actuators execute the request of the previous control step (C.2).
 
-    A late unit action acts about the angle that the actuator has by then.
+    A late unit action is relative to the angle that the actuator has by then.
     """
     asked = jnp.where(memory.late, memory.issued, signal.asked)
     return memory._replace(issued=signal.asked), signal._replace(asked=asked)
 
 
-# Logarithms of the rates [1/(rad s)] at which an actuator takes up its play on the way down and
-# up, from the group's later code (robogym, BacklashWrapper); actuators not named are `_TIGHT`.
-# Where its joint turns the other way than the maker's, down and up are exchanged (`_MIRRORED`).
+# Logarithms of the rates [1/(rad s)] at which an actuator takes up its backlash on the way down and
+# up, from the authors' later code (robogym, BacklashWrapper). Actuators not listed use `_TIGHT`.
+# Down and up are swapped where the joint turns opposite to the manufacturer's (`_MIRRORED`).
 _LOG_RATES = {
     "FFJ4": (4.25, 2.93),
     "FFJ0": (4.25, 1.86),
@@ -148,14 +148,14 @@ _MIRRORED = ("FFJ4", "THJ2", "THJ1")
 
 
 def log_rates(model: mujoco.MjModel, *, mirrored: bool = True) -> np.ndarray:
-    """Logarithms of the rates at which actuators take up their play, down and up, `[20, 2]`.
+    """Logarithms of the rates at which actuators take up their backlash, down and up, `[20, 2]`.
 
-    A model patch's where it has them, else those of the group.
+    Rates come from the model patch where it has them, otherwise from robogym.
 
     Args:
-        model: of the hand.
-        mirrored: whether the group's rates are exchanged where its joints turn the other way; the
-            first version of this project did not, and its policies keep to it.
+        model: model of the hand.
+        mirrored: whether robogym's rates are swapped where its joints turn the other way. The first
+            version of this project did not swap them, and its policies require that.
     """
     published = np.array([_LOG_RATES.get(name[-4:], _TIGHT) for name in hand.ACTUATORS])
     if not mirrored:
@@ -166,9 +166,9 @@ def log_rates(model: mujoco.MjModel, *, mirrored: bool = True) -> np.ndarray:
 
 
 class Play(NamedTuple):
-    """Where each actuator stands in its play, in -1..1 times the strength, and its rates, `[20]`.
+    """Backlash of each actuator, `[20]`: position in -1..1 times the strength, and its rates.
 
-    At the upper end motion upwards passes, at the lower end motion downwards; in between, none.
+    At the upper end upward motion passes, at the lower end downward motion; in between, none.
     """
 
     position: jax.Array
@@ -179,7 +179,7 @@ class Play(NamedTuple):
 def begin_backlash(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> Play:
-    """Draws the rates, and a place anywhere in the play: an episode starts in mid-motion."""
+    """Draws the rates, and a random position in the backlash: an episode starts in mid-motion."""
     key_rate, key_position = jax.random.split(key)
     nominal = scene.log_rates.T
     spread = 1 + strength * law.spread * jax.random.normal(key_rate, nominal.shape)
@@ -195,11 +195,11 @@ def apply_backlash(
     signal: Command,
     scene: ActuationScene,
 ) -> tuple[Play, Command]:
-    """Takes up play first, and passes on what is left of the way (C.2).
+    """Takes up the backlash first, then passes on the remaining motion (C.2).
 
-    The play moves at its rate times the way to go; the share of the step in which it moves
-    before it meets its end is lost, and for a lost way the motor holds the angle it has. The
-    strength is the half width of the play.
+    The backlash moves at its rate times the commanded motion. The fraction of the step that it
+    needs to reach its end is lost; for the lost part the motor holds its angle. The strength is the
+    half width of the backlash.
     """
     way = signal.targets - scene.angles
     motion = way * jnp.where(way < 0, memory.down, memory.up) * scene.control_dt
@@ -210,7 +210,7 @@ def apply_backlash(
 
 
 class Knocks(NamedTuple):
-    """Probability of a knock in a control step, `[]`, and the force that is left, `[3]` N."""
+    """Probability of a knock per control step, `[]`, and the remaining force, `[3]` N."""
 
     probability: jax.Array
     force: jax.Array
@@ -219,7 +219,7 @@ class Knocks(NamedTuple):
 def begin_object_force(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> Knocks:
-    """Draws how often the object is knocked in the episode, log-uniformly (C.2)."""
+    """Draws the episode's probability of a knock, log-uniformly (C.2)."""
     ratio = law.probability_high / law.probability_low
     return Knocks(law.probability_low * ratio ** jax.random.uniform(key), jnp.zeros(3))
 
@@ -232,7 +232,7 @@ def apply_object_force(
     signal: Command,
     scene: ActuationScene,
 ) -> tuple[Knocks, Command]:
-    """A new force in some steps, in all others the last one, fading (C.2)."""
+    """Applies a new force in some steps, otherwise the previous one, decayed (C.2)."""
     key_knock, key_force = jax.random.split(key)
     new = strength * law.acceleration * scene.object_mass * jax.random.normal(key_force, (3,))
     knock = jax.random.bernoulli(key_knock, strength * memory.probability)
@@ -243,7 +243,7 @@ def apply_object_force(
 def begin_time_step(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Command, scene: ActuationScene
 ) -> jax.Array:
-    """The rate of the exponential law, `[]` 1/s, for the episode (C.2)."""
+    """Draws the rate of the episode's exponential distribution, `[]` 1/s (C.2)."""
     return jax.random.uniform(key, minval=law.rate_low, maxval=law.rate_high)
 
 
@@ -257,17 +257,17 @@ def apply_time_step(
 ) -> tuple[jax.Array, Command]:
     """Lengthens each physics step by an exponential variate (C.2).
 
-    The physics steps of a control step share one length, the mean of theirs: a Gamma variate
-    gives the sum of the exponentials, so the control step lasts exactly as the law has it.
+    All physics steps of a control step have the same length, the mean of the exponentials. A Gamma
+    variate gives their sum, so the duration of the control step has the exact distribution.
     """
     excess = jax.random.gamma(key, scene.substeps) / (scene.substeps * memory)
     return memory, signal._replace(timestep=signal.timestep + strength * excess)
 
 
 # In the order in which a command meets them: actions are averaged after the first table, become
-# targets after the second, and reach the motors by the third. Noise is in unit actions,
-# acceleration in m/s^2 (per axis), decay per control step, rates in 1/s. What is asked is in unit
-# actions, or in rad where targets are smoothed.
+# targets after the second, and reach the motors after the third. Noise is in unit actions,
+# acceleration in m/s^2 (per axis), decay per control step, rates in 1/s. Requests are in unit
+# actions, or in rad if targets are smoothed.
 ON_ACTIONS: tuple[StepTerm, ...] = (
     StepTerm(
         name="action_noise",

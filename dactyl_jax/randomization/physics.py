@@ -1,8 +1,8 @@
 """Physics terms: each changes fields of one model, drawn once per episode.
 
-The paper does not say which draws are shared. Here one factor serves all friction coefficients
-and all of the object's dimensions; masses, dampings, gains and limits are drawn for each body,
-degree of freedom, actuator and joint on its own.
+The paper does not say which draws are shared. Here all friction coefficients share one factor, and
+so do all of the object's dimensions. Masses, dampings, gains and limits are drawn independently for
+each body, degree of freedom, actuator and joint.
 """
 
 import zlib
@@ -14,11 +14,11 @@ from ml_collections import ConfigDict
 from dactyl_jax import physics
 from dactyl_jax.randomization.terms import PhysicsTerm
 
-MIDDLE_SHARE = 0.2  # of each joint's range, about its middle: always within the drawn limits
+MIDDLE_SHARE = 0.2  # fraction of each joint's range, about its middle, that drawn limits include
 
 
 class Fields(dict[str, np.ndarray]):
-    """Fields of one model by MjModel's names, copied from the nominal model when first touched."""
+    """Fields of one model by their MjModel names, copied from the nominal model on first access."""
 
     def __init__(self, model: mujoco.MjModel):
         super().__init__()
@@ -32,7 +32,7 @@ class Fields(dict[str, np.ndarray]):
 def object_size(
     fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
 ) -> np.ndarray:
-    """The object's dimensions times one uniform factor; its inertia follows, its mass does not."""
+    """Scales the object's dimensions by one uniform factor; inertia follows, mass does not."""
     factor = _uniform(rng, law, strength, 1)
     body = fields.model.body("object").id
     fields["geom_size"][fields.model.geom_bodyid == body] *= factor
@@ -41,7 +41,7 @@ def object_size(
 
 
 def mass(fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float) -> np.ndarray:
-    """Mass and inertia of each moving body times its own uniform factor."""
+    """Scales mass and inertia of each moving body by an independent uniform factor."""
     moving = fields.model.body_weldid != 0
     factor = _uniform(rng, law, strength, moving.sum())
     fields["body_mass"][moving] *= factor
@@ -52,7 +52,7 @@ def mass(fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: fl
 def friction(
     fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
 ) -> np.ndarray:
-    """All friction coefficients times one uniform factor."""
+    """Scales all friction coefficients by one uniform factor."""
     factor = _uniform(rng, law, strength, 1)
     fields["geom_friction"] *= factor
     return factor
@@ -61,7 +61,7 @@ def friction(
 def damping(
     fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
 ) -> np.ndarray:
-    """Damping of each joint of the hand times its own log-uniform factor."""
+    """Scales the damping of each joint of the hand by an independent log-uniform factor."""
     model = fields.model
     hinged = model.jnt_type[model.dof_jntid] == mujoco.mjtJoint.mjJNT_HINGE
     factor = _log_uniform(rng, law, strength, hinged.sum())
@@ -70,7 +70,7 @@ def damping(
 
 
 def gain(fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float) -> np.ndarray:
-    """Proportional gain of each position actuator times its own log-uniform factor."""
+    """Scales each position actuator's proportional gain by an independent log-uniform factor."""
     factor = _log_uniform(rng, law, strength, fields.model.nu)
     fields["actuator_gainprm"][:, 0] *= factor
     fields["actuator_biasprm"][:, 1] *= factor
@@ -80,10 +80,10 @@ def gain(fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: fl
 def joint_limits(
     fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
 ) -> np.ndarray:
-    """Both limits of each joint plus normal shifts, which leave the middle fifth of its range.
+    """Shifts both limits of each joint by normal variates that keep the middle fifth of its range.
 
-    The paper's shift is in rad, the same for all joints. `width_share` adds to its deviation a
-    share of the joint's range, as in the group's later code, where limits at zero stay (robogym).
+    The paper's shift is in rad, the same for all joints. `width_share` adds a fraction of the
+    joint's range to the standard deviation, as in robogym, where limits at zero do not move.
     """
     joints = np.flatnonzero(fields.model.jnt_type == mujoco.mjtJoint.mjJNT_HINGE)
     low, high = fields["jnt_range"][joints].T
@@ -98,7 +98,7 @@ def joint_limits(
 def gravity(
     fields: Fields, rng: np.random.Generator, law: ConfigDict, strength: float
 ) -> np.ndarray:
-    """Gravity plus a normal vector."""
+    """Adds a normal vector to gravity."""
     offset = strength * rng.normal(0.0, law.deviation, 3)
     fields["gravity"] += offset
     return offset
@@ -124,20 +124,20 @@ def draw(
     indices: np.ndarray,
     strengths: dict[str, np.ndarray] | None = None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Draws the enabled terms for models numbered `indices` `[N]`.
+    """Draws the enabled terms for the models with indices `indices` `[N]`.
 
-    Draw n of a term depends on `config.seed`, the term's name and n alone: switching a term on or
-    off, or drawing more models, leaves the others as they were.
+    Draw n of a term depends only on `config.seed`, the term's name and n. Enabling or disabling
+    a term, or drawing more models, does not change the other draws.
 
     Args:
-        model: the nominal one.
-        config: a whole configuration.
-        indices: numbers of the models, `[N]`.
-        strengths: how strongly each term acts, `[N]` by its name; 1 everywhere by default.
+        model: the nominal model.
+        config: a complete configuration.
+        indices: indices of the models, `[N]`.
+        strengths: strength of each term, `[N]` by its name; 1 everywhere by default.
 
     Returns:
-        The changed MjModel fields, `{name: [N, ...]}`, float64, empty when no term is enabled; and
-        the numbers that the terms drew, side by side, `[N, D]`.
+        The changed MjModel fields, `{name: [N, ...]}`, float64, empty if no term is enabled; and
+        the values that the terms drew, concatenated, `[N, D]`.
     """
     terms = [term for term in TERMS if term.enabled(config)]
     models, numbers = [], []

@@ -1,4 +1,4 @@
-"""Step terms one after the other, for a batch of environments."""
+"""Applies step terms in sequence to a batch of environments."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ Memory = dict[str, Any]
 
 
 class Pipeline:
-    """Passes a signal through the enabled ones of some step terms, in their order.
+    """Passes a signal through the enabled terms of a sequence.
 
-    Draws of a term follow from the environment's key and the term's name alone, so that switching
-    a term on or off leaves those of the others as they were.
+    A term's draws depend only on the environment's key and the term's name. Enabling or disabling a
+    term does not change the draws of the others.
     """
 
     def __init__(self, terms: Sequence[StepTerm], config: ConfigDict):
@@ -34,10 +34,10 @@ class Pipeline:
         """Starts episodes.
 
         Args:
-            keys: `[E]`, one an environment.
-            strengths: `[E]` by term's name; 0 does nothing, 1 is the law as configured.
-            signal: a pytree `[E, ...]`, what the terms will act on, as it is at the start.
-            scene: a pytree `[E, ...]` of what else the terms may look at.
+            keys: `[E]`, one per environment.
+            strengths: `[E]` by term's name; 0 disables the term, 1 is the configured law.
+            signal: a pytree `[E, ...]`, what the terms will act on, at the start of the episode.
+            scene: a pytree `[E, ...]` of what else the terms may read.
 
         Returns:
             Memory by term's name, `[E, ...]`.
@@ -57,7 +57,7 @@ class Pipeline:
         signal: Signal,
         scene: Any,
     ) -> tuple[Memory, Signal]:
-        """One control step; arguments as in `begin`."""
+        """Applies the terms in one control step; arguments as in `begin`."""
         after = {}
         for term, law in self._terms:
             after[term.name], signal = jax.vmap(

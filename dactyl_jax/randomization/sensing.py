@@ -1,9 +1,8 @@
-"""Sensing terms: the errors in what the policy reads of the world.
+"""Sensing terms: errors in what the policy reads of the world.
 
-Motion-capture markers on the fingertips and the object are seen with noise, from where they were
-not meant to be, late, or not at all. Only the policy's readings pass through here; the value
-function and the reward see the true state. Sections and tables are those of OpenAI (2018),
-"Learning Dexterous In-Hand Manipulation".
+Motion-capture markers on the fingertips and the object are noisy, misplaced, late or lost. Only the
+policy's readings pass through here; the value function and the reward use the true state. Sections
+and tables refer to OpenAI (2018), "Learning Dexterous In-Hand Manipulation".
 """
 
 from typing import Any, NamedTuple
@@ -17,17 +16,17 @@ from ml_collections import ConfigDict
 from dactyl_jax.hand import rotations, surface
 from dactyl_jax.randomization.terms import StepTerm
 
-# Where a marker is, from its fingertip, in the distal link's frame [m]: on the back, at the nail.
+# Position of a marker relative to its fingertip, in the distal link's frame [m]: on the nail.
 MARKER = np.array([0.0, 0.0083, -0.0085])
 
 
 class Sensed(NamedTuple):
-    """What is read, in the `rh_forearm` frame.
+    """Sensor readings, in the `rh_forearm` frame.
 
     Attributes:
         fingertips: FF, MF, RF, LF, TH, `[5, 3]` m.
-        position: of the object's centre, `[3]` m.
-        orientation: of the object, `[4]`.
+        position: position of the object's centre, `[3]` m.
+        orientation: orientation of the object, `[4]`.
     """
 
     fingertips: jax.Array
@@ -36,13 +35,14 @@ class Sensed(NamedTuple):
 
 
 class SensingScene(NamedTuple):
-    """The truth that errors depend on.
+    """The true state on which sensor errors depend.
 
     Attributes:
         links: orientations of the distal links in the `rh_forearm` frame, `[5, 4]`.
-        spacing: from each fingertip's marker to the nearest of another, `[5]` m.
-        clearance: from each fingertip's marker to the object's surface, `[5]` m, negative inside.
-        control_dt: time since the reading before, `[]` s.
+        spacing: distance from each fingertip's marker to the nearest other marker, `[5]` m.
+        clearance: distance from each fingertip's marker to the object's surface, `[5]` m, negative
+            inside.
+        control_dt: time since the previous reading, `[]` s.
     """
 
     links: jax.Array
@@ -58,14 +58,14 @@ def make_scene(
     object_scale: ArrayLike,
     control_dt: ArrayLike,
 ) -> SensingScene:
-    """The scene of true readings, of one environment or, with leading axes `...`, of many.
+    """Computes the scene from true readings of one environment, or of many with leading axes `...`.
 
     Args:
-        shape: of the object as modelled, from `surface.surface(model)`.
+        shape: surface of the nominal object, from `surface.surface(model)`.
         truth: `[..., 5, 3]`, `[..., 3]` and `[..., 4]`.
         links: orientations of the distal links, `[..., 5, 4]`.
         object_scale: size of the object as a multiple of the model's, `[...]`.
-        control_dt: `[...]` s, or one for all.
+        control_dt: `[...]` s, or one value for all.
     """
     markers = truth.fingertips + rotations.rotate(links, MARKER)
     apart = jnp.linalg.norm(markers[..., :, None, :] - markers[..., None, :, :], axis=-1)
@@ -80,7 +80,7 @@ def make_scene(
 
 
 class Placement(NamedTuple):
-    """How far off the markers on the links are, `[5, 3]` m, and those on the base, `[3]` m."""
+    """Position errors of the markers on the links, `[5, 3]` m, and on the base, `[3]` m."""
 
     on_links: jax.Array
     on_base: jax.Array
@@ -89,7 +89,7 @@ class Placement(NamedTuple):
 def begin_marker_placement(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> Placement:
-    """Where markers were glued to the fingertips' links and to the hand's base (Table 7)."""
+    """Draws the position errors of the markers on the fingertip links and the base (Table 7)."""
     on_links, on_base = jnp.split(jax.random.normal(key, (6, 3)), [5])
     return Placement(strength * law.fingertip * on_links, strength * law.base * on_base[0])
 
@@ -102,7 +102,7 @@ def apply_marker_placement(
     signal: Sensed,
     scene: SensingScene,
 ) -> tuple[Placement, Sensed]:
-    """Fingertips' errors turn with their links; the base's shifts all positions (Table 7)."""
+    """Fingertip errors rotate with their links; the base's error shifts all positions (Table 7)."""
     turned = rotations.rotate(scene.links, memory.on_links)
     return memory, signal._replace(
         fingertips=signal.fingertips + turned + memory.on_base,
@@ -111,9 +111,9 @@ def apply_marker_placement(
 
 
 def _noise_on(reading: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    """What a term does that makes normal errors on one reading of `Sensed`, in m (Table 7).
+    """Builds a term that adds normal errors to one field of `Sensed`, in m (Table 7).
 
-    Some of the error holds for the episode, some is new in every step.
+    Part of the error is constant over the episode, part is redrawn in every step.
     """
 
     def begin(key, law, strength, signal, scene) -> jax.Array:
@@ -129,7 +129,7 @@ def _noise_on(reading: str, shape: tuple[int, ...]) -> dict[str, Any]:
 def begin_orientation_noise(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> jax.Array:
-    """The error of the object's orientation of an episode (Table 7)."""
+    """Draws the episode's error of the object's orientation (Table 7)."""
     return _small_rotation(key, strength * law.episode)
 
 
@@ -141,13 +141,13 @@ def apply_orientation_noise(
     signal: Sensed,
     scene: SensingScene,
 ) -> tuple[jax.Array, Sensed]:
-    """Turns the object's orientation by the error of the episode, then of this step (Table 7)."""
+    """Rotates the object's orientation by the episode's error, then by the step's (Table 7)."""
     noise = rotations.multiply(_small_rotation(key, strength * law.step), memory)
     return memory, signal._replace(orientation=rotations.multiply(noise, signal.orientation))
 
 
 class Last(NamedTuple):
-    """The reading before, and whether there is one: at the start of an episode there is none."""
+    """The previous reading, and whether it exists; it does not at the start of an episode."""
 
     reading: Sensed
     exists: jax.Array
@@ -156,7 +156,7 @@ class Last(NamedTuple):
 def begin_marker_occlusion(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> Last:
-    """Nothing has been read yet."""
+    """Starts without a previous reading."""
     return Last(signal, jnp.asarray(False))
 
 
@@ -168,11 +168,11 @@ def apply_marker_occlusion(
     signal: Sensed,
     scene: SensingScene,
 ) -> tuple[Last, Sensed]:
-    """A marker close to another finger's or to the object keeps its last reading (Section C.2).
+    """A marker close to another finger's marker or to the object keeps its last reading (C.2).
 
-    The paper lets a site behind the nail collide and does not give its size. With this project's
-    distances, a marker is hidden in one of twenty steps of random play. A strength below 1 is the
-    probability that a marker which is that close is hidden.
+    The paper detects this by collisions of a site behind the nail, whose size it does not give.
+    With this project's distances, random actions hide a marker in one step of twenty. A strength
+    below 1 is the probability that a marker that close is hidden.
     """
     close = (scene.spacing < law.marker_distance) | (scene.clearance < law.object_distance)
     hidden = close & (jax.random.uniform(key, (5,)) < strength)
@@ -181,7 +181,7 @@ def apply_marker_occlusion(
 
 
 class Dropout(NamedTuple):
-    """Which markers are lost: fingertips' `[5]`, the object's `[]` bool; the reading before."""
+    """Lost markers: fingertips `[5]` and object `[]`, bool; and the previous reading."""
 
     fingertips: jax.Array
     object: jax.Array
@@ -191,7 +191,7 @@ class Dropout(NamedTuple):
 def begin_marker_dropout(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> Dropout:
-    """All markers are in sight."""
+    """Starts with all markers visible."""
     return Dropout(jnp.zeros(5, bool), jnp.asarray(False), signal)
 
 
@@ -203,10 +203,10 @@ def apply_marker_dropout(
     signal: Sensed,
     scene: SensingScene,
 ) -> tuple[Dropout, Sensed]:
-    """Now and then a marker is lost for a while; its last reading stays (Sections 3.2, C.2).
+    """Occasionally loses a marker for a while; its last reading stays (Sections 3.2, C.2).
 
-    Each is lost and found again by itself, at constant rates, so that a loss lasts `mean_s` in the
-    mean. The rates of the object's losses and of being found are those of robogym.
+    Each marker is lost and recovered independently, at constant rates, so a loss lasts `mean_s` on
+    average. The object's loss rate and the recovery rate are robogym's.
     """
     signal = _hold(memory.fingertips, memory.object, memory.last, signal)
     rates = strength * jnp.array([law.fingertip_rate] * 5 + [law.object_rate])
@@ -218,7 +218,7 @@ def apply_marker_dropout(
 
 
 class Delay(NamedTuple):
-    """Whether the episode's readings come late, `[]` bool; the reading before."""
+    """Whether the episode's readings are late, `[]` bool; and the previous reading."""
 
     late: jax.Array
     last: Last
@@ -227,7 +227,7 @@ class Delay(NamedTuple):
 def begin_observation_delay(
     key: jax.Array, law: ConfigDict, strength: jax.Array, signal: Sensed, scene: SensingScene
 ) -> Delay:
-    """Some episodes' readings come late."""
+    """Draws whether the episode's readings are late."""
     late = jax.random.uniform(key) < strength * law.probability
     return Delay(late, Last(signal, jnp.asarray(False)))
 
@@ -240,7 +240,7 @@ def apply_observation_delay(
     signal: Sensed,
     scene: SensingScene,
 ) -> tuple[Delay, Sensed]:
-    """Late readings are those of one control step before. Not published; this project's own."""
+    """Late readings are one control step old. Not from the paper; added by this project."""
     late = memory.late & memory.last.exists
     return (
         memory._replace(last=Last(signal, jnp.asarray(True))),
@@ -249,14 +249,14 @@ def apply_observation_delay(
 
 
 def _small_rotation(key: jax.Array, deviation: jax.Array) -> jax.Array:
-    """A rotation `[4]` by a normal angle about an axis uniform on the sphere."""
+    """A rotation `[4]` by a normally distributed angle about a uniformly random axis."""
     draws = jax.random.normal(key, (4,))
     axis = draws[:3] / jnp.linalg.norm(draws[:3])
     return rotations.from_axis_angle(axis, deviation * draws[3])
 
 
 def _hold(fingertips: jax.Array, object: jax.Array, last: Sensed, now: Sensed) -> Sensed:
-    """`last` of what is masked, fingertips `[5]` (or one for all) and the object, else `now`."""
+    """`last` where masked, fingertips `[5]` (or one for all) and object; otherwise `now`."""
     return Sensed(
         fingertips=jnp.where(fingertips[..., None], last.fingertips, now.fingertips),
         position=jnp.where(object, last.position, now.position),

@@ -1,4 +1,4 @@
-"""What a randomised quantity is: a name, a law, a source, and a family that presets go by."""
+"""A randomised quantity: a name, a law, a source, and the family that presets select by."""
 
 import dataclasses
 import math
@@ -24,10 +24,10 @@ class Term:
 
     Attributes:
         name: its node in `config.terms`.
-        family: one of `FAMILIES`, by which presets take and leave terms.
+        family: one of `FAMILIES`; presets select by it.
         source: where the law is published.
-        law: fields of the node with their defaults. Names say what values may be, see `check`.
-        preset: whether presets take it; otherwise it is off unless its `enabled` is set.
+        law: fields of the node with their defaults. Their names imply constraints, see `check`.
+        preset: whether presets include it; otherwise it is off unless its `enabled` is set.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Term:
             raise ValueError(f"{self.name}: family {self.family!r} is none of {FAMILIES}")
 
     def enabled(self, config: ConfigDict) -> bool:
-        """Whether the term is on: its own `enabled` where that is set, else by the preset."""
+        """Whether the term is on: its `enabled` if set, otherwise as the preset decides."""
         own = config.terms[self.name].enabled
         by_preset = self.preset and PRESETS[config.randomization](self)
         return by_preset if own is None else own
@@ -51,21 +51,21 @@ class Term:
 class PhysicsTerm(Term):
     """A term of the model, drawn on the host, one model at a time.
 
-    `draw(fields, rng, law, strength)` changes `fields` in place and returns the numbers it drew,
-    `[n]`, `n` being the same every time.
+    `draw(fields, rng, law, strength)` changes `fields` in place and returns the values it drew,
+    `[n]`; `n` never changes.
     """
 
     draw: Callable[[Any, np.random.Generator, ConfigDict, float], np.ndarray]
 
 
 class Begin(Protocol):
-    """What a term remembers at the start of an episode, draws of the episode included."""
+    """Creates a term's memory at the start of an episode, including the episode's draws."""
 
     def __call__(self, key: jax.Array, law: ConfigDict, strength: jax.Array, signal, scene): ...
 
 
 class Apply(Protocol):
-    """The term's memory and its signal after one control step."""
+    """Applies a term in one control step; returns its memory and its signal."""
 
     def __call__(
         self, key: jax.Array, law: ConfigDict, strength: jax.Array, memory, signal, scene
@@ -79,8 +79,8 @@ class StepTerm(Term):
     Attributes:
         begin: `(key, law, strength, signal, scene) -> memory`, at the start of an episode.
         apply: `(key, law, strength, memory, signal, scene) -> (memory, signal)`, in each step.
-        units: of what it remembers, by field: `position`, `last.position`, or an empty name for
-            memory that is one array. Fields that are not named have none.
+        units: units of its memory by field: `position`, `last.position`, or an empty name for
+            memory that is one array. Fields that are not listed are dimensionless.
     """
 
     begin: Begin
@@ -101,11 +101,12 @@ PRESETS: dict[str, Callable[[Term], bool]] = {
 def check(terms: Iterable[Term], config: ConfigDict) -> None:
     """Checks the laws in `config.terms`.
 
-    Bounds (`low`, `high`, or names that end so) are positive and in order; probabilities, decays
-    and shares are at most 1; all else, such as standard deviations and times, is 0 or more.
+    Bounds (`low`, `high`, or names ending in them) must be positive and in order. Probabilities,
+    decays and shares must be at most 1. All others, such as standard deviations and times, must be
+    0 or more.
 
     Raises:
-        ValueError: names the field, the value it has and those it may have.
+        ValueError: names the field, its value and the allowed values.
     """
     for term in terms:
         law = config.terms[term.name]
@@ -117,7 +118,7 @@ def check(terms: Iterable[Term], config: ConfigDict) -> None:
                     raise UserError(
                         f"{field} is {value!r} and config.terms.{term.name}.{other} is "
                         f"{law[other]!r}; both must be greater than 0, "
-                        "the first at most the second."
+                        "and the first must not exceed the second."
                     )
             if not (math.isfinite(value) and value >= 0):
                 raise UserError(f"{field} is {value!r}; it must be finite and 0 or more.")

@@ -1,4 +1,4 @@
-"""Pictures and videos: by MJX's Warp ray tracer, and to compare by MuJoCo's own OpenGL."""
+"""Images and videos, by MJX's Warp ray tracer and, for comparison, by MuJoCo's OpenGL renderer."""
 
 from dactyl_jax.rendering.gl import GlViews
 from dactyl_jax.rendering.looks import Looks, nominal

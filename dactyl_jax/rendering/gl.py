@@ -1,7 +1,7 @@
-"""The same views by MuJoCo's own OpenGL renderer, in software where there is no GPU.
+"""The camera views by MuJoCo's OpenGL renderer, in software where there is no GPU.
 
-A second renderer, to see what an estimator learned of the first one's ways: nothing is trained on
-it. It needs EGL or OSMesa (Debian: libegl1, libopengl0 and libgl1-mesa-dri).
+This second renderer tests whether an estimator depends on the first one; nothing is trained on it.
+It needs EGL or OSMesa (Debian: libegl1, libopengl0 and libgl1-mesa-dri).
 """
 
 import copy
@@ -18,17 +18,17 @@ from dactyl_jax.hand.rig import TABLE, TABLE_GROUP, patterns
 from dactyl_jax.rendering import looks as looks_lib
 from dactyl_jax.rendering.looks import Looks
 
-_LIGHT_DISTANCE = 1.0  # m from the palm: where shadow maps are drawn from
+_LIGHT_DISTANCE = 1.0  # m from the palm, the viewpoint of shadow maps
 
 
 class GlViews:
-    """Draws frames of a model with cameras, one at a time; otherwise as `Views`.
+    """Renders frames of a model with cameras, one at a time; otherwise like `Views`.
 
     Args:
-        model: the model; a copy is drawn.
-        size: width and height of a picture, in pixels.
-        coarse: whether round geoms have half as many facets, and shadow maps a quarter of the
-            width, as MuJoCo gives them: 4 times as fast, and 1% of the pixels differ clearly.
+        model: the model; it is copied.
+        size: width and height of an image, pixels.
+        coarse: whether to use half of MuJoCo's default facets on round geoms and a quarter of its
+            default shadow map width: 4 times as fast, and 1% of the pixels differ clearly.
 
     Raises:
         ValueError: the model has no cameras, the size is not positive, or there is no OpenGL.
@@ -38,7 +38,7 @@ class GlViews:
 
     def __init__(self, model: mujoco.MjModel, size: int, *, coarse: bool = True) -> None:
         if size < 1:
-            raise UserError(f"size: {size} is too small; it may be 1 or more")
+            raise UserError(f"size: {size} is too small; it must be 1 or more")
         self._cameras = looks_lib.camera_ids(model)
         self._gl = _context(size)
         self._gl.make_current()
@@ -72,7 +72,7 @@ class GlViews:
         )
 
     def close(self) -> None:
-        """Gives the OpenGL context back."""
+        """Releases the OpenGL context."""
         self._context.free()
         self._gl.free()
 
@@ -125,7 +125,7 @@ def _context(size: int) -> Any:
     for library in ("egl", "osmesa"):
         try:
             return importlib.import_module(f"mujoco.{library}").GLContext(size, size)
-        # A missing library, a missing driver and another platform's setting raise as they please.
+        # A missing library, a missing driver or a wrong platform setting may raise anything.
         except Exception as error:
             failures.append(f"{library}: {type(error).__name__}")
     raise UserError(

@@ -1,4 +1,4 @@
-"""How frames look apart from the state they show: cameras, lights, colours. Renderers take them."""
+"""Appearance of frames, independent of the state: cameras, lights, colours. Renderers use it."""
 
 import dataclasses
 
@@ -14,20 +14,20 @@ from dactyl_jax.hand.rig import TABLE
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Looks:
-    """The looks of one frame; of many with `[n]` in front.
+    """Appearance of one frame; of many with a leading `[n]`.
 
     Attributes:
         camera_position: `[camera, 3]` m, in the frame of `rh_forearm`.
-        camera_quaternion: `[camera, 4]`, orientations there, see `hand.Camera`.
+        camera_quaternion: `[camera, 4]`, orientations in that frame, see `hand.Camera`.
         field_of_view: `[camera]` degrees, vertical.
         rgba: `[material, 4]`, 0 to 1.
         specular, shininess: `[material]`, 0 to 1.
-        table: `[3]`, the table's colour, 0 to 1.
-        pattern: `[]` int32, which of `rig.patterns` it has.
-        light_direction: `[light, 3]`, in which each shines, in the world, of unit length.
-        light_colour: `[light, 3]`, diffuse; 0 of those that do not shine.
-        light_ambient: `[]`, light without direction, of no colour.
-        light_shadow: `[light]` bool, which cast shadows.
+        table: `[3]`, colour of the table, 0 to 1.
+        pattern: `[]` int32, index in `rig.patterns`.
+        light_direction: `[light, 3]`, unit vectors along which lights shine, world frame.
+        light_colour: `[light, 3]`, diffuse; 0 if the light is off.
+        light_ambient: `[]`, grey ambient light.
+        light_shadow: `[light]` bool, whether it casts shadows.
     """
 
     camera_position: jax.Array
@@ -44,11 +44,11 @@ class Looks:
     light_shadow: jax.Array
 
 
-SPECULAR = 0.4  # of a light: its specular part as a share of its diffuse one
+SPECULAR = 0.4  # ratio of a light's specular to its diffuse part
 
 
 def camera_ids(model: mujoco.MjModel) -> np.ndarray:
-    """Numbers of the rig's cameras in a model, in the rig's order.
+    """Indices of the rig's cameras in a model, in the rig's order.
 
     Raises:
         ValueError: the model was loaded without cameras.
@@ -60,7 +60,7 @@ def camera_ids(model: mujoco.MjModel) -> np.ndarray:
 
 
 def nominal(model: mujoco.MjModel) -> Looks:
-    """Those of a model with cameras, `hand.load_model(..., cameras=...)`."""
+    """The model's default appearance; it needs cameras, `hand.load_model(..., cameras=...)`."""
     cameras = camera_ids(model)
     active = model.light_active.astype(bool)
 

@@ -1,4 +1,4 @@
-"""Picture files."""
+"""Image files."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Writes a PNG `[height, width, 3]` uint8, atomically; makes its directory if need be."""
+    """Writes a PNG `[height, width, 3]` uint8, atomically; creates its directory if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

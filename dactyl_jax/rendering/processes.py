@@ -1,4 +1,4 @@
-"""Camera views drawn by several processes, since Warp's calls from JAX take turns in one."""
+"""Camera views rendered by several processes, because Warp's calls from JAX are serialised."""
 
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
@@ -14,16 +14,16 @@ from dactyl_jax.rendering.views import Views, default_batch, take
 
 
 class ParallelViews:
-    """As `Views`, and the same pictures, by this process and others beside it.
+    """Like `Views`, with the same images, rendered by this process and several others.
 
-    A program that makes one needs `if __name__ == "__main__"` around what it runs: the others
-    import it.
+    A program that creates one must guard its main code with `if __name__ == "__main__"`, because
+    the other processes import it.
 
     Args:
-        model: with cameras.
-        size: width and height of a picture, in pixels.
-        processes: this one included; by default as many as there are CPUs.
-        batch: frames that a process draws at a time; see `Views`.
+        model: model with cameras.
+        size: width and height of an image, pixels.
+        processes: number of processes, including this one; the number of CPUs by default.
+        batch: frames that a process renders at a time; see `Views`.
 
     Raises:
         ValueError: as `Views`.
@@ -53,7 +53,7 @@ class ParallelViews:
         frames = np.asarray(qpos, np.float32), jax.device_get(looks)
         count = len(qpos)
         starts = range(0, count, self._batch)
-        left = iter(starts)  # whoever is free takes the next one
+        left = iter(starts)  # the next idle process takes the next batch
         pictures: dict[int, np.ndarray] = {}
 
         def work(views: "Views | _Process") -> None:
@@ -76,7 +76,7 @@ class ParallelViews:
 
 
 class _Process:
-    """Draws frames in a process of its own, which ends with this one."""
+    """Renders frames in a separate process, which ends with this one."""
 
     def __init__(self, model: mujoco.MjModel, size: int, batch: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -94,8 +94,8 @@ class _Process:
         except (EOFError, OSError):
             self._process.join(timeout=5)
             raise RuntimeError(
-                f"a process that drew pictures ended (status {self._process.exitcode}); "
-                "it said why above"
+                f"a rendering process ended (status {self._process.exitcode}); "
+                "its output above gives the reason"
             ) from None
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""MJX's Warp ray tracer: batches of pictures on a CPU or a GPU, without OpenGL."""
+"""MJX's Warp ray tracer: batches of images on a CPU or a GPU, without OpenGL."""
 
 import copy
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ from mujoco import mjx
 from dactyl_jax.errors import UserError
 from dactyl_jax.hand.objects import VISUAL_GROUP
 
-BACKGROUND = (0.60, 0.61, 0.60, 0.0)  # not opaque, to be told from what is hit
+BACKGROUND = (0.60, 0.61, 0.60, 0.0)  # not opaque, to distinguish it from what rays hit
 
 
 class RayTracer:
-    """Draws what some cameras of a model see.
+    """Renders the views of some cameras of a model.
 
     Args:
-        model: whose visual geoms are drawn.
+        model: model whose visual geoms are rendered.
         cameras: names of its cameras.
-        width, height: of the pictures, in pixels.
-        batch: states drawn in one call.
+        width, height: size of the images, pixels.
+        batch: states rendered in one call.
         samples: rays per pixel and axis; 2 smooths edges at 4 times the cost.
-        shadow: share of a light that reaches what lies in its shadow.
+        shadow: fraction of a light that reaches shadowed points.
         ambient: whether lights have ambient parts.
 
     Attributes:
-        model: in MJX. `trace` takes it, or one with fields of their own for each state.
-        data: of one state, in the reference pose, with cameras and lights in their places.
+        model: the MJX model. `trace` takes it, or a copy whose fields differ between states.
+        data: data of one state, in the reference pose, with cameras and lights in place.
 
     Raises:
         ValueError: the model has no such camera, or a size is not positive.
@@ -52,8 +52,8 @@ class RayTracer:
                 raise UserError(f"camera: {camera!r} is unknown; it may be {', '.join(known)}")
         for name, size in (("width", width), ("height", height), ("batch", batch)):
             if size < 1:
-                raise UserError(f"{name}: {size} is too small; it may be 1 or more")
-        # Warp knows no automatic reset, hence no way to disable it. Contacts need no room here.
+                raise UserError(f"{name}: {size} is too small; it must be 1 or more")
+        # Warp has no automatic reset, so the flag must go. Contacts need no capacity here.
         model = copy.copy(model)
         model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
         self.model = mjx.put_model(model, impl="warp")
@@ -78,34 +78,34 @@ class RayTracer:
         )
 
     def trace(self, model: mjx.Model, data: mjx.Data) -> jax.Array:
-        """Pictures of a batch; to be called in a compiled function.
+        """Renders a batch; to be called in a compiled function.
 
         Args:
-            model: `model`, or one in which fields that are drawn with have a leading `[batch]`.
-            data: `[batch, ...]`, as kinematics leaves it.
+            model: `model`, or a copy in which rendered fields have a leading `[batch]`.
+            data: `[batch, ...]`, after kinematics.
 
         Returns:
-            `[batch, camera, height, width]` uint32, packed as `pack` does; where a ray met nothing
-            is `BACKGROUND`, which alone is not `opaque`.
+            `[batch, camera, height, width]` uint32, packed as by `pack`. A ray that hits nothing
+            gives `BACKGROUND`, the only colour that is not `opaque`.
         """
         context = self._context.pytree()
         data = mjx.refit_bvh(model, data, context)
         packed, _, _ = mjx.render(model, data, context)
-        return packed.reshape(-1, *self._shape)  # cameras one after the other
+        return packed.reshape(-1, *self._shape)  # cameras are concatenated
 
 
 def pack(colours: jax.Array) -> jax.Array:
-    """Opaque pixels `[...]` uint32 of colours `[..., 3]` uint8: opacity, red, green and blue."""
+    """Packs colours `[..., 3]` uint8 as opaque pixels `[...]` uint32: opacity, red, green, blue."""
     red, green, blue = (colours[..., i].astype(jnp.uint32) for i in range(3))
     return jnp.uint32(0xFF000000) | red << 16 | green << 8 | blue
 
 
 def unpack(pixels: jax.Array) -> jax.Array:
-    """The inverse of `pack`, whatever the opacity."""
+    """Inverse of `pack`, for any opacity."""
     shifts = jnp.array([16, 8, 0], jnp.uint32)
     return (pixels[..., None] >> shifts).astype(jnp.uint8)
 
 
 def opaque(pixels: jax.Array) -> jax.Array:
-    """Which packed pixels show something."""
+    """Whether each packed pixel shows something."""
     return pixels >> 24 > 0

@@ -1,4 +1,4 @@
-"""Pictures of the hand with a goal beside it, as videos show them."""
+"""Images of the hand with the goal beside it, for videos."""
 
 import jax
 import mujoco
@@ -13,9 +13,9 @@ class Renderer:
 
     Args:
         model: the model; its body `goal` shows the goal orientation.
-        width, height: of the pictures, in pixels.
+        width, height: size of the images, pixels.
         camera: name of one of the model's cameras.
-        batch: states rendered in one call of the ray tracer; any number can be asked for.
+        batch: states rendered in one call of the ray tracer; `render` takes any number.
         samples: rays per pixel and axis; 2 smooths edges at 4 times the cost.
 
     Raises:
@@ -33,13 +33,13 @@ class Renderer:
         samples: int = 1,
     ) -> None:
         if model.nmocap != 1:
-            raise ValueError("model: it shows no goal; load it with goal=True")
+            raise ValueError("model: it has no goal body; load it with goal=True")
         self._tracer = RayTracer(model, [camera], width, height, batch=batch, samples=samples)
         self._batch = batch
         self._draw = jax.jit(self._draw_batch)
 
     def render(self, qpos: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        """Pictures of states.
+        """Renders images of states.
 
         Args:
             qpos: [n, 31], joint angles and the object's pose.

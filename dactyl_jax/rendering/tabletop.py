@@ -1,4 +1,4 @@
-"""The table in the ray tracer's pictures: a plane needs no ray tracing. No shadow falls on it."""
+"""The table in the ray tracer's images: a plane needs no ray tracing. It shows no shadows."""
 
 import jax
 import jax.numpy as jnp
@@ -11,22 +11,22 @@ from dactyl_jax.rendering.raytracer import pack
 
 
 def draw_table(looks: Looks, position: jax.Array, turn: jax.Array, size: int) -> jax.Array:
-    """What cameras see where nothing is in front of the table.
+    """Renders the table as if nothing were in front of it.
 
     Args:
-        looks: of one frame.
-        position: of the cameras, `[camera, 3]` m, in the world.
-        turn: their orientations, `[camera, 3, 3]`.
-        size: width and height of a picture, pixels.
+        looks: appearance of one frame.
+        position: positions of the cameras, `[camera, 3]` m, world frame.
+        turn: rotation matrices of the cameras, `[camera, 3, 3]`.
+        size: width and height of an image, pixels.
 
     Returns:
-        `[camera, size, size]`, packed as the ray tracer's pixels.
+        `[camera, size, size]`, packed like the ray tracer's pixels.
     """
     height = assembly.PALM_POSITION[2] - rig.TABLE_DEPTH
     steps = (2 * jnp.arange(size) + 1) / size - 1
     half = jnp.tan(jnp.radians(looks.field_of_view) / 2)[:, None]
     across, down = half * steps, -half * steps  # [camera, size]
-    # Rays (across, down, -1) in the cameras' frames, in the world axis by axis.
+    # Rays (across, down, -1) in the cameras' frames, transformed to the world axis by axis.
     x, y, z = (
         across[:, None, :] * turn[:, i, 0, None, None]
         + down[:, :, None] * turn[:, i, 1, None, None]
@@ -41,7 +41,7 @@ def draw_table(looks: Looks, position: jax.Array, turn: jax.Array, size: int) ->
     light = looks.light_ambient + jnp.sum(
         jnp.maximum(-looks.light_direction[:, 2:], 0.0) * looks.light_colour, axis=0
     )
-    # The pattern is coloured before pixels are looked up in it: they are many more.
+    # Colour the pattern before the look-up, because it has far fewer pixels than the images.
     colours = 255 * jnp.minimum(light * looks.table * pictures[looks.pattern][..., None], 1.0)
     return pack(jnp.round(colours).astype(jnp.uint8))[row, column]
 

@@ -15,25 +15,25 @@ from dactyl_jax.errors import UserError
 
 
 def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: float) -> None:
-    """Writes an MP4 (H.264) or an animated WebP; the file appears complete or not at all.
+    """Writes an MP4 (H.264) or an animated WebP, atomically.
 
     Args:
-        path: where to; ends in `.mp4`, or in `.webp` for pages that show animations as pictures.
-            Its directory is made if need be.
-        frames: pictures [height, width, 3] uint8 of one size, at least one. Sizes are even, as the
-            colour format demands.
-        fps: pictures per second; a WebP counts in whole milliseconds.
+        path: output file; ends in `.mp4`, or in `.webp` for pages that show animations as images.
+            Its directory is created if needed.
+        frames: images [height, width, 3] uint8 of one size, at least one. Width and height are
+            even, as the colour format requires.
+        fps: frames per second; a WebP rounds to whole milliseconds.
 
     Raises:
-        ValueError: the path ends otherwise, there are no frames, or one has a size that cannot be.
+        ValueError: the path has another ending, there are no frames, or a size is not allowed.
     """
     path = Path(path)
     if path.suffix not in _WRITERS:
         raise UserError(
-            f"path: {str(path)!r} is no video that can be written; it may be *.mp4 or *.webp"
+            f"path: {str(path)!r} has no supported video format; it may be *.mp4 or *.webp"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Encoded elsewhere: an encoder that is cut off may touch its file after we are gone.
+    # Encode in a separate process: an interrupted encoder may touch its file after this one ends.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         encoded = Path(directory) / f"video{path.suffix}"
         _WRITERS[path.suffix](encoded, _checked(frames), fps)
@@ -51,11 +51,11 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         shape = shape or frame.shape
         if frame.shape != shape or len(shape) != 3 or shape[0] % 2 or shape[1] % 2:
             raise ValueError(
-                f"frames: one is {frame.shape}; all may be [height, width, 3] of one even size"
+                f"frames: one is {frame.shape}; all must be [height, width, 3] of one even size"
             )
         yield frame
     if shape is None:
-        raise ValueError("frames: there are none; there may be 1 or more")
+        raise ValueError("frames: there are none; there must be at least 1")
 
 
 def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
@@ -70,7 +70,7 @@ def _write_mp4(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
 def _write_webp(path: Path, frames: Iterator[np.ndarray], fps: float) -> None:
     first, *others = map(Image.fromarray, frames)
     animation: Any = {"save_all": True, "append_images": others, "duration": round(1000 / fps)}
-    # One key frame, for ever: the others hold what has changed.
+    # One key frame and an endless loop: the other frames store only changes.
     first.save(path, **animation, loop=0, quality=60, method=4, kmin=len(others) + 1, kmax=10**6)
 
 

@@ -1,4 +1,4 @@
-"""What the rig's three cameras see, by the ray tracer, in batches."""
+"""The views of the rig's three cameras, by the ray tracer, in batches."""
 
 import functools
 from typing import Any
@@ -16,27 +16,27 @@ from dactyl_jax.rendering.looks import Looks
 from dactyl_jax.rendering.raytracer import RayTracer, opaque, unpack
 from dactyl_jax.rendering.tabletop import draw_table
 
-_SHADOW = 0.3  # share of a light that reaches its shadow, from all that the scene reflects
+_SHADOW = 0.3  # fraction of a light that reaches shadowed points, by reflection in the scene
 
 
 def default_batch() -> int:
-    """Frames that are fast to draw in one call of the ray tracer, on the device there is."""
+    """Number of frames that is fast to render in one call of the ray tracer on this device."""
     return 4 if jax.default_backend() == "cpu" else 32
 
 
 def take(frames: Any, chosen: np.ndarray) -> Any:
-    """Some frames of a tree of arrays `[n, ...]`."""
+    """Selects frames of a tree of arrays `[n, ...]`."""
     return jax.tree.map(lambda x: x[chosen], frames)
 
 
 class Views:
-    """Draws frames of a model with cameras (`hand.load_model(..., cameras=...)`).
+    """Renders frames of a model with cameras (`hand.load_model(..., cameras=...)`).
 
     Args:
         model: the model.
-        size: width and height of a picture, in pixels.
-        batch: frames drawn in one call of the ray tracer; any number can be asked for. By default
-            what is fast: few on a CPU, whose caches they stay in, and many on an accelerator.
+        size: width and height of an image, pixels.
+        batch: frames rendered in one call of the ray tracer; `render` takes any number. The default
+            is fast: small on a CPU, so that it fits in the caches, large on an accelerator.
 
     Raises:
         ValueError: the model has no cameras, or a size is not positive.
@@ -61,11 +61,11 @@ class Views:
         self._draw = jax.jit(functools.partial(self._batch_of, tracer))
 
     def render(self, qpos: np.ndarray, looks: Looks) -> np.ndarray:
-        """Pictures of states.
+        """Renders images of states.
 
         Args:
-            qpos: [n, 31], joint angles and the object's pose in the world.
-            looks: [n, ...] of the frames.
+            qpos: [n, 31], joint angles and the object's pose in the world frame.
+            looks: [n, ...] appearance of the frames.
 
         Returns:
             [n, camera, size, size, 3] uint8, cameras in the order of `hand.RIG`.
@@ -79,7 +79,7 @@ class Views:
         return np.concatenate(pictures)[:count]
 
     def _batch_of(self, tracer: RayTracer, qpos: jax.Array, looks: Looks) -> jax.Array:
-        """As `render`, of exactly one batch; to be compiled."""
+        """`render` for exactly one batch; to be compiled."""
 
         def pose(qpos: jax.Array) -> mjx.Data:
             return mjx.kinematics(tracer.model, tracer.data.replace(qpos=qpos))
@@ -88,7 +88,7 @@ class Views:
         origin, forearm = self._forearm
         position = origin + rotations.rotate(forearm, looks.camera_position)
         turn = rotations.matrix(rotations.multiply(forearm, looks.camera_quaternion))
-        # Rays are computed once, for the model's fields of view; wider axes make wider views.
+        # Rays are computed once, for the model's fields of view; longer axes widen the view.
         wider = jnp.tan(jnp.radians(looks.field_of_view) / 2) / self._half_view
         axes = turn.at[..., :2].multiply(wider[..., None, None])
         data = data.tree_replace(
@@ -99,20 +99,20 @@ class Views:
             }
         )
         pixels = tracer.trace(self._looking(tracer.model, looks), data)
-        # Rays would spend half of their time on the table.
+        # Tracing the table would take half of the rays' time.
         table = jax.vmap(draw_table, (0, 0, 0, None))(looks, position, turn, self._size)
         return unpack(jnp.where(opaque(pixels), pixels, table))
 
     def _looking(self, model: mjx.Model, looks: Looks) -> mjx.Model:
-        """The model with looks of their own for each frame."""
+        """The model with each frame's appearance."""
         shines = jnp.any(looks.light_colour > 0, axis=-1)
         return model.tree_replace(
             {
                 "mat_rgba": looks.rgba,
                 "mat_specular": looks.specular,
                 "mat_shininess": looks.shininess,
-                # In place of ambient light, which the ray tracer adds up light by light: a fifth
-                # of its time.
+                # Replaces ambient light, which the ray tracer sums over lights, at a fifth of its
+                # time.
                 "mat_emission": jnp.tile(looks.light_ambient[:, None], looks.specular.shape[1:]),
                 "light_active": shines,
                 "light_diffuse": looks.light_colour,

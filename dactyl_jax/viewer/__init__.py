@@ -1,4 +1,4 @@
-"""The hand at play in a browser: what people watch, ask for and change while it goes on."""
+"""An interactive viewer of the hand in a browser."""
 
 from dactyl_jax.viewer.eyes import PoseOverlay
 from dactyl_jax.viewer.panel import Panel

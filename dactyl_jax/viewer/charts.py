@@ -1,4 +1,4 @@
-"""Small pictures for the page's panel, as SVG."""
+"""Small SVG charts for the page's panel."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ _ROW, _LEFT, _WIDTH = 11, 42, 200  # pixels
 
 
 def action_bars(action: np.ndarray) -> str:
-    """A bar for each actuator from the middle bin to the one that was asked for.
+    """Draws a bar for each actuator from the middle bin to the chosen one.
 
     Args:
         action: bins `[20]` in 0..10, in the order of `hand.ACTUATORS`.

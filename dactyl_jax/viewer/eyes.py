@@ -1,4 +1,4 @@
-"""What the three cameras see, with the pose that the network takes the object to be in."""
+"""Views of the three cameras, overlaid with the pose network's estimate."""
 
 from typing import NamedTuple
 
@@ -21,16 +21,16 @@ _CORNERS = BLOCK_HALF_EDGE * np.array(
 )
 _EDGES = [(i, i | bit) for i in range(8) for bit in (1, 2, 4) if not i & bit]
 _COLOUR = (255, 40, 220)
-_HEIGHT = 240  # pixels of a view
+_HEIGHT = 240  # height of a view, pixels
 
 
 class Look(NamedTuple):
-    """One look through all cameras.
+    """One image from each camera, with the estimate.
 
     Attributes:
         picture: the cameras' views side by side, enlarged, `[height, 3 height, 3]` uint8, with the
             edges of a block in the estimated pose.
-        angle, distance: how far the estimate is off, rad and m.
+        angle, distance: error of the estimate, rad and m.
     """
 
     picture: np.ndarray
@@ -39,11 +39,11 @@ class Look(NamedTuple):
 
 
 class PoseOverlay:
-    """Views of the rig's calibrated cameras, with the network's estimate drawn in; slow to make.
+    """Renders the calibrated cameras' views with the network's estimate; slow to construct.
 
     Args:
-        estimator: of a block's pose.
-        tilt: of the palm, rad.
+        estimator: a network that estimates a block's pose.
+        tilt: angle between the palm and the horizontal, rad.
     """
 
     def __init__(self, estimator: Estimator, tilt: float) -> None:
@@ -54,10 +54,10 @@ class PoseOverlay:
         self._looks = nominal(model)
         self._views = Views(model, estimator.network.image_size, batch=1)
         self._outline = jax.jit(self._project_block)
-        self.look(model.qpos0)  # compiled here and now
+        self.look(model.qpos0)  # compile now
 
     def look(self, qpos: np.ndarray) -> Look:
-        """Looks at a state `[31]`."""
+        """Renders and estimates a state `[31]`."""
         looks = jax.tree.map(lambda x: jnp.asarray(x)[None], self._looks)
         pictures = self._views.render(np.asarray(qpos)[None], looks)
         poses = self._estimator.estimate(pictures)
@@ -83,7 +83,7 @@ class PoseOverlay:
 
 
 def _draw(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A picture `[size, size, 3]`, enlarged, with the edges between corners `[8, 2]`, -1 to 1."""
+    """Enlarges an image `[size, size, 3]` and draws edges between corners `[8, 2]`, -1 to 1."""
     image = Image.fromarray(picture).resize((_HEIGHT, _HEIGHT), Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(image)
     pixels = (points + 1) / 2 * _HEIGHT

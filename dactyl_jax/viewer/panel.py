@@ -1,4 +1,4 @@
-"""Buttons, sliders and plots beside the picture; what people ask for waits until it is taken."""
+"""Buttons, sliders and plots beside the 3D view; user requests are queued until handled."""
 
 import queue
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from dactyl_jax.viewer.charts import action_bars
 from dactyl_jax.viewer.eyes import Look
 from dactyl_jax.viewer.play import LONGEST_DELAY, Adjustments, Felt
 
-_FACTORS = {  # label, lowest, highest
+_FACTORS = {  # label, minimum, maximum
     "friction": ("friction x", 0.2, 2.0),
     "mass": ("mass x", 0.2, 3.0),
     "gain": ("motor gains x", 0.3, 2.0),
@@ -23,17 +23,17 @@ _FACTORS = {  # label, lowest, highest
 
 
 class Panel:
-    """The panel of a page.
+    """The control panel of a page.
 
     Args:
-        server: of the page.
-        agents, worlds: names to choose from; the first ones are chosen at first.
-        control_dt: s, the unit of the delay.
-        cameras: whether there are any.
+        server: server of the page.
+        agents, worlds: names to choose from; the first ones are selected initially.
+        control_dt: duration of a control step, s; the unit of the delay.
+        cameras: whether cameras are available.
 
     Attributes:
-        requests: what people did and nobody answered yet, by name: of a button, or of what has
-            another value now: `agent`, `world`, `randomised`, `cameras`, `adjustments`.
+        requests: queue of unhandled user actions, by name: a button's, or that of a changed value:
+            `agent`, `world`, `randomised`, `cameras`, `adjustments`.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Panel:
                 initial_value=0,
             )
             self._numbers = gui.add_html("")
-        with gui.add_folder("Rotation left to the goal [degrees]"):
+        with gui.add_folder("Remaining angle to the goal [degrees]"):
             self._distance = gui.add_uplot(
                 (np.zeros(1), np.zeros(1)),
                 (uplot.Series(label="s"), uplot.Series(label="degrees", stroke="#2563b0", width=2)),
@@ -80,11 +80,11 @@ class Panel:
             )
         with gui.add_folder("Cameras", visible=cameras):
             self._cameras = gui.add_checkbox(
-                "look", False, hint="what the pose network sees, and where it takes the block to be"
+                "show views", False, hint="the pose network's input, and its estimate of the pose"
             )
             self._look = gui.add_html("")
             self._picture = gui.add_image(np.zeros((1, 3, 3), np.uint8), visible=False)
-        with gui.add_folder("Action: bins from the middle"):
+        with gui.add_folder("Action: bins relative to the middle"):
             self._action = gui.add_html(action_bars(np.full(len(ACTUATORS), MIDDLE_BIN)))
         changes: dict[str, list[Any]] = {
             "agent": [self._agent],
@@ -99,32 +99,32 @@ class Panel:
 
     @property
     def agent(self) -> str:
-        """Who is to act."""
+        """The selected agent."""
         return self._agent.value
 
     @property
     def world(self) -> str:
-        """Where."""
+        """The selected world."""
         return self._world.value
 
     @property
     def randomised(self) -> bool:
-        """Whether with randomisation."""
+        """Whether randomisation is on."""
         return self._randomised.value
 
     @property
     def cameras(self) -> bool:
-        """Whether to look through them."""
+        """Whether the camera views are on."""
         return self._cameras.value
 
     @property
     def adjustments(self) -> Adjustments:
-        """What the sliders say."""
+        """Values of the sliders."""
         factors = {name: slider.value for name, slider in self._factors.items()}
         return Adjustments(**factors, delay=self._delay.value)
 
     def say(self, text: str) -> None:
-        """Shows a line of text, HTML, above everything else."""
+        """Shows a line of HTML above everything else."""
         self._status.content = (
             f'<div id="status" style="padding:0 0.8em; font-size:0.9em">{text}</div>'
         )
@@ -139,34 +139,34 @@ class Panel:
         pictures: float,
         waiting: bool,
     ) -> None:
-        """Shows how it goes.
+        """Shows the status of the simulation.
 
         Args:
-            goals: in a row now.
-            best: the most of them so far.
-            drops: so far.
-            pace: simulated seconds a second; None while it is paused.
-            pictures: a second.
-            waiting: whether another world is being made.
+            goals: current number of consecutive goals.
+            best: highest number so far.
+            drops: number of drops so far.
+            pace: simulated seconds per second; None if paused.
+            pictures: frames per second.
+            waiting: whether another world is being prepared.
         """
         clock = "paused" if pace is None else f"{pace:.2f} x real time"
         self.say(
-            f'<b>Goals in a row: <span id="goals">{goals}</span></b> (most {best}); '
+            f'<b>Goals in a row: <span id="goals">{goals}</span></b> (best {best}); '
             f'drops: {drops}<br><span id="pace">{clock}</span>, '
-            f'<span id="pictures">{pictures:.0f}</span> pictures/s'
-            + ("<br>another world is being made" if waiting else "")
+            f'<span id="pictures">{pictures:.0f}</span> frames/s'
+            + ("<br>preparing another world" if waiting else "")
         )
 
     def offer_randomisation(self, offered: bool) -> None:
-        """Whether people may switch it."""
+        """Enables or disables the randomisation checkbox."""
         self._randomised.disabled = not offered
 
     def show_pause(self, paused: bool) -> None:
-        """Says on the button what it will do."""
-        self._time.options = ("Go on" if paused else "Pause", "Step")
+        """Labels the button with what it will do."""
+        self._time.options = ("Resume" if paused else "Pause", "Step")
 
     def show_physics(self, felt: Felt) -> None:
-        """Shows the numbers that the last step was simulated with."""
+        """Shows the physical parameters of the last step."""
         self._numbers.content = (
             '<div id="physics" style="padding:0 0.8em 0.4em; font-size:0.85em; opacity:0.75">'
             f"friction {felt.friction:.2f}, object {1000 * felt.mass:.0f} g, "
@@ -174,10 +174,10 @@ class Panel:
         )
 
     def show_look(self, look: Look | None) -> None:
-        """Shows what the cameras saw; None: that they are being prepared, or not asked for."""
+        """Shows the camera views; None: they are being prepared, or are off."""
         self._picture.visible = look is not None
         if look is None:
-            text = "being prepared" if self.cameras else ""
+            text = "preparing" if self.cameras else ""
         else:
             self._picture.image = look.picture
             angle, distance = np.degrees(look.angle), 1000 * look.distance

@@ -1,4 +1,4 @@
-"""One hand that people can meddle with, a control step at a time; knows of no browser."""
+"""An interactive simulation of one hand, one control step at a time; independent of the browser."""
 
 import collections
 import dataclasses
@@ -19,18 +19,18 @@ from dactyl_jax.learning import Agent
 
 LONGEST_DELAY = 5  # control steps
 PUSH = 0.35  # m/s that a push adds to the object, in a random horizontal direction
-LIFT = 0.05  # m above its place in the palm from which the object is dropped in
+LIFT = 0.05  # m above its place in the palm from which the object is dropped
 _ANYWHERE = math.pi  # rad: goals are uniform over all orientations
 
 
 class Adjustments(NamedTuple):
-    """What people change of the physics, on top of what was drawn for the episode.
+    """User's changes to the physics, on top of what was drawn for the episode.
 
     Attributes:
-        friction: factor of all friction coefficients.
-        mass: factor of the object's mass and inertia.
-        gain: factor of the motors' position gains.
-        gravity: factor of gravity.
+        friction: factor on all friction coefficients.
+        mass: factor on the object's mass and inertia.
+        gain: factor on the motors' position gains.
+        gravity: factor on gravity.
         delay: control steps from an action to its effect, 0 to `LONGEST_DELAY`.
     """
 
@@ -42,12 +42,12 @@ class Adjustments(NamedTuple):
 
 
 class Felt(NamedTuple):
-    """What physics was like in a control step, draws and adjustments together.
+    """Physical parameters of a control step, including draws and adjustments.
 
     Attributes:
         friction: sliding coefficient of the object.
-        mass: of the object, kg.
-        gain: the motors' position gains as a multiple of the model's, in the geometric mean.
+        mass: mass of the object, kg.
+        gain: geometric mean of the motors' position gains relative to the model's.
         gravity: m/s2.
     """
 
@@ -58,15 +58,15 @@ class Felt(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What a control step left behind: arrays of JAX's until they are fetched, then numpy's.
+    """Result of a control step: JAX arrays until fetched, then numpy arrays.
 
     Attributes:
-        qpos: joint angles and the object's pose in the world, `[31]`.
-        goal: orientation in the world, `[4]`.
-        action: bins of the actuators, `[20]` int32; what the agent asked for, not yet delayed.
-        dropped, done: what happened; `done` says that the episode is a new one.
-        goals: goals reached in a row, those of this step included.
-        felt: physics of the step.
+        qpos: joint angles and the object's pose in the world frame, `[31]`.
+        goal: goal orientation in the world frame, `[4]`.
+        action: bins of the actuators, `[20]` int32, as the agent chose them, before any delay.
+        dropped, done: what happened; after `done` the episode is a new one.
+        goals: consecutive goals reached, including this step's.
+        felt: physical parameters of the step.
     """
 
     qpos: Any
@@ -79,20 +79,20 @@ class Step(NamedTuple):
 
     @property
     def distance(self) -> float:
-        """Angle that is left to the goal, rad."""
+        """Remaining angle to the goal, rad."""
         return 2 * math.acos(min(abs(float(self.qpos[-4:] @ self.goal)), 1.0))
 
 
 class World:
-    """The task as `Play` needs it: compiled for one hand, with two kinds of starts; slow to make.
+    """The task compiled for one hand, with two kinds of starts, for `Play`; slow to construct.
 
     Args:
-        config: a whole configuration; its terms are what randomisation means here.
+        config: a complete configuration; its terms define the randomisation.
 
     Attributes:
         env: the environment.
-        banks: starts by whether they are randomised.
-        randomisable: whether they differ. A world with terms of its own has one kind.
+        banks: banks of starts, by whether they are randomised.
+        randomisable: whether they differ. A world with fixed terms has one kind.
     """
 
     def __init__(self, config: ConfigDict) -> None:
@@ -107,19 +107,19 @@ class World:
         self._geom = int(np.flatnonzero(model.geom_bodyid == self._object)[0])
         self._begin = jax.jit(self._begin_episode)
         self._advance = jax.jit(self._control_step)
-        # Compiled here and now, wherever the caller waits for it.
+        # Compile now, while the caller expects to wait.
         state, step = self.begin(jax.random.key(0), False)
         self.advance(state, step.action, Adjustments())
 
     def begin(self, key: jax.Array, randomised: bool) -> tuple[EnvState, Step]:
-        """A new episode of one hand."""
+        """Starts a new episode of one hand."""
         state, step = self._begin(self.banks[randomised], key)
         return state, jax.device_get(step)
 
     def advance(
         self, state: EnvState, action: np.ndarray, adjustments: Adjustments
     ) -> tuple[EnvState, Step]:
-        """One control step; `action` `[20]` takes effect in it, whatever the delay."""
+        """Runs one control step; `action` `[20]` takes effect in it, regardless of the delay."""
         state, step = self._advance(state, action, np.array(adjustments, np.float32))
         return state, jax.device_get(step)
 
@@ -136,7 +136,7 @@ class World:
     ) -> tuple[EnvState, Step]:
         adjusted = self._adjusted(state.episode.draw, adjustments)
         after, outcome = self.env.step(state.with_episode(draw=adjusted), action[None])
-        # An episode keeps what was drawn for it, or adjustments would multiply from step to step.
+        # Restore the episode's draw, or adjustments would accumulate from step to step.
         draw = jax.tree.map(
             lambda new, old: jnp.where(outcome.done[0], new, old),
             after.episode.draw,
@@ -159,7 +159,7 @@ class World:
 
     def _step(self, state: EnvState, action, dropped, done, goals, draw: Draw) -> Step:
         fields, model = draw.parameters, self.env.engine.model
-        moving = model.actuator_gainprm[:, 0] > 0  # not those of a locked wrist
+        moving = model.actuator_gainprm[:, 0] > 0  # excludes a locked wrist's actuators
         gains = fields["actuator_gainprm"][0, moving, 0] / model.actuator_gainprm[moving, 0]
         felt = Felt(
             friction=fields["geom_friction"][0, self._geom, 0],
@@ -172,20 +172,20 @@ class World:
 
 
 class Play:
-    """An agent that turns the object, for as long as anyone watches.
+    """An endless simulation of an agent that rotates the object.
 
     Args:
-        world: where.
-        agents: who may act, by name; the first one does.
-        seed: of starts, goals and draws.
+        world: the world.
+        agents: available agents by name; the first one acts initially.
+        seed: seed of starts, goals and draws.
 
     Attributes:
-        adjustments: for the steps to come.
-        now: the step that was taken last, or the start of an episode.
-        steps: control steps taken.
-        best: most goals in a row so far, of this agent in this world.
-        drops: how often it dropped the object there.
-        fresh: whether `now` does not follow from the step before it.
+        adjustments: adjustments for the next steps.
+        now: result of the last step, or the start of an episode.
+        steps: number of control steps so far.
+        best: most consecutive goals of this agent in this world.
+        drops: number of drops of this agent in this world.
+        fresh: whether `now` does not follow from the previous step.
     """
 
     def __init__(self, world: World, agents: Mapping[str, Agent], seed: int) -> None:
@@ -204,12 +204,12 @@ class Play:
 
     @property
     def control_dt(self) -> float:
-        """What a control step stands for, s."""
+        """Duration of a control step, s."""
         return self._world.env.control_dt
 
     @property
     def agent(self) -> str:
-        """Who acts; a new one begins without memory, and is counted anew."""
+        """The acting agent; a new one starts without memory and with counters at zero."""
         return self._agent
 
     @agent.setter
@@ -219,16 +219,16 @@ class Play:
 
     @property
     def randomisable(self) -> bool:
-        """Whether the world is there with randomisation and without."""
+        """Whether the world exists with and without randomisation."""
         return self._world.randomisable
 
     def enter(self, world: World, randomised: bool) -> None:
-        """Goes on in another world, or under other draws, with a new episode, counted anew."""
+        """Continues in another world or with other draws: new episode, counters at zero."""
         self._world, self._randomised = world, randomised
         self._begin()
 
     def restart(self) -> None:
-        """Begins a new episode with the object above the palm, let go."""
+        """Starts a new episode by dropping the object into the palm."""
         self._count += 1
         key = jax.random.fold_in(self._start_key, self._count)
         self._state, self.now = self._world.begin(key, self._randomised)
@@ -240,7 +240,7 @@ class Play:
         self.now = self.now._replace(qpos=qpos[0])
 
     def new_goal(self) -> None:
-        """Asks for another orientation, uniformly random; the goals in a row stand."""
+        """Sets another goal, uniformly random; keeps the count of consecutive goals."""
         quaternion = self._random.normal(size=(1, 4)).astype(np.float32)
         quaternion *= np.sign(quaternion[0, 0]) / np.linalg.norm(quaternion)
         self._state = self._state.with_episode(
@@ -252,7 +252,7 @@ class Play:
         self.now = self.now._replace(goal=np.asarray(world))
 
     def push(self) -> None:
-        """Knocks the object sideways."""
+        """Pushes the object sideways."""
         angle = self._random.uniform(0, 2 * np.pi)
         columns = layout(self._world.env.engine.model).object_qvel[:2]
         qvel = np.array(self._state.episode.physics.qvel)
@@ -260,7 +260,7 @@ class Play:
         self._move(qvel=qvel)
 
     def step(self) -> Step:
-        """Takes one control step."""
+        """Runs one control step."""
         key = jax.random.fold_in(self._act_key, self.steps)
         action, self._memory = self._act(
             self._agents[self._agent],
@@ -302,7 +302,7 @@ def _act(agent: Agent, observation: jax.Array, memory, first: jax.Array, key: ja
 
 
 def _complete(bank: Bank, model) -> Bank:
-    """A bank whose draws hold all fields that can be adjusted."""
+    """A bank whose draws contain all adjustable fields."""
     fields = ("geom_friction", "body_mass", "body_inertia", "actuator_gainprm", "actuator_biasprm")
     nominal = physics.nominal_parameters(model, bank.size, (*fields, "gravity"))
     parameters = {name: jnp.asarray(values) for name, values in nominal.items()}

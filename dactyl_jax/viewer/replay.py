@@ -1,4 +1,4 @@
-"""A simulation that diverged, physics step by physics step."""
+"""Replays a simulation that diverged, one physics step at a time."""
 
 import mujoco
 import numpy as np
@@ -9,10 +9,10 @@ from dactyl_jax.viewer.scene import Scene
 
 
 def states(divergence: physics.Divergence, engine: physics.Engine) -> list[physics.State]:
-    """The state before each physics step of the call that diverged, and after the last one.
+    """States before each physics step of the call that diverged, and after the last one.
 
-    Step n is reached in one call from the start, as it was when it diverged: an engine that rounds
-    its state between calls would otherwise come to another one.
+    State n is computed in one call from the start, as in the original run: an engine that rounds
+    its state between calls would otherwise reach another one.
     """
     result = [divergence.state]
     for steps in range(1, divergence.num_steps + 1):
@@ -22,7 +22,7 @@ def states(divergence: physics.Divergence, engine: physics.Engine) -> list[physi
 
 
 def describe(state: physics.State, model: mujoco.MjModel) -> str:
-    """What moves fastest in a state `[1, ...]`, in a few words."""
+    """Describes the fastest motion in a state `[1, ...]` in a few words."""
     qpos, qvel = np.asarray(state.qpos[0]), np.asarray(state.qvel[0])
     if not (np.isfinite(qpos).all() and np.isfinite(qvel).all()):
         return "no longer a number"
@@ -35,10 +35,10 @@ class Replay:
     """A page with a slider over physics steps.
 
     Args:
-        server: of the page.
-        scene: on it.
+        server: server of the page.
+        scene: scene on the page.
         states: see `states`.
-        model: that they are of.
+        model: model of the states.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Replay:
         self._show()
 
     def _show(self) -> None:
-        """Draws the chosen state, or the last one before it that can be drawn."""
+        """Draws the selected state, or the last drawable one before it."""
         number = int(self._slider.value)
         shown = [state for state in self._states[: number + 1] if np.isfinite(state.qpos).all()]
         self._scene.draw(np.asarray(shown[-1].qpos[0]), None)

@@ -1,4 +1,4 @@
-"""The hand, the object and the goal beside it, in a browser."""
+"""The 3D scene in the browser: the hand, the object and the goal beside it."""
 
 import mujoco
 import numpy as np
@@ -8,7 +8,7 @@ from mjviser import ViserMujocoScene
 from dactyl_jax.hand import model as assembly
 from dactyl_jax.hand import objects
 
-_EYE = np.array([0.36, 0.07, 0.29])  # m from the palm's centre, from which the page looks
+_EYE = np.array([0.36, 0.07, 0.29])  # m from the palm's centre, the initial viewpoint
 _TARGET = np.array([0.0, 0.05, -0.005])
 _FIELD_OF_VIEW = np.radians(34)
 _TABLE = assembly.PALM_POSITION - (0.0, 0.0, 0.16)
@@ -18,12 +18,12 @@ _STROKE = 0.0011  # m, half the width of a letter's strokes
 
 
 class Scene:
-    """Draws one hand; the camera is the browser's to move.
+    """Draws one hand; the user moves the camera in the browser.
 
     Args:
-        server: of the page.
+        server: server of the page.
         object: one of `hand.OBJECTS`.
-        tilt: of the palm, rad.
+        tilt: angle between the palm and the horizontal, rad.
     """
 
     def __init__(self, server: viser.ViserServer, object: str, tilt: float) -> None:
@@ -59,7 +59,7 @@ class Scene:
 
         Args:
             qpos: joint angles and the object's pose, `[31]`.
-            goal: orientation in the world, `[4]`; None: no goal is shown.
+            goal: orientation in the world frame, `[4]`; None hides the goal.
         """
         self._data.qpos[:] = qpos
         self._data.mocap_pos[0] = _UNSEEN if goal is None else assembly.GOAL_POSITION
@@ -70,11 +70,11 @@ class Scene:
 
 
 def make_model(object: str, tilt: float) -> mujoco.MjModel:
-    """What is drawn: the model of videos, with letters that need no texture."""
+    """The model for display: that of videos, with letters that need no texture."""
     spec = assembly.make_spec(
         object, tilt=tilt, finger_collisions=False, locked_wrist=False, goal=True, patch=""
     )
-    for geom in spec.worldbody.geoms:  # the table, which the page has of its own
+    for geom in spec.worldbody.geoms:  # the table; the page draws its own
         spec.delete(geom)
     if object == "block":
         for name in ("object", "goal"):
@@ -83,11 +83,11 @@ def make_model(object: str, tilt: float) -> mujoco.MjModel:
 
 
 def blend(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
-    """A state between two, for pictures between control steps.
+    """Interpolates between two states, for frames between control steps.
 
     Args:
         before, after: qpos `[31]`; the last four numbers are the object's orientation.
-        share: of `after`, 0 to 1.
+        share: weight of `after`, 0 to 1.
     """
     sign = np.where(before[-4:] @ after[-4:] < 0, -1.0, 1.0)
     start = np.concatenate([before[:-4], sign * before[-4:]])
@@ -97,9 +97,9 @@ def blend(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
 
 
 def _add_letters(body: mujoco.MjsBody) -> None:
-    """The letters of a block's faces as strokes that stand out by a hair."""
+    """Draws the letters of a block's faces as slightly raised strokes."""
     half = objects.BLOCK_HALF_EDGE
-    scale = 0.5 * half  # letters are drawn in a square of half-width 1 and fill half of a face
+    scale = 0.5 * half  # letters are defined in a square of half-width 1 and fill half of a face
     for face, strokes in zip(objects.FACES, objects.LETTERS.values(), strict=True):
         for x0, y0, x1, y1 in strokes:
             ends = np.array([[x0, y0, 0.0], [x1, y1, 0.0]]) * scale + (0.0, 0.0, half)

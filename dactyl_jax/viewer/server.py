@@ -1,4 +1,4 @@
-"""The page's server: on this machine only, on the port that was asked for or not at all."""
+"""The page's server: on this machine only, on exactly the requested port."""
 
 import contextlib
 import io
@@ -7,7 +7,7 @@ import viser
 
 from dactyl_jax.errors import UserError
 
-HOST = "127.0.0.1"  # others reach it through a tunnel, such as `ssh -L`
+HOST = "127.0.0.1"  # remote users need a tunnel, such as `ssh -L`
 
 
 def serve(port: int) -> viser.ViserServer:
@@ -16,7 +16,7 @@ def serve(port: int) -> viser.ViserServer:
     Raises:
         ValueError: the port is taken.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # a banner whose address may be another port's
+    with contextlib.redirect_stdout(io.StringIO()):  # hide a banner that may name another port
         server = viser.ViserServer(host=HOST, port=port, label="Dactyl", verbose=False)
     if server.get_port() != port:  # viser takes the next free one
         server.stop()
@@ -27,5 +27,5 @@ def serve(port: int) -> viser.ViserServer:
 
 
 def address(server: viser.ViserServer) -> str:
-    """Where the page is."""
+    """URL of the page."""
     return f"http://localhost:{server.get_port()}"

@@ -1,4 +1,4 @@
-"""Holds the hand, the picture and the panel together, at the pace of the clock on the wall."""
+"""Connects simulation, scene and panel, in real time."""
 
 import collections
 import time
@@ -13,22 +13,22 @@ from dactyl_jax.viewer.panel import Panel
 from dactyl_jax.viewer.play import Play, World
 from dactyl_jax.viewer.scene import Scene, blend
 
-_PICTURES = 60.0  # a second
-_PLOTS = 5.0  # a second; looks through the cameras likewise
-_SPAN = 30.0  # s that the plot of the distance shows
-_MEASURED = 2.0  # s over which pace and pictures are counted
+_PICTURES = 60.0  # frames per second
+_PLOTS = 5.0  # updates per second, of plots and camera views
+_SPAN = 30.0  # s shown by the plot of the remaining angle
+_MEASURED = 2.0  # s over which pace and frame rate are measured
 
 
 class Viewer:
-    """Plays in front of whoever opens the page; while nobody is there, it waits.
+    """Runs the simulation while the page is open, and pauses while nobody watches.
 
     Args:
-        server: of the page.
-        scene: on it.
-        panel: on it.
-        play: what is shown, in the first of the worlds.
-        worlds: makes the world of a name, in another thread; it is asked again for the same ones.
-        eyes: makes the cameras, likewise.
+        server: server of the page.
+        scene: scene on the page.
+        panel: panel on the page.
+        play: the simulation, initially in the first of the worlds.
+        worlds: makes a world by name, in another thread; may be called repeatedly for a name.
+        eyes: makes the camera views, in the same way.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Viewer:
             "Push": play.push,
             "Drop in": play.restart,
             "Pause": self._pause,
-            "Go on": self._pause,
+            "Resume": self._pause,
             "Step": self._take_step,
             "agent": self._change_agent,
             "world": self._ask_for_world,
@@ -67,12 +67,12 @@ class Viewer:
         }
 
     def run(self) -> None:
-        """Plays until it is interrupted."""
+        """Runs until interrupted."""
         while True:
             self._advance()
 
     def _advance(self) -> None:
-        """Does what is due, and sleeps until something else is."""
+        """Performs all due actions, then sleeps until the next one."""
         while not self._panel.requests.empty():
             self._answers[self._panel.requests.get()]()
         if self._coming is not None and self._coming.done():
@@ -85,7 +85,7 @@ class Viewer:
         now = time.perf_counter()
         if not self._paused and now >= self._step_due:
             self._take_step()
-            # What was missed by more than a step is not made up for.
+            # After a delay of more than one step, do not catch up.
             self._step_due = max(self._step_due, now - self._control_dt) + self._control_dt
         if now >= self._picture_due:
             self._draw(now)
@@ -107,7 +107,7 @@ class Viewer:
         self._panel.show_physics(step.felt)
 
     def _draw(self, now: float) -> None:
-        """The state between the last two steps that the clock has come to, a step behind."""
+        """Draws the state at the current time between the last two steps, one step behind."""
         step = self._play.now
         before = step.qpos if self._play.fresh else self._before
         left = 0.0 if self._paused else (self._step_due - now) / self._control_dt
@@ -147,8 +147,8 @@ class Viewer:
         self._panel.show_look(None)
 
     def _look_on(self) -> None:
-        """Looks through the cameras again and again while that is asked for, in a thread of its
-        own: the hand does not wait for it."""
+        """Updates the camera views while they are on, in a separate thread that does not block the
+        simulation."""
         if self._look is not None and self._look.done():
             look, self._look = self._look.result(), None
             self._panel.show_look(look if self._panel.cameras else None)
@@ -158,13 +158,13 @@ class Viewer:
 
 
 class _Rate:
-    """How often something happens a second, lately."""
+    """Recent rate of an event, per second."""
 
     def __init__(self) -> None:
         self._times: collections.deque[float] = collections.deque()
 
     def count(self) -> None:
-        """It happens now."""
+        """Counts one event."""
         now = time.perf_counter()
         self._times.append(now)
         while now - self._times[0] > _MEASURED:
@@ -172,7 +172,7 @@ class _Rate:
 
     @property
     def rate(self) -> float:
-        """1/s, over the last times; 0 before the second one."""
+        """1/s, over the recent events; 0 before the second one."""
         if len(self._times) < 2:
             return 0.0
         return (len(self._times) - 1) / (self._times[-1] - self._times[0])

@@ -1,8 +1,8 @@
-"""What differs between the looks of frames: cameras, lights, colours.
+"""Randomised appearance of frames: cameras, lights, colours.
 
-Laws are those of OpenAI (2018), Table 9, where it has one. Unity's light units are not MuJoCo's:
-`unit` says what one of them is worth as diffuse light. Metallic and gloss become MuJoCo's specular
-and shininess.
+Laws follow OpenAI (2018), Table 9, where it has one. Unity's light units differ from MuJoCo's:
+`unit` is the diffuse light of one Unity unit. Metallic and gloss become MuJoCo's specular and
+shininess.
 """
 
 import dataclasses
@@ -20,13 +20,13 @@ TABLE_9 = "OpenAI 2018, Table 9"
 
 
 def camera_position(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """Each camera shifted along each axis."""
+    """Shifts each camera along each axis."""
     shift = uniform(key, -law.spread, law.spread, looks.camera_position.shape)
     return dataclasses.replace(looks, camera_position=looks.camera_position + shift)
 
 
 def camera_rotation(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """Each camera turned about a random axis."""
+    """Rotates each camera about a random axis."""
     share = uniform(key, 0.0, 1.0, (3, looks.camera_quaternion.shape[0]))
     axis = direction(2 * share[0] - 1, share[1])
     turn = rotations.from_axis_angle(axis, share[2] * jnp.radians(law.largest_deg))
@@ -35,24 +35,24 @@ def camera_rotation(key: jax.Array, law: ConfigDict, looks: Looks, materials: Ma
 
 
 def field_of_view(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """Each camera's vertical field of view, degrees."""
+    """Varies each camera's vertical field of view, degrees."""
     change = uniform(key, -law.spread_deg, law.spread_deg, looks.field_of_view.shape)
     return dataclasses.replace(looks, field_of_view=looks.field_of_view + change)
 
 
 def hand_colour(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """Any colour for each material of the hand."""
+    """Gives each material of the hand a random colour."""
     colours = uniform(key, law.low, law.high, (len(materials.hand), 3))
     return _recolour(looks, materials.hand, colours)
 
 
 def hand_finish(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """How the hand's materials shine."""
+    """Varies the shininess of the hand's materials."""
     return _finish(key, law, looks, materials.hand)
 
 
 def object_colour(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """Each colour of the object, so little that its faces stay tellable."""
+    """Varies each colour of the object slightly, so that its faces stay distinguishable."""
     hsv = _to_hsv(looks.rgba[materials.object, :3])
     spread = jnp.array([law.hue, law.saturation, law.value])
     hsv += spread * uniform(key, -1.0, 1.0, hsv.shape)
@@ -63,12 +63,12 @@ def object_colour(key: jax.Array, law: ConfigDict, looks: Looks, materials: Mate
 
 
 def object_finish(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """How the object's materials shine."""
+    """Varies the shininess of the object's materials."""
     return _finish(key, law, looks, materials.object)
 
 
 def background(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """Any colour for the table, plain or with one of its patterns."""
+    """Gives the table a random colour, plain or with one of its patterns."""
     share = uniform(key, 0.0, 1.0, (5,))
     pattern = jnp.where(
         share[3] < law.pattern_probability, integer(share[4], 1, materials.patterns), 0
@@ -78,7 +78,8 @@ def background(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materia
 
 
 def lights(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """How many lights, from where in the upper half-sphere, how bright together and each."""
+    """Draws the number of lights, their directions in the upper hemisphere, and their brightness,
+    in total and individually."""
     count = looks.light_colour.shape[0]
     number_key, light_key = jax.random.split(key)
     share = uniform(number_key, 0.0, 1.0, (2,))
@@ -96,18 +97,18 @@ def lights(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) 
 
 
 def light_colour(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """A tint of each light."""
+    """Tints each light."""
     factor = uniform(key, 1 - law.spread, 1 + law.spread, looks.light_colour.shape)
     return dataclasses.replace(looks, light_colour=looks.light_colour * factor)
 
 
 def ambient(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """Light without direction, so that no frame is black."""
+    """Adds ambient light, so that no frame is black."""
     return dataclasses.replace(looks, light_ambient=uniform(key, law.low, law.high))
 
 
 def shadows(key: jax.Array, law: ConfigDict, looks: Looks, materials: Materials) -> Looks:
-    """Which of the lights cast shadows; each such light is another ray per pixel."""
+    """Chooses the lights that cast shadows; each of them costs another ray per pixel."""
     casts = jax.random.uniform(key, looks.light_shadow.shape) < law.probability
     return dataclasses.replace(looks, light_shadow=casts)
 
@@ -196,7 +197,7 @@ def _to_hsv(rgb: jax.Array) -> jax.Array:
 
 
 def _from_hsv(hsv: jax.Array) -> jax.Array:
-    """The inverse of `_to_hsv`."""
+    """Inverse of `_to_hsv`."""
     hue, saturation, value = hsv[..., :1], hsv[..., 1:2], hsv[..., 2:]
     phase = (jnp.array([5.0, 3.0, 1.0]) + 6 * hue) % 6
     return value - value * saturation * jnp.clip(jnp.minimum(phase, 4 - phase), 0, 1)

@@ -1,4 +1,4 @@
-"""Checkpoints of a vision run: its full state to continue, and its network alone to use."""
+"""Checkpoints of a vision run: its full state to continue, its network alone for use."""
 
 import dataclasses
 import os
@@ -14,42 +14,42 @@ from dactyl_jax.vision.trainer import VisionState
 
 
 class VisionCheckpoints:
-    """The checkpoints of a run that is training; the last few stay."""
+    """Checkpoints of a run in training; keeps the last few."""
 
     def __init__(self, workdir: str | os.PathLike):
-        """Opens or makes `workdir/checkpoints`."""
+        """Opens or creates `workdir/checkpoints`."""
         self._store = Store(workdir)
 
     def latest_iteration(self) -> int | None:
-        """The iteration of the last complete checkpoint; None before the first."""
+        """Iteration of the last complete checkpoint; None before the first."""
         return self._store.latest_iteration()
 
     def save(self, state: VisionState, network: PoseNetwork, frames: int) -> None:
-        """Stores a state; returns when it is complete on disk.
+        """Stores a state; returns once it is complete on disk.
 
         Args:
             state: the state.
-            network: its design.
-            frames: learned from so far.
+            network: design of the network.
+            frames: number of training frames so far.
         """
         description = {"network": dataclasses.asdict(network), "frames": frames}
         self._store.save(int(state.iteration), description, state=state, network=state.averaged)
 
     def restore(self, template: VisionState) -> VisionState:
-        """The state of the last checkpoint.
+        """Restores the state of the last checkpoint.
 
         Raises:
-            ValueError: there is none, it cannot be read, or it is of another shape.
+            ValueError: there is no checkpoint, it cannot be read, or its shapes differ.
         """
         return self._store.restore("state", template)
 
     def close(self) -> None:
-        """Gives the store's resources back."""
+        """Releases the store's resources."""
         self._store.close()
 
 
 def restore_estimator(workdir: str | os.PathLike) -> Estimator:
-    """The network of the last checkpoint of a run.
+    """Loads the network of a run's last checkpoint.
 
     Raises:
         ValueError: there is no checkpoint, or it cannot be read.
@@ -74,7 +74,7 @@ def restore_estimator(workdir: str | os.PathLike) -> Estimator:
 
 
 def design(fields: dict[str, Any]) -> PoseNetwork:
-    """A design from its JSON; a TypeError where fields are missing or unknown."""
+    """A design from its JSON; raises a TypeError if fields are missing or unknown."""
     plain: dict[str, Any] = {
         name: tuple(x) if isinstance(x, list) else x for name, x in fields.items()
     }

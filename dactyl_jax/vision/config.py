@@ -1,4 +1,4 @@
-"""The one configuration of the vision: its fields, their defaults and what they may be."""
+"""The configuration schema of vision: all fields, their defaults and their allowed values."""
 
 import math
 from pathlib import Path
@@ -11,22 +11,22 @@ from dactyl_jax.config import CHECKPOINT_S
 from dactyl_jax.fields import Field, at_least, one_of, positive, sizes, unit
 from dactyl_jax.vision import appearance, images
 
-CAMERAS = "cameras.json"  # beside a saved configuration: the calibrated cameras that it is of
+CAMERAS = "cameras.json"  # calibrated cameras, next to the saved configuration that uses them
 TERMS = (*appearance.TERMS, *images.TERMS)
 _SCHEMA: fields.Schema = {
     "seed": 0,
     "object": one_of("block", hand.OBJECTS),
-    # Of the palm to the horizontal, rad.
+    # Angle between the palm and the horizontal, rad; positive lowers the fingers.
     "tilt": Field(0.3, "between -pi/2 and pi/2", lambda angle: abs(angle) < math.pi / 2),
-    # A file of calibrated cameras (hand.write_rig); empty for the simulation's rig.
+    # File of calibrated cameras (hand.write_rig); empty for the simulation's rig.
     "cameras": "",
-    # Width and height in pixels of what the network sees.
+    # Width and height of the network's input images, pixels.
     "image_size": positive(200),
-    # How many states of episodes frames are drawn of.
+    # Size of the pool of simulated states from which frames are drawn.
     "states": positive(40_000),
     "terms": {term.name: {"enabled": True, **term.law} for term in TERMS},
-    # Shares of frames whose object keeps its pose, or is turned by quarters about an axis
-    # of its own; it is jittered in the rest, by deviations of our own.
+    # Fractions of frames whose object keeps its pose, or is rotated by quarter turns about one of
+    # its axes. In all others the pose is jittered, by standard deviations chosen by this project.
     "pose": {
         "kept": unit(0.2),
         "turned": unit(0.4),
@@ -34,19 +34,18 @@ _SCHEMA: fields.Schema = {
         "jitter_deg": at_least(0, 15.0),
     },
     "network": {
-        # `paper`: two convolutions at full resolution, then pooling.
+        # First layers. `paper`: two convolutions at full resolution, then pooling.
         "stem": one_of("strided", ("strided", "paper")),
-        # Of the residual stages, one number each.
+        # Channels, blocks and strides of the residual stages, one number per stage.
         "channels": sizes((32, 64, 64), "numbers"),
         "blocks": sizes((1, 2, 2), "numbers"),
         "strides": sizes((1, 2, 1), "numbers"),
-        # Places in a picture that the spatial softmax gives.
+        # Number of image points that the spatial softmax outputs.
         "points": positive(32),
         "dense": sizes((256, 256), "layer sizes"),
     },
     "training": {
-        # Work is done by the iteration: so many frames are drawn, and learned from so
-        # often, in minibatches.
+        # Frames drawn per iteration, passes over them, and minibatch size.
         "frames": positive(512),
         "passes": positive(1),
         "batch": positive(64),
@@ -54,22 +53,22 @@ _SCHEMA: fields.Schema = {
         # Minibatches after which the learning rate is halved.
         "halve_every": positive(20_000),
         "weight_decay": at_least(0, 1e-3),
-        # Of the mean squared errors of where the block's faces and the landmarks of the
-        # forearm are in the pictures.
+        # Weight of the auxiliary losses: squared errors of the image positions of the block's faces
+        # and of the forearm's landmarks.
         "keypoint_weight": at_least(0, 1.0),
-        # How much of the average of past parameters, which is what is used, stays in a
-        # minibatch.
+        # Share that the running average of the parameters keeps per minibatch. The averaged
+        # parameters are the ones that are used.
         "averaging": unit(0.998),
     },
-    # A folder of experiments.render_dataset to draw frames from; empty to render them.
+    # Folder written by experiments.render_dataset to train from; empty to render frames.
     "dataset": "",
-    # Whether shards of it that are damaged are left out, or end the program.
+    # Whether damaged shards are skipped; otherwise they end the program.
     "skip_damaged": False,
     "run": {
         "max_minutes": at_least(0, 150.0, " (0: no limit)"),
         "max_iterations": at_least(0, 0, " (0: no limit)"),
         "checkpoint_s": CHECKPOINT_S,
-        # Iterations between two looks at held-out frames, and how many there are.
+        # Iterations between evaluations on held-out frames, and the number of these frames.
         "eval_every": positive(10),
         "eval_frames": positive(200),
     },
@@ -77,36 +76,36 @@ _SCHEMA: fields.Schema = {
 
 
 def default() -> ConfigDict:
-    """The paper's pictures and training, with a network of early strides.
+    """The paper's images and training, with a network that downsamples early.
 
     Returns:
-        A new ConfigDict. Lengths in metres; fields that end in `_deg` in degrees. Defaults are
-        those of OpenAI (2018), appendices C and D.2, where they state them.
+        A new ConfigDict. Lengths in metres; fields that end in `_deg` in degrees. Defaults follow
+        OpenAI (2018), appendices C and D.2, where they state them.
     """
     return fields.defaults(_SCHEMA)
 
 
 def cameras(config: ConfigDict) -> tuple[hand.Camera, ...]:
-    """Those of `config.cameras`, or the simulation's.
+    """The cameras of `config.cameras`, or the simulation's.
 
     Raises:
-        ValueError: there is no such file, or it is no calibration.
+        ValueError: the file does not exist or is not a calibration.
     """
     return hand.read_rig(config.cameras) if config.cameras else hand.RIG
 
 
 def saved_at(config: ConfigDict, folder: Path) -> ConfigDict:
-    """A configuration read from a folder, with the calibration that lies there."""
+    """Resolves a configuration read from a folder: uses the calibration stored there."""
     if config.cameras:
         config.cameras = str(folder / CAMERAS)
     return config
 
 
 def validate(config: ConfigDict) -> None:
-    """Checks every value of a configuration, so that a wrong one fails at once.
+    """Checks every value of a configuration, so that errors surface at once.
 
     Raises:
-        ValueError: names the field, the value it has and the values it may have.
+        ValueError: names the field, its value and the allowed values.
     """
     fields.check(_SCHEMA, config)
     values = dict(config_lib.leaves(config))
@@ -118,7 +117,7 @@ def validate(config: ConfigDict) -> None:
         fail("pose.turned", f"at most {1 - config.pose.kept:g}, with config.pose.kept")
     stages = {len(config.network[name]) for name in ("channels", "blocks", "strides")}
     if len(stages) > 1:
-        fail("network.blocks", "of the length of config.network.channels and .strides")
+        fail("network.blocks", "of the same length as config.network.channels and .strides")
     smallest = 16 if config.network.stem == "strided" else 32
     if config.image_size < smallest:
         fail("image_size", f"at least {smallest}")

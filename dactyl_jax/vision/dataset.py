@@ -1,13 +1,13 @@
-"""Frames on disk, rendered once: shards of numpy arrays and an index with their checksums.
+"""Rendered frames on disk: shards of numpy arrays and an index with their checksums.
 
 ::
 
-    index.json        what the frames are of, and for each shard its file, frames and SHA-256
-    frames-00000.npz  pictures [n, camera, size, size, 3] uint8, and by the names of `frames.Truth`
+    index.json        settings of the frames, and for each shard its file, frames and SHA-256
+    frames-00000.npz  images [n, camera, size, size, 3] uint8, and named as in `frames.Truth`
                       position [n, 3] m, orientation [n, 4], keypoints [n, camera, 7, 2], facing
                       [n, camera, 7] and landmarks [n, camera, 4, 2]; `numpy.load` reads it
 
-A shard is written whole or not at all, and counts once it is in the index.
+Shards are written atomically. A shard counts once it is in the index.
 """
 
 import dataclasses
@@ -33,17 +33,17 @@ _FORMAT = 2
 
 
 class Dataset:
-    """The whole shards of a dataset.
+    """The intact shards of a dataset.
 
     Args:
-        folder: of the dataset.
-        skip_damaged: leaves out shards that differ from their checksums, instead of refusing all.
+        folder: folder of the dataset.
+        skip_damaged: skips shards that differ from their checksums instead of raising an error.
 
     Attributes:
-        damaged: files of the shards that were left out.
+        damaged: files of the skipped shards.
 
     Raises:
-        ValueError: there is no dataset, it has no whole shard, or one is damaged.
+        ValueError: there is no dataset, it has no intact shard, or one is damaged.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, skip_damaged: bool = False) -> None:
@@ -61,21 +61,21 @@ class Dataset:
             else:
                 raise UserError(
                     f"dataset: the shard {str(self._folder / shard['file'])!r} is {problem}; "
-                    "render it again with experiments.render_dataset, or leave it out with "
+                    "render it again with experiments.render_dataset, or skip it with "
                     "--config.skip_damaged=true"
                 )
         if not self._shards:
-            raise UserError(f"dataset: {str(self._folder)!r} holds no whole shard")
+            raise UserError(f"dataset: {str(self._folder)!r} holds no intact shard")
 
     def __len__(self) -> int:
-        """How many shards can be read."""
+        """Number of readable shards."""
         return len(self._shards)
 
     def check(self, config: ConfigDict) -> None:
-        """Refuses a dataset that a run cannot learn from, or would learn something else from.
+        """Rejects a dataset whose frames do not match a run's configuration.
 
         Args:
-            config: of the run; one shard is taken in each of its iterations.
+            config: configuration of the run; each of its iterations uses one shard.
 
         Raises:
             ValueError: names the field that differs.
@@ -86,10 +86,10 @@ class Dataset:
                 raise UserError(_refusal(str(self._folder), field, asked[field], stored[field]))
 
     def read_first(self, numbers: Sequence[int]) -> tuple[np.ndarray, Truth]:
-        """As `read`, of the first of some shards that can be read; adds the others to `damaged`.
+        """Reads the first readable of several shards; adds unreadable ones to `damaged`.
 
         Raises:
-            ValueError: none can be read, or one cannot and may not be left out.
+            ValueError: none can be read, or one cannot and must not be skipped.
         """
         for number in numbers:
             try:
@@ -100,28 +100,28 @@ class Dataset:
                 file = self._shards[number]["file"]
                 if file not in self.damaged:
                     self.damaged.append(file)
-        raise UserError(f"dataset: {str(self._folder)!r} holds no whole shard any more")
+        raise UserError(f"dataset: {str(self._folder)!r} no longer holds an intact shard")
 
     def read(self, number: int) -> tuple[np.ndarray, Truth]:
-        """Pictures and truth of a shard, `[n, ...]`.
+        """Images and truth of a shard, `[n, ...]`.
 
         Raises:
-            ValueError: it was damaged since the dataset was opened.
+            ValueError: it was damaged after the dataset was opened.
         """
         file = self._folder / self._shards[number]["file"]
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 names = [field.name for field in dataclasses.fields(Truth)]
                 return arrays["pictures"], Truth(**{name: arrays[name] for name in names})
-        except Exception as error:  # zip, zlib, numpy and the disk raise as they please
+        except Exception as error:  # zip, zlib, numpy and the disk raise various errors
             raise UserError(f"dataset: the shard {str(file)!r} cannot be read: {error}") from error
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """The index of a dataset.
+    """Reads the index of a dataset.
 
     Raises:
-        ValueError: there is none, or it cannot be read.
+        ValueError: there is no index, or it cannot be read.
     """
     file = folder / _INDEX
     try:
@@ -139,9 +139,9 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 
 def drawn_by(config: ConfigDict) -> dict[str, Any]:
-    """What of a configuration a dataset's frames follow from, as JSON has it.
+    """The part of a configuration that determines a dataset's frames, as JSON.
 
-    Terms that act on rendered pictures are not among it: they are drawn anew in training.
+    It excludes terms that act on rendered images: training draws these again.
     """
     fields = config.to_dict()
     terms = {term.name: fields["terms"][term.name] for term in appearance.TERMS}
@@ -155,7 +155,7 @@ def drawn_by(config: ConfigDict) -> dict[str, Any]:
 
 
 def new_index(config: ConfigDict) -> dict[str, Any]:
-    """An index without shards, of frames that a configuration draws."""
+    """An index without shards, for frames drawn with a configuration."""
     return {
         "format": _FORMAT,
         "cameras": [camera.name for camera in RIG],
@@ -165,13 +165,13 @@ def new_index(config: ConfigDict) -> dict[str, Any]:
 
 
 def missing(folder: Path, index: dict[str, Any], count: int) -> list[int]:
-    """Numbers below `count` of the shards that are not there, or not whole."""
+    """Numbers below `count` of the shards that are missing or damaged."""
     whole = {shard["file"] for shard in index["shards"] if _problem(folder, shard) is None}
     return [number for number in range(count) if _file(number) not in whole]
 
 
 def pack(number: int, pictures: np.ndarray, truth: Truth) -> tuple[bytes, dict[str, Any]]:
-    """The bytes of a shard, and its row of the index."""
+    """The bytes of a shard, and its row in the index."""
     stream = io.BytesIO()
     arrays = {
         field.name: np.asarray(getattr(truth, field.name)) for field in dataclasses.fields(truth)
@@ -190,7 +190,7 @@ def _file(number: int) -> str:
 
 
 def _problem(folder: Path, shard: dict[str, Any]) -> str | None:
-    """What is wrong with a shard's file, if anything."""
+    """Describes the problem with a shard's file, if any."""
     try:
         content = (folder / shard["file"]).read_bytes()
     except OSError:
@@ -200,21 +200,21 @@ def _problem(folder: Path, shard: dict[str, Any]) -> str | None:
 
 
 def _refusal(folder: str, field: str, asked: Any, stored: Any) -> str:
-    """Why frames are not those of a run."""
+    """Error message for frames that do not match a run."""
     if field == "cameras":
         return (
-            f"config.cameras: the frames in {folder!r} were drawn with cameras in other places; "
-            "give their calibration, or render others"
+            f"config.cameras: the frames in {folder!r} were rendered with other camera poses; set "
+            "their calibration, or render new frames"
         )
     if isinstance(asked, dict):
         name = next(name for name in asked if asked[name] != stored[name])
         field, asked, stored = f"{field}.{name}", asked[name], stored[name]
     return (
-        f"config.{field} is {asked!r}, the frames in {folder!r} have {stored!r}; set "
+        f"config.{field} is {asked!r}, but the frames in {folder!r} have {stored!r}; set "
         f"--config.{field}={str(stored).lower() if isinstance(stored, bool) else stored}"
     )
 
 
 def _plain(camera: dict[str, Any]) -> dict[str, Any]:
-    """A camera as JSON has it."""
+    """A camera in JSON form."""
     return {name: list(x) if isinstance(x, tuple) else x for name, x in camera.items()}

@@ -1,4 +1,4 @@
-"""A trained network at work: pictures in, poses out, with how sure they are."""
+"""Inference with a trained network: images in, poses and their uncertainty out."""
 
 import dataclasses
 import functools
@@ -12,18 +12,18 @@ from dactyl_jax.hand import RIG
 from dactyl_jax.vision import images
 from dactyl_jax.vision.network import Parameters, PoseNetwork, orientation
 
-LARGEST_DOUBT = 1.0  # rad: estimates of more are not to be believed; a robot leaves them out
+LARGEST_DOUBT = 1.0  # rad, maximum uncertainty of an accepted pose; a robot rejects others
 
 
 class Poses(NamedTuple):
     """Estimated poses.
 
     Attributes:
-        position: `[n, 3]` m, of the object's centre in the frame of `rh_forearm`.
-        orientation: `[n, 4]`, of the object there, unit quaternions with w >= 0.
-        doubt: `[n]` rad, how far from it the orientations lie that the pictures leave possible: 0
-            where they leave one, about 2 where they leave all, as of an object without marks. It is
-            an alarm, not an error bar: of frames that leave one, errors hardly follow it.
+        position: `[n, 3]` m, the object's centre in the frame of `rh_forearm`.
+        orientation: `[n, 4]`, the object's orientation in that frame, unit quaternions, w >= 0.
+        doubt: `[n]` rad, spread of the orientations that the images allow, about the estimate: 0 if
+            they allow one, about 2 if they allow all, as for an object without markings. It is an
+            alarm, not an error bar: on unambiguous frames it hardly correlates with the error.
     """
 
     position: np.ndarray
@@ -36,10 +36,10 @@ class Estimator:
     """A trained pose network.
 
     Attributes:
-        network: its design.
-        parameters: of it.
-        iteration: iterations that it was trained for.
-        frames: pictures of three cameras that it has learned from, one seen twice counted twice.
+        network: design of the network.
+        parameters: its parameters.
+        iteration: number of training iterations.
+        frames: number of training frames of three images; a frame used twice counts twice.
     """
 
     network: PoseNetwork
@@ -48,14 +48,14 @@ class Estimator:
     frames: int
 
     def estimate(self, pictures: np.ndarray, batch: int = 64) -> Poses:
-        """Poses of the object in cameras' pictures.
+        """Estimates the object's poses from camera images.
 
         Args:
             pictures: `[n, camera, size, size, 3]` uint8, cameras in the order of `hand.RIG`.
-            batch: how many are looked at together.
+            batch: number of frames per network call.
 
         Raises:
-            ValueError: they are of another type, number of cameras or size.
+            ValueError: wrong type, number of cameras or size.
         """
         pictures = np.asarray(pictures)
         if pictures.dtype != np.uint8:
@@ -64,19 +64,19 @@ class Estimator:
         return self.estimate_normal(np.asarray(images.normalize(pictures)), batch)
 
     def mean_pose(self, pictures: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """All of `estimate` but the choice of one orientation; can be traced and exported.
+        """`estimate` without the choice of one orientation; can be traced and exported.
 
         Args:
-            pictures: as there.
+            pictures: as for `estimate`.
 
         Returns:
-            Position, `[n, 3]` m, and mean of the orientations that are possible, `[n, 3, 3]`.
+            Position, `[n, 3]` m, and mean of the possible orientations, `[n, 3, 3]`.
         """
         estimate = self.network.apply(self.parameters, images.normalize(pictures))
         return estimate.position, estimate.matrix
 
     def estimate_normal(self, pictures: np.ndarray, batch: int = 64) -> Poses:
-        """As `estimate`, of pictures that are normalised already, float32."""
+        """Like `estimate`, for images that are already normalised, float32."""
         self._check_shape(pictures)
         parts = []
         batch = min(batch, len(pictures))

@@ -1,4 +1,4 @@
-"""Frames by number: a state of the pool, a pose, looks, and what there is to know of them."""
+"""Frames by number: a state of the pool, an object pose, an appearance, and the ground truth."""
 
 import dataclasses
 import functools
@@ -17,31 +17,31 @@ from dactyl_jax.vision import appearance, images
 from dactyl_jax.vision.pool import Pool
 from dactyl_jax.vision.terms import apply_all, integer, materials
 
-# The object's centre and points 25 mm from it along x, -x, y, -y, z, -z: of a block, its faces'.
+# The object's centre and points 25 mm from it along x, -x, y, -y, z, -z: a block's face centres.
 KEYPOINTS = BLOCK_HALF_EDGE * np.concatenate(
     [np.zeros((1, 3)), np.stack([np.eye(3), -np.eye(3)], axis=1).reshape(6, 3)]
 )
-# Points of the forearm's frame [m]: the wrist, both sides of the forearm's end, and where a block
-# rests in the palm. Where they lie in a picture tells how its camera is turned.
+# Points in the forearm's frame [m]: the wrist, both sides of the forearm's end, and the place where
+# a block rests in the palm. Their image positions reveal the camera's orientation.
 LANDMARKS = np.array(
     [[0.0, 0.0, 0.213], [0.0, 0.035, 0.19], [0.0, -0.035, 0.19], [0.05, 0.0, 0.305]]
 )
-_FACING = 0.15  # cosine to the line of sight from which on a face is said to be seen
+_FACING = 0.15  # cosine to the line of sight above which a face counts as visible
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """What is known of a frame; of many with `[n]` in front.
+    """Ground truth of a frame; of several with a leading `[n]`.
 
     Attributes:
-        position: `[3]` m, of the object's centre in the frame of `rh_forearm`.
-        orientation: `[4]`, of the object there.
-        keypoints: `[camera, 7, 2]`, where `KEYPOINTS` lie in the pictures: across and down, -1 to
-            1 from edge to edge.
-        facing: `[camera, 7]` bool, whether they lie in the picture, on a side of the object that
-            looks towards the camera; the centre always does.
-        landmarks: `[camera, 4, 2]`, where `LANDMARKS` lie in the pictures, or beside them.
+        position: `[3]` m, the object's centre in the frame of `rh_forearm`.
+        orientation: `[4]`, the object's orientation in that frame.
+        keypoints: `[camera, 7, 2]`, image positions of `KEYPOINTS`: right and down, -1 to 1 from
+            edge to edge.
+        facing: `[camera, 7]` bool, whether they lie in the image and on a side of the object that
+            faces the camera; the centre always does.
+        landmarks: `[camera, 4, 2]`, image positions of `LANDMARKS`, possibly outside the image.
     """
 
     position: jax.Array
@@ -55,10 +55,10 @@ class FrameSource:
     """Draws frames; frame n of a stream depends on the pool, the configuration, the stream and n.
 
     Args:
-        config: of the vision, see `vision.config`.
-        model: with cameras.
-        pool: states.
-        stream: number of the stream of frames, such as training's.
+        config: configuration of vision, see `vision.config`.
+        model: model with cameras.
+        pool: simulated states.
+        stream: number of the stream of frames, for example training's.
     """
 
     def __init__(self, config: ConfigDict, model: mujoco.MjModel, pool: Pool, stream: int) -> None:
@@ -67,7 +67,7 @@ class FrameSource:
         self._nominal = nominal(model)
         self._materials = materials(model)
         key = jax.random.fold_in(jax.random.key(config.seed), stream)
-        # States and key are arguments: what is compiled for one stream serves the others.
+        # States and key are arguments, so that all streams share the compiled code.
         self.draw = functools.partial(
             jax.jit(jax.vmap(self._draw, (None, None, 0))), key, jnp.asarray(pool.qpos)
         )
@@ -77,7 +77,7 @@ class FrameSource:
     def _draw(
         self, key: jax.Array, states: jax.Array, number: jax.Array
     ) -> tuple[jax.Array, Looks, Truth]:
-        """State `[nq]`, looks and truth of the frame of a number; `draw` is of many `[n]`."""
+        """State `[nq]`, appearance and truth of a numbered frame; `draw` takes many, `[n]`."""
         row_key, pose_key, _ = _keys(key, number)
         row = integer(jax.random.uniform(row_key), 0, len(states))
         qpos = self._pose(pose_key, states[row])
@@ -85,21 +85,22 @@ class FrameSource:
         return qpos, looks, self._truth(qpos, looks)
 
     def _looks(self, key: jax.Array, number: jax.Array) -> Looks:
-        """The looks of the frame of a number, whatever it shows; `draw_looks` is of many `[n]`."""
+        """Appearance of a numbered frame, whatever it shows; `draw_looks` takes many, `[n]`."""
         _, _, key = _keys(key, number)
         return apply_all(appearance.TERMS, self._config.terms, key, self._nominal, self._materials)
 
     def _vary(self, key: jax.Array, number: jax.Array, pictures: jax.Array) -> jax.Array:
-        """A frame's pictures `[camera, size, size, 3]` uint8 as the network is to see them.
+        """Augments a frame's images `[camera, size, size, 3]` uint8 for the network.
 
-        Those of the same frame differ with `number`, which is any number.
+        `number` is any integer; the same frame gives different results for different numbers.
         """
         key = jax.random.fold_in(jax.random.fold_in(key, 2**31 - 1), number)
         normal = images.normalize(pictures)
         return apply_all(images.TERMS, self._config.terms, key, normal, self._materials)
 
     def _pose(self, key: jax.Array, qpos: jax.Array) -> jax.Array:
-        """The object's pose kept, turned by quarters about one of its axes, or jittered."""
+        """Keeps the object's pose, rotates it by quarter turns about one of its axes, or jitters
+        it."""
         law = self._config.pose
         kind_key, jitter_key = jax.random.split(key)
         place, spin = self._layout.object_qpos[:3], self._layout.object_qpos[3:]
@@ -139,15 +140,15 @@ class FrameSource:
 
 
 def project(points: jax.Array, looks: Looks) -> jax.Array:
-    """Where points `[n, 3]` of the forearm's frame lie in the pictures, `[camera, n, 2]`: across
-    and down, -1 to 1 from edge to edge."""
+    """Image positions of points `[n, 3]` in the forearm's frame, `[camera, n, 2]`: right and down,
+    -1 to 1 from edge to edge."""
     sight = points - looks.camera_position[:, None]
-    # In a camera's frame, which looks along -z.
+    # In the camera's frame; it looks along -z.
     seen = rotations.rotate(rotations.conjugate(looks.camera_quaternion)[:, None], sight)
     scale = -seen[..., 2:] * jnp.tan(jnp.radians(looks.field_of_view) / 2)[:, None, None]
     return seen[..., :2] * jnp.array([1.0, -1.0]) / scale
 
 
 def _keys(key: jax.Array, number: jax.Array) -> jax.Array:
-    """Of a frame's state, pose and looks."""
+    """Keys of a frame's state, pose and appearance."""
     return jax.random.split(jax.random.fold_in(key, number), 3)

@@ -1,4 +1,4 @@
-"""From a camera's picture to what the network sees, and how that is varied in training."""
+"""Preprocessing of camera images for the network, and augmentation in training."""
 
 import functools
 import operator
@@ -11,11 +11,11 @@ from ml_collections import ConfigDict
 from dactyl_jax.vision.appearance import TABLE_9
 from dactyl_jax.vision.terms import Materials, Term, uniform
 
-_TAPS = 2  # pixels to either side that a blur reaches
+_TAPS = 2  # pixels on either side covered by a blur
 
 
 def normalize(pictures: ArrayLike) -> jax.Array:
-    """Each picture with mean 0 and variance 1 over its pixels and colours.
+    """Normalises each image to mean 0 and variance 1 over its pixels and colours.
 
     Args:
         pictures: `[..., height, width, 3]` uint8.
@@ -32,12 +32,12 @@ def normalize(pictures: ArrayLike) -> jax.Array:
 def contrast(
     key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materials
 ) -> jax.Array:
-    """A factor for each picture, whose mean is 0."""
+    """Scales each image, whose mean is 0, by a random factor."""
     return pictures * uniform(key, law.low, law.high, (pictures.shape[0], 1, 1, 1))
 
 
 def blur(key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materials) -> jax.Array:
-    """Gaussian, of a width of its own for each picture; its share of the picture's width."""
+    """Applies Gaussian blur of random width to each image; widths are relative to the image's."""
     deviation = uniform(key, 0.0, law.largest * pictures.shape[2], (pictures.shape[0],))
     taps = jnp.arange(-_TAPS, _TAPS + 1)
     weights = jnp.exp(-0.5 * (taps / jnp.maximum(deviation, 1e-3)[:, None]) ** 2)
@@ -57,7 +57,7 @@ def blur(key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materi
 def patches(
     key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materials
 ) -> jax.Array:
-    """Rectangles of any colour over each picture, as of cables and arms that get in the way."""
+    """Covers each image with rectangles of random colour, like cables and arms in the way."""
     count, height, width, _ = pictures.shape
     row, column = jnp.arange(height)[:, None] / height, jnp.arange(width) / width
     for share in uniform(key, 0.0, 1.0, (law.most, 8, count, 1, 1)):
@@ -73,11 +73,11 @@ def patches(
 def pixel_noise(
     key: jax.Array, law: ConfigDict, pictures: jax.Array, materials: Materials
 ) -> jax.Array:
-    """Gaussian, of each pixel and colour on its own."""
+    """Adds independent Gaussian noise to each pixel and colour."""
     return pictures + law.deviation * jax.random.normal(key, pictures.shape)
 
 
-# In the published order: pictures are normalised, then contrast, then noise.
+# In the published order: normalisation, then contrast, then noise.
 TERMS = (
     Term("contrast", TABLE_9, {"low": 0.5, "high": 1.5}, contrast),
     Term("blur", "ours", {"largest": 0.005}, blur),

@@ -1,4 +1,4 @@
-"""What the pose network is trained to make small."""
+"""The training loss of the pose network."""
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +11,12 @@ from dactyl_jax.vision.network import POSITION_SCALE, Estimate
 
 
 def loss(estimate: Estimate, truth: Truth, keypoint_weight: float) -> tuple[jax.Array, dict]:
-    """Mean over the frames, and its parts.
+    """Mean loss over the frames, and its parts.
 
-    The rotation's part is the squared distance of matrices, 8 sin^2(angle / 2) between rotations:
-    a quaternion and its negative are one matrix. Where the faces lie in the pictures, and points
-    that stand still with the hand, is not asked for in the end, but tells the trunk what to look
-    for: without the latter it takes long to find out how each camera is turned.
+    The rotation loss is the squared distance of matrices, 8 sin^2(angle / 2) between rotations; a
+    quaternion and its negative are the same matrix. The image positions of the faces and of points
+    fixed to the hand are auxiliary targets, which guide the trunk. Without the latter the network
+    is slow to learn each camera's orientation.
     """
     turned = rotations.matrix(truth.orientation)
     rotation = jnp.mean(jnp.sum((estimate.matrix - turned) ** 2, axis=(-2, -1)))
@@ -41,7 +41,7 @@ def loss(estimate: Estimate, truth: Truth, keypoint_weight: float) -> tuple[jax.
 def errors(
     position: ArrayLike, orientation: ArrayLike, truth: Truth
 ) -> tuple[jax.Array, jax.Array]:
-    """Errors of poses `[n, 3]` m and `[n, 4]`: in orientation [rad] and in position [m], `[n]`."""
+    """Pose errors, for poses `[n, 3]` m and `[n, 4]`: orientation [rad] and position [m], `[n]`."""
     difference = rotations.multiply(orientation, rotations.conjugate(truth.orientation))
     return rotations.angle(difference), jnp.linalg.norm(
         jnp.asarray(position) - truth.position, axis=-1

@@ -1,10 +1,10 @@
-"""The pose network: one trunk for all cameras, places in the pictures, views joined, a pose.
+"""The pose network: a shared trunk per camera, image points, joined views, a pose.
 
-After appendix D.2 of OpenAI (2018), with strides that leave its spatial softmax something to see.
-Instead of a quaternion the network's last layer gives nine numbers, trained towards the rotation
-matrix by squared error: their optimum is the mean of the matrices that a picture leaves possible.
-The unit quaternion is the one of the rotation next to it, and how much shorter than a rotation the
-mean is says how sure that is: a picture that could be of several orientations is reported as such.
+After appendix D.2 of OpenAI (2018), with strides that keep enough resolution for its spatial
+softmax. The last layer outputs nine numbers instead of a quaternion. They are trained towards the
+rotation matrix by squared error, whose optimum is the mean of the matrices that the images allow.
+The estimated orientation is the rotation nearest to that mean. The more the mean falls short of a
+rotation, the less certain the orientation: ambiguous images are reported as such.
 """
 
 import dataclasses
@@ -25,8 +25,8 @@ from dactyl_jax.vision.frames import KEYPOINTS, LANDMARKS
 
 Parameters = Mapping[str, Any]
 
-# Where a block rests in the palm, in the frame of `rh_forearm` [m], and the spread about it:
-# positions are learned in these units.
+# Resting place of a block in the palm, in the frame of `rh_forearm` [m], and the spread about it:
+# units in which positions are learned.
 POSITION_CENTRE = np.array([0.050, 0.0, 0.305], np.float32)
 POSITION_SCALE = 0.03
 _CAMERAS = len(RIG)
@@ -35,14 +35,14 @@ _CAMERAS = len(RIG)
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What the network makes of frames, `[n, ...]`.
+    """Output of the network for frames, `[n, ...]`.
 
     Attributes:
-        position: `[n, 3]` m, of the object's centre in the frame of `rh_forearm`.
-        matrix: `[n, 3, 3]`, mean of the orientations that are possible there.
+        position: `[n, 3]` m, the object's centre in the frame of `rh_forearm`.
+        matrix: `[n, 3, 3]`, mean of the possible orientations in that frame.
         keypoints: `[n, camera, 7, 2]`, see `frames.Truth`.
-        landmarks: `[n, camera, 4, 2]`, see there.
-        presence: `[n, camera, 7]`, logits that a keypoint's side is seen.
+        landmarks: `[n, camera, 4, 2]`, see `frames.Truth`.
+        presence: `[n, camera, 7]`, logits that a keypoint's side is visible.
     """
 
     position: jax.Array
@@ -54,13 +54,13 @@ class Estimate:
 
 @dataclasses.dataclass(frozen=True)
 class PoseNetwork:
-    """The design of a network, without its parameters; hashable, and plain enough for JSON.
+    """Design of a network, without its parameters; hashable and JSON-serialisable.
 
     Attributes:
-        image_size: width and height of the pictures, pixels.
+        image_size: width and height of the images, pixels.
         stem: `strided`, or `paper` for two convolutions at full resolution, then pooling.
-        channels, blocks, strides: of the residual stages.
-        points: places that the spatial softmax gives of a picture.
+        channels, blocks, strides: of the residual stages, one number per stage.
+        points: number of image points that the spatial softmax outputs.
         dense: sizes of the layers after the views are joined.
     """
 
@@ -80,17 +80,17 @@ class PoseNetwork:
         """Runs the network.
 
         Args:
-            parameters: of this design.
+            parameters: parameters of this design.
             pictures: `[n, camera, size, size, 3]`, normalised (`images.normalize`).
         """
         return nnx.merge(_graph(self), nnx.State(parameters))(pictures)
 
 
 def make_network(config: ConfigDict) -> PoseNetwork:
-    """The network that `config.network` asks for.
+    """The network of `config.network`.
 
     Raises:
-        ValueError: it has fewer places in a picture than keypoints and landmarks.
+        ValueError: it outputs fewer image points than there are keypoints and landmarks.
     """
     network = config.network
     fewest = len(KEYPOINTS) + len(LANDMARKS)
@@ -108,7 +108,7 @@ def make_network(config: ConfigDict) -> PoseNetwork:
 
 
 def orientation(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The rotation next to a mean of rotations, and how sure it is.
+    """The rotation nearest to a mean of rotations, and its uncertainty.
 
     The quaternion is the eigenvector of the largest eigenvalue of Davenport's symmetric matrix
     (Davenport 1968, the q-method of attitude determination).
@@ -118,7 +118,7 @@ def orientation(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     Returns:
         Unit quaternions `[..., 4]` with w >= 0; and the angle [rad] `[...]` whose cosine is the
-        mean cosine of the errors to expect: 0 of what is sure, 120 degrees of what is unknown.
+        mean cosine of the expected errors: 0 if certain, 120 degrees if unknown.
     """
     m = matrix
     symmetric = m + jnp.swapaxes(m, -1, -2)
@@ -162,7 +162,7 @@ def _convolution(inputs: int, outputs: int, size: int, stride: int, rngs: nnx.Rn
 
 
 class _Block(nnx.Module):
-    """Two convolutions beside a short cut; the short cut alone at the start."""
+    """Two convolutions with a skip connection; initially the skip connection alone."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, rngs: nnx.Rngs):
         self.first = _convolution(inputs, outputs, 3, stride, rngs)
@@ -192,7 +192,7 @@ class _Layers(nnx.Module):
             )
             self.pooled, inputs = True, 32
         else:
-            # At 200 pixels one place in 8, at half of that one in 4: the block is 9 places wide.
+            # One position per 8 pixels at size 200, per 4 at size 100: the block spans 9 of them.
             stride = 8 if network.image_size > 150 else 4
             self.stem = nnx.List([_convolution(3, first, 2 * stride, stride, rngs)])
             self.pooled, inputs = False, first
@@ -205,7 +205,7 @@ class _Layers(nnx.Module):
                 inputs = channels
         self.blocks = nnx.List(blocks)
         self.heat = nnx.Conv(inputs, network.points, (1, 1), rngs=rngs)
-        joined = _CAMERAS * 3 * network.points  # two coordinates and a strength each
+        joined = _CAMERAS * 3 * network.points  # two coordinates and a strength per point
         sizes = (joined, *network.dense)
         self.dense = nnx.List(
             [nnx.Linear(m, n, kernel_init=_he, rngs=rngs) for m, n in itertools.pairwise(sizes)]
@@ -242,8 +242,8 @@ class _Layers(nnx.Module):
 
 
 def _spatial_softmax(heat: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Where each map is hot: `[n, height, width, point]` to places `[n, point, 2]`, across and
-    down, -1 to 1 from edge to edge; and how hot it is there, `[n, point]`."""
+    """Locates the peak of each heat map: `[n, height, width, point]` to positions `[n, point, 2]`,
+    right and down, -1 to 1 from edge to edge; and its strength, `[n, point]`."""
     count, height, width, points = heat.shape
     flat = heat.reshape(count, height * width, points)
     share = nnx.softmax(flat, axis=1)

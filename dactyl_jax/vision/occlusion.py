@@ -1,4 +1,4 @@
-"""How much of the object the hand hides from the cameras."""
+"""Occlusion of the object by the hand in the camera images."""
 
 import dataclasses
 
@@ -10,18 +10,18 @@ from dactyl_jax.vision.terms import Materials
 
 
 def occlusion(views: Views, qpos: np.ndarray, looks: Looks, materials: Materials) -> np.ndarray:
-    """Share of the object's pixels, of all cameras together, that are hidden.
+    """Occluded fraction of the object's pixels over all cameras.
 
-    The object is drawn shining alone, once behind the hand and once without it.
+    Only the object is rendered emissive, once occluded by the hand and once without the hand.
 
     Args:
         views: the ray tracer.
         qpos: `[n, nq]` states.
-        looks: of the frames, for their cameras.
-        materials: whose material is whose.
+        looks: appearance of the frames, for their cameras.
+        materials: materials of object and hand.
 
     Returns:
-        `[n]`, 0 to 1; 1 where the object is in no picture.
+        `[n]`, 0 to 1; 1 where the object is in no image.
     """
     rgba = jnp.zeros_like(looks.rgba).at[..., 3].set(1.0).at[:, materials.object].set(1.0)
     shining = dataclasses.replace(

@@ -1,7 +1,7 @@
-"""States to draw frames of: what hand and object really do, so that fingers hide what they will.
+"""A pool of simulated states from which frames are drawn, with realistic occlusion by fingers.
 
-Half are of the policy's episodes, a quarter of those of random actions; the last quarter begins
-with the object anywhere above the palm in any orientation, and goes on while it falls.
+Half come from the policy's episodes, a quarter from episodes with random actions. The last quarter
+starts with the object anywhere above the palm in any orientation, and records its fall.
 """
 
 import dataclasses
@@ -29,17 +29,17 @@ _EVERY = 5  # control steps between two states of one episode: 0.4 s
 _ENVIRONMENTS = 128
 _FALL_STEPS = 8  # physics steps, 64 ms, between two states of a fall
 _FALL_STATES = 10
-_HEIGHTS = (0.03, 0.12)  # m above the palm's surface of the object let go
+_HEIGHTS = (0.03, 0.12)  # m above the palm's surface from which the object is dropped
 _KEPT = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Pool:
-    """States, and where each is from.
+    """States and their sources.
 
     Attributes:
-        qpos: `[N, nq]` float32, joint angles and the object's pose in the world.
-        source: `[N]` int32, place in `SHARES`.
+        qpos: `[N, nq]` float32, joint angles and the object's pose in the world frame.
+        source: `[N]` int32, index in `SHARES`.
     """
 
     qpos: np.ndarray
@@ -54,15 +54,15 @@ def collect(
     count: int,
     seed: int,
 ) -> Pool:
-    """States of real episodes, from the disk where they were collected before.
+    """Collects states of simulated episodes; cached on disk.
 
     Args:
-        task: the configuration of the environment.
+        task: configuration of the environment.
         prepare: makes the environment, on the native engine, and the agents `policy` and `random`;
-            called only where the states are not there yet.
-        agents: a digest that tells them from others.
-        count: how many states.
-        seed: of everything.
+            called only if the states are not cached.
+        agents: a digest that identifies the agents.
+        count: number of states.
+        seed: seed of all random draws.
     """
     follows_from = {
         "pool": Path(__file__).read_text(encoding="utf-8"),
@@ -95,7 +95,7 @@ def _collect(env: Reorientation, agents: Mapping[str, Agent], count: int, seed: 
 
 
 def _episodes(env: Reorientation, agent: Agent, count: int, seed: list[int]) -> np.ndarray:
-    """States of an agent's episodes, `[count, nq]`; agents start differently."""
+    """States of an agent's episodes, `[count, nq]`; each agent gets different starts."""
     rng = np.random.default_rng(seed)
     start_key, act_key = jax.random.split(jax.random.key(rng.integers(2**31)))
     state = _reset(env, start_key)
@@ -115,7 +115,7 @@ def _reset(env: Reorientation, key: jax.Array) -> EnvState:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _advance(env: Reorientation, agent: Agent, loop: Any, key: jax.Array) -> tuple[Any, jax.Array]:
-    """A few control steps, and the states after them."""
+    """Runs a few control steps; returns the states after them."""
 
     def step(loop, key):
         state, carry, first = loop
@@ -130,7 +130,7 @@ def _advance(env: Reorientation, agent: Agent, loop: Any, key: jax.Array) -> tup
 
 
 def _scattered(env: Reorientation, postures: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """The object let go anywhere above the palm of a hand that stays as it is, `[count, nq]`."""
+    """Drops the object anywhere above the palm of a hand that holds its posture, `[count, nq]`."""
     rng = np.random.default_rng([seed, len(SHARES)])
     model = env.engine.model
     layout = hand.layout(model)

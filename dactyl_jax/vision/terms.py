@@ -1,4 +1,4 @@
-"""What a term of the appearance is: a name, where it was published, a law, what it does."""
+"""A randomised aspect of the images: a name, a source, a law, and a function."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +15,14 @@ from dactyl_jax.hand import rig
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """One row of the table of what is randomised in pictures.
+    """One row of the table of image randomisations.
 
     Attributes:
-        name: of its field in `config.terms`.
-        source: where its law was published; "ours" for what was not.
-        law: its numbers with their defaults, fields of `config.terms.<name>`.
-        apply: from a key, the law, the signal (looks, or pictures, of one frame) and the
-            materials to the changed signal.
+        name: name of its node in `config.terms`.
+        source: where its law was published; "ours" if it was not.
+        law: parameters with their defaults, the fields of `config.terms.<name>`.
+        apply: maps a key, the law, the signal (appearance or images of one frame) and the materials
+            to the changed signal.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Term:
 
 @dataclasses.dataclass(frozen=True)
 class Materials:
-    """Whose material is whose: numbers of a model's materials.
+    """Indices of a model's materials, by owner.
 
     Attributes:
-        object, hand: of what is seen of them.
-        patterns: how many the table may have, the first one plain.
+        object, hand: materials of their visual geoms.
+        patterns: number of table patterns, the first one plain.
     """
 
     object: np.ndarray
@@ -46,7 +46,7 @@ class Materials:
 
 
 def materials(model: mujoco.MjModel) -> Materials:
-    """Of a model with cameras, `hand.load_model(..., cameras=...)`."""
+    """Materials of a model with cameras, `hand.load_model(..., cameras=...)`."""
     seen = model.geom_matid >= 0
     is_object = model.geom_bodyid == model.body("object").id
     is_table = np.arange(model.ngeom) == model.geom(rig.TABLE).id
@@ -60,9 +60,9 @@ def materials(model: mujoco.MjModel) -> Materials:
 def apply_all(
     terms: Sequence[Term], laws: ConfigDict, key: jax.Array, signal: Any, materials: Materials
 ) -> Any:
-    """Lets the enabled terms act on one frame, in the table's order.
+    """Applies the enabled terms to one frame, in the table's order.
 
-    A term's draws depend on the key and its place in the table, not on which others are enabled.
+    A term's draws depend on the key and its position in the table, not on the other terms.
     """
     keys = jax.random.split(key, len(terms))
     for term, term_key in zip(terms, keys, strict=True):
@@ -72,19 +72,19 @@ def apply_all(
 
 
 def uniform(key: jax.Array, low: Any, high: Any, shape: tuple[int, ...] = ()) -> jax.Array:
-    """Uniform between two numbers, `shape`."""
+    """Uniform between two numbers, of the given shape."""
     return jax.random.uniform(key, shape, jnp.float32, low, high)
 
 
 def integer(share: jax.Array, low: int, high: int) -> jax.Array:
-    """From shares that are uniform from 0 to 1 to integers from `low` to below `high`."""
+    """Maps uniform numbers in 0..1 to integers from `low` to below `high`."""
     return jnp.minimum(low + jnp.floor(share * (high - low)), high - 1).astype(jnp.int32)
 
 
 def direction(height: jax.Array, share: jax.Array) -> jax.Array:
-    """Unit vectors `[..., 3]`, uniform where height is uniform from -1 to 1 and share from 0 to 1.
+    """Unit vectors `[..., 3]`, uniform if height is uniform in -1..1 and share in 0..1.
 
-    A sphere has the same area between any two heights of the same distance (Archimedes).
+    On a sphere, zones of equal height have equal area (Archimedes).
     """
     azimuth = 2 * jnp.pi * share
     reach = jnp.sqrt(jnp.maximum(1 - height**2, 0.0))

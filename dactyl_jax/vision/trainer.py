@@ -1,4 +1,4 @@
-"""Learning from frames: one iteration takes a number of them and makes passes over minibatches."""
+"""Training on frames: one iteration takes a number of frames and passes over minibatches."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from dactyl_jax.vision.network import Parameters, PoseNetwork
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class VisionState:
-    """All that a run needs to continue.
+    """Everything that a run needs to continue.
 
     Attributes:
-        parameters: of the network, as they learn.
-        averaged: their running average, which is what is used.
-        optimizer: its state.
-        iteration: iterations so far, int32.
+        parameters: parameters of the network in training.
+        averaged: their running average, which is used for inference.
+        optimizer: state of the optimiser.
+        iteration: completed iterations, int32.
     """
 
     parameters: Parameters
@@ -37,10 +37,10 @@ class VisionTrainer:
     """Adam with decoupled weight decay and a learning rate that halves (OpenAI 2018, D.2).
 
     Args:
-        config: of the vision.
-        network: the design.
-        vary: `[n]` numbers and their frames' pictures `[n, camera, size, size, 3]` uint8 to what
-            the network is to see; the same frame differs with its number.
+        config: configuration of vision.
+        network: design of the network.
+        vary: augments images for the network, from numbers `[n]` and the frames' images
+            `[n, camera, size, size, 3]` uint8; the result depends on the number.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class VisionTrainer:
         self._learn = jax.jit(self._minibatch, donate_argnums=0)
 
     def initial_state(self) -> VisionState:
-        """A fresh network."""
+        """A newly initialised network."""
         parameters = self.network.initial_parameters(jax.random.key(self.config.seed))
         state = VisionState(
             parameters=parameters,
@@ -71,21 +71,21 @@ class VisionTrainer:
             optimizer=self._optimizer.init(parameters),
             iteration=jnp.int32(0),
         )
-        # Bound to a device, as a restored state is, so that both run the same compiled code.
+        # Bound to a device, like a restored state, so that both run the same compiled code.
         return jax.device_put(state, jax.devices()[0])
 
     def iteration(
         self, state: VisionState, pictures: np.ndarray, truth: Truth
     ) -> tuple[VisionState, dict[str, float]]:
-        """Learns from `training.frames` frames.
+        """Trains on `training.frames` frames.
 
         Args:
-            state: given up.
+            state: donated; its buffers are reused.
             pictures: `[frames, camera, size, size, 3]` uint8.
-            truth: of the frames.
+            truth: truth of the frames.
 
         Returns:
-            The state after it, and means over its minibatches.
+            The new state, and means over its minibatches.
         """
         law = self.config.training
         iteration = int(state.iteration)
@@ -93,8 +93,8 @@ class VisionTrainer:
         rng = np.random.default_rng([self.config.seed, iteration])
         order = np.concatenate([rng.permutation(law.frames) for _ in range(law.passes)])
         rows = []
-        # A loop on the host: XLA compiles the gradients of convolutions inside one of its own to
-        # code that is 40 times slower on a CPU.
+        # A loop on the host: in a compiled loop, XLA's code for the gradients of convolutions is 40
+        # times slower on a CPU.
         for start in range(0, len(order), law.batch):
             chosen = order[start : start + law.batch]
             numbers = np.arange(first + start, first + start + law.batch)
@@ -117,7 +117,7 @@ class VisionTrainer:
         metrics = metrics | {"gradient_norm": optax.tree.norm(gradient)}
         updates, optimizer = self._optimizer.update(gradient, state.optimizer, state.parameters)
         parameters = optax.apply_updates(state.parameters, updates)
-        # A young average forgets faster, above all the initial parameters.
+        # The average decays faster at first, above all to forget the initial parameters.
         number = numbers[0] // law.batch
         stays = jnp.minimum(law.averaging, (1 + number) / (10 + number))
         averaged = jax.tree.map(

@@ -61,5 +61,5 @@ def test_a_file_is_needed(tmp_path, capsys):
     assert evaluate.main(["--suite=paper", "--policies=a=b", "--out=c", "--dump_nan=d"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "replay_nan: the file is missing: name one that --dump_nan wrote"
-    assert "none.npz' is no divergence that can be read" in lines[1]
+    assert "none.npz' is not a readable divergence" in lines[1]
     assert lines[2].startswith("evaluate: --dump_nan does not go with --suite")

@@ -191,7 +191,9 @@ def test_trials_by_sight_are_one_record(tmp_path, capsys):
     add = [f"--docs={page.parent}", f"--add={folder}"]
     assert report.main(add) == 0
     assert json.loads((page.parent / "results" / "eyes.json").read_text()) == record
-    (printed,) = re.findall(r"OpenGL.*, less the simulator's sensors \| (\S+) \[", page.read_text())
+    (printed,) = re.findall(
+        r"OpenGL.*, minus the simulator's sensors \| (\S+) \[", page.read_text()
+    )
     means = {
         (result["pose"], result.get("renderer"), result["pose_latency"]): result["goals"]["mean"]
         for result in record["results"]

@@ -76,12 +76,15 @@ def test_backlash_is_centred_on_it(file, mirrored):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "is no model patch of version 1"),
-        ({"joints": {"rh_FFJ3": {"stiffness": 1.0}}}, "rh_FFJ3.stiffness is unknown; there are"),
+        ({"version": 2}, "is not a model patch of version 1"),
+        (
+            {"joints": {"rh_FFJ3": {"stiffness": 1.0}}},
+            "rh_FFJ3.stiffness is unknown; the fields are",
+        ),
         ({"joints": {"rh_FFJ3": {"damping": -1.0}}}, "damping is -1.0; it must be 0 or more"),
         ({"actuators": {"rh_A_FFJ0": {"gain": 0.0}}}, "gain is 0.0; it must be greater than 0"),
-        ({"joints": ["rh_FFJ3"]}, r"joints is \['rh_FFJ3'\], no object"),
-        ({"joints": {"rh_FFJ3": 0.1}}, "rh_FFJ3 is 0.1, no object"),
+        ({"joints": ["rh_FFJ3"]}, r"joints is \['rh_FFJ3'\], not an object"),
+        ({"joints": {"rh_FFJ3": 0.1}}, "rh_FFJ3 is 0.1, not an object"),
         ({"joints": {"rh_FFJ3": {"low": "0"}}}, "low is '0'; it must be a finite number"),
         ({"joints": {"rh_FFJ3": {"low": 1.0, "high": 0.5}}}, "rh_FFJ3.low is not below its high"),
         ({"joints": {"object_joint": {"damping": 1.0}}}, "has no 'object_joint' in its joints"),

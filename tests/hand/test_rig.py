@@ -55,7 +55,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path):
         (lambda rows: [{**rows[0], "position": [0, 1]}, *rows[1:]], "not 3 numbers"),
         (lambda rows: [{**rows[0], "quaternion": [1, 1, 0, 0]}, *rows[1:]], "unit quaternion"),
         (lambda rows: [{"name": "fingers"}, *rows[1:]], "KeyError"),
-        (lambda rows: "no list", "is no calibration"),
+        (lambda rows: "no list", "is not a calibration"),
     ],
 )
 def test_a_wrong_calibration_is_named(tmp_path, change, said):

@@ -98,7 +98,7 @@ def test_no_constant_depends_on_fields_that_skip_set_const(hand_model, field):
         ({"body_weight": np.ones((2, 3))}, "body_weight"),
         ({"body_mass": np.ones((2, 3))}, "body_mass"),
         ({"body_subtreemass": np.ones((2, 3))}, "derived"),
-        ({"gravity": np.ones((2, 3)), "timestep": np.ones(3)}, "as many rows"),
+        ({"gravity": np.ones((2, 3)), "timestep": np.ones(3)}, "same number of rows"),
     ],
 )
 def test_bad_fields_are_refused_by_name(hand_model, fields, message):

@@ -58,9 +58,9 @@ def test_sound_simulations_leave_nothing(engine, tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     file = tmp_path / "diverged_000.npz"
-    with pytest.raises(ValueError, match="no divergence that can be read"):
+    with pytest.raises(ValueError, match="is not a readable divergence"):
         physics.read_divergence(file)
     np.savez(file, a=np.zeros(1))
     file.with_suffix(".json").write_text('{"format": "another"}')
-    with pytest.raises(ValueError, match="no divergence that can be read"):
+    with pytest.raises(ValueError, match="is not a readable divergence"):
         physics.read_divergence(file)

@@ -45,7 +45,7 @@ def test_a_terms_own_flag_wins_over_the_preset():
     [
         ("mass.low", -0.5, r"config.terms.mass.high is 1.5; both must be greater than 0"),
         ("mass.low", 0.0, "greater than 0"),
-        ("friction.low", 1.4, "the first at most the second"),
+        ("friction.low", 1.4, "the first must not exceed the second"),
         ("object_force.probability_low", 0.2, "probability_high"),
         ("object_force.probability_high", 2.0, "at most 1"),
         ("damping.high", float("inf"), "0 or more"),

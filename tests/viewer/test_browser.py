@@ -112,7 +112,7 @@ def test_buttons_and_sliders(visit, tmp_path):
     press(visit, "Step")
     assert eventually(lambda: physics(visit) == nominal | {"gravity": 0.0})
     visit.page.get_by_role("checkbox").first.check()
-    press(visit, "Go on")
+    press(visit, "Resume")
     assert eventually(lambda: physics(visit)["friction"] != 1.0)
     assert visit.errors == []
 
@@ -147,7 +147,7 @@ def test_the_block_is_dropped_in_and_pushed(visit, tmp_path):
     dropped, stayed, pushed = itertools.starmap(changed, itertools.pairwise(scenes))
     assert dropped > 5000
     assert stayed < 1000 and pushed > 5000, (stayed, pushed)
-    press(visit, "Go on")
+    press(visit, "Resume")
 
 
 def test_the_surrogate_has_no_randomisation_to_switch(visit, tmp_path):

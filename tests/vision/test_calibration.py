@@ -163,7 +163,7 @@ def test_pictures_that_will_not_do_are_named(camera):
         calibration.intrinsics([blank] * 3)
     with pytest.raises(ValueError, match="sizes differ"):
         calibration.intrinsics([blank, blank[:100]])
-    with pytest.raises(ValueError, match="thumb: the picture shows less than"):
+    with pytest.raises(ValueError, match="thumb: the picture shows fewer than"):
         calibration.locate("thumb", blank, camera, [0, 0, 0], [1, 0, 0, 0])
     with pytest.raises(ValueError, match="calibrated at 640x480"):
         calibration.to_square(blank[:100], camera, 200)
