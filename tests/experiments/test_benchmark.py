@@ -113,7 +113,7 @@ def test_a_profile_needs_a_new_folder(tmp_path, capsys):
     assert "--out is missing" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert profile.main([f"--out={tmp_path}"]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -205,8 +205,8 @@ def test_flags_that_do_not_go_together(program, trained, shipped, tmp_path, caps
     out = [f"--out={tmp_path}/v.mp4"] if program is record else []
     for arguments, named in (
         ([f"--workdir={trained}", "--pretrained"], "leave one of them out"),
-        ([f"--workdir={trained}", f"--pretrained_name={NAME}"], "goes with --pretrained; add it"),
-        (["--pretrained_name=policy"], "goes with --pretrained; add it"),
+        ([f"--workdir={trained}", f"--pretrained_name={NAME}"], "goes with --pretrained; add"),
+        (["--pretrained_name=policy"], "goes with --pretrained; add"),
         (["--pretrained", "--pretrained_name=best"], "policy|unrandomised"),
         (["--pretrained"], "experiments.publish --workdir=DIR --name=policy"),
     ):

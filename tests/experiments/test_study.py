@@ -131,9 +131,9 @@ def test_wrong_commands_are_refused_before_anything_is_trained(tiny, tmp_path, m
     other.mkdir(parents=True)
     (other / "notes.txt").touch()
     for arguments, named in (
-        (["--config.ppo.discount=0.5"], "--config.ppo.discount: the study decides"),
+        (["--config.ppo.discount=0.5"], "--config.ppo.discount: the study sets"),
         (["--max_minutes=3"], "max_minutes"),
-        (["--config.run.max_iterations=3"], "--config.run.max_iterations: the study decides"),
+        (["--config.run.max_iterations=3"], "--config.run.max_iterations: the study sets"),
         (["--trials=1"], "--trials"),
         (["--seeds=0"], "--seeds"),
         ([f"--workdir={file}"], "is not a folder"),
