@@ -1,4 +1,4 @@
-"""Measures what each randomisation costs: a policy's goals with all terms, without each, with one alone.
+"""Measures what each randomisation costs: a policy's goals with all, without each, with each alone.
 
 Conditions cover families and single terms, and no randomisation at all. The same hands play under
 every condition; the program counts goals, drops and time-outs. By default it takes about 15 minutes
@@ -35,7 +35,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "terms to measure, without families; default: all terms and all families",
         flag_values=values,
     )
-    flags.DEFINE_integer("hands", 48, "number of hands simulated in parallel", lower_bound=2, flag_values=values)
+    flags.DEFINE_integer(
+        "hands", 48, "number of hands simulated in parallel", lower_bound=2, flag_values=values
+    )
     flags.DEFINE_float(
         "seconds",
         60.0,
@@ -90,7 +92,7 @@ def _check(values: flags.FlagValues, config: ConfigDict) -> None:
             raise UserError(f"--terms: {name!r} is not a term; choose from {', '.join(names)}")
     if config.env.world != "training":
         raise UserError(
-            f"config.env.world is {config.env.world!r}, which has terms of its own; it must be "
+            f"config.env.world is {config.env.world!r}, which defines other terms; it must be "
             "'training'"
         )
 

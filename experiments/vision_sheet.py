@@ -19,7 +19,9 @@ from experiments.vision import preset
 def define_flags(values: flags.FlagValues) -> None:
     """Defines this program's flags."""
     flags.DEFINE_string("out", None, "PNG file to write (required)", flag_values=values)
-    flags.DEFINE_integer("frames", 6, "number of frames", lower_bound=1, upper_bound=64, flag_values=values)
+    flags.DEFINE_integer(
+        "frames", 6, "number of frames", lower_bound=1, upper_bound=64, flag_values=values
+    )
     command_line.define_renderer_flag(values)
 
 

@@ -88,13 +88,17 @@ def _shares(parallel: int) -> list[_Share]:
         if parallel == 1:
             return [_Share()]
         if parallel > jax.local_device_count():
-            raise UserError(f"--parallel={parallel}: there are {jax.local_device_count()} devices; lower it")
+            raise UserError(
+                f"--parallel={parallel}: there are {jax.local_device_count()} devices; lower it"
+            )
         return [_Share(accelerator=number) for number in range(parallel)]
     if parallel == 1 or not hasattr(os, "sched_setaffinity"):
         return [_Share()] * parallel
     cpus = sorted(os.sched_getaffinity(0))
     if parallel > len(cpus):
-        raise UserError(f"--parallel={parallel}: there are {len(cpus)} CPUs for this process; lower it")
+        raise UserError(
+            f"--parallel={parallel}: there are {len(cpus)} CPUs for this process; lower it"
+        )
     return [_Share(cpus=frozenset(cpus[i::parallel])) for i in range(parallel)]
 
 

@@ -62,7 +62,9 @@ def take_over(workdir: Path, docs: Path) -> None:
         for file in sorted(workdir.glob("*.json"))
     }
     if not records:
-        raise UserError(f"--add: {str(workdir)!r} holds no record of a study; run the study there first")
+        raise UserError(
+            f"--add: {str(workdir)!r} holds no record of a study; run the study there first"
+        )
     if all("pose" in record for record in records.values()):
         name = workdir.resolve().name
         records = {name: _told(name, [*records.values()])}

@@ -306,7 +306,7 @@ def test_a_study_that_was_stopped_goes_on(tmp_path):
         time.sleep(0.05)
     first.send_signal(signal.SIGTERM)
     output, _ = first.communicate(timeout=120)
-    assert first.returncode == 0 and "the same command continues" in output
+    assert first.returncode == 0 and "run the same command to continue" in output
     assert not (tmp_path / "scale.json").exists()
     origin = run.origin_file.read_text()
     record = finished("scale", tmp_path)

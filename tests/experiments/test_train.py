@@ -202,8 +202,8 @@ def test_the_training_goes_on_whole(trained, tiny, tmp_path, no_report, capsys):
     arguments = [f"--workdir={run}", f"--init_from={trained}", "--config.seed=5"]
     assert train.main([*tiny, *arguments, AT_ONCE]) == 0
     said = capsys.readouterr().out
-    assert f"From {trained}: policy, value function, learning rate" in said
-    assert "Anew: Adam's moments.\n" in said
+    assert f"Loaded from {trained}: policy, value function, learning rate" in said
+    assert "Initialised: Adam's moments.\n" in said
     ours, theirs = restore_policy(run), restore_policy(trained)
     assert (ours.iteration, ours.steps, ours.steps_before) == (0, 32, 32)
     assert ours.goal_distance == theirs.goal_distance
@@ -213,7 +213,7 @@ def test_the_training_goes_on_whole(trained, tiny, tmp_path, no_report, capsys):
         assert same(getattr(ours, field), getattr(theirs, field)), field
     # The source is not needed any more, and steps count on.
     assert train.main([*tiny, *arguments, "--max_iterations=1"]) == 0
-    assert "From" not in capsys.readouterr().out
+    assert "Loaded from" not in capsys.readouterr().out
     assert WorkDirectory(run).read_metrics()[-1]["control_steps"] == 48
     assert restore_policy(run).steps == 48
 
@@ -222,7 +222,8 @@ def test_a_policy_goes_on_alone_where_that_is_asked_for(trained, tiny, tmp_path,
     run = tmp_path / "run"
     arguments = [f"--workdir={run}", f"--init_from={trained}", "--init_from_policy_only"]
     assert train.main([*tiny, *arguments, "--config.seed=5", AT_ONCE]) == 0
-    assert "policy. Anew: value function, learning rate, curriculum," in capsys.readouterr().out
+    initialised = "policy. Initialised: value function, learning rate, curriculum,"
+    assert initialised in capsys.readouterr().out
     assert same(restore_policy(run).agent, restore_policy(trained).agent)
     assert restore_policy(run).steps == 0
     ours, theirs = restore_continuation(run), restore_continuation(trained)
@@ -270,12 +271,12 @@ def test_a_value_function_of_another_size_starts_anew(trainers):
         trainer.initial_state(), trainer, source(trainer, network=network)
     )
     inputs = trainer.networks.value.inputs
-    assert f"value function (of another size: 479 there, {inputs} here)" in said
+    assert f"value function (different size: 479 there, {inputs} here)" in said
     assert float(state.learner.normalizers.value_observation.count) == 0
     assert float(state.learner.learning_rate) == pytest.approx(1e-3)
     network = dataclasses.replace(trainer.networks.value, lstm=99)
     _, said = continuation.begin(trainer.initial_state(), trainer, source(trainer, network=network))
-    assert "value function (of another lstm: 99 there, 8 here)" in said
+    assert "value function (different lstm: 99 there, 8 here)" in said
 
 
 def test_a_fixed_learning_rate_stays_the_run_s_own(trainers):
@@ -291,7 +292,7 @@ def test_what_was_not_kept_starts_anew(trainers):
     old = dataclasses.replace(source(trainer), training=None)
     state, said = continuation.begin(trainer.initial_state(), trainer, old)
     assert "policy, goals up to" in said
-    assert "value function (not kept there), learning rate (not kept there)" in said
+    assert "value function (not saved there), learning rate (not saved there)" in said
     assert same(state.learner.parameters["policy"], old.policy.agent.parameters)
 
 
@@ -392,7 +393,7 @@ def test_a_signal_stops_cleanly_with_a_checkpoint(tiny, tmp_path, number):
     process.send_signal(number)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 0, output
-    assert "the same command continues" in output
+    assert "run the same command to continue" in output
     assert "Traceback" not in output
     assert restore_policy(tmp_path / "run").iteration == iterations(tmp_path / "run")[-1]
 
@@ -408,7 +409,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_still_takes_over(
         patch.setattr(loop, "save", kill)
         assert train.main(arguments) == command_line.EXIT_INTERRUPTED
     assert train.main(arguments) == 0
-    assert "From" in capsys.readouterr().out
+    assert "Loaded from" in capsys.readouterr().out
     assert same(restore_policy(tmp_path / "run").agent, restore_policy(trained).agent)
 
 

@@ -208,7 +208,7 @@ def test_networks_are_taken_as_they_were_trained(trained, program, flag, capsys)
     assert program.main([f"--workdir={trained}", f"--config.{flag}"]) == 2
     error = capsys.readouterr().err
     field = flag.partition("=")[0]
-    assert f"--config.{field}: runs are taken as they were trained" in error
+    assert f"--config.{field}: the run's training configuration is used" in error
     assert error.count("\n") == 1
 
 
@@ -280,7 +280,7 @@ def test_each_pass_goes_through_all_shards_and_what_breaks_meanwhile_is_skipped(
     file = folder / "frames-00001.npz"
     file.write_bytes(file.read_bytes()[:-2000])
     assert set(shards(range(9))) == {0, 2}
-    assert capsys.readouterr().out == f"1 damaged shards are left out: {file.name}\n"
+    assert capsys.readouterr().out == f"1 damaged shards skipped: {file.name}\n"
     strict = work._stored(configured(f"--config.dataset={copied(dataset, tmp_path / 'b', 1)}"))
     (tmp_path / "b" / "frames-00000.npz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"frames-00000\.npz' cannot be read"):
@@ -311,7 +311,7 @@ def test_a_damaged_shard_ends_the_program_or_is_skipped_and_counted(dataset, tmp
         assert file.name in error and error.count("\n") == 1
         skipping = [*arguments, "--config.skip_damaged=true", f"--workdir={tmp_path}/two"]
         assert train_vision.main(skipping) == 0
-        assert f"1 damaged shards are left out: {file.name}" in capsys.readouterr().out
+        assert f"1 damaged shards skipped: {file.name}" in capsys.readouterr().out
     finally:
         file.write_bytes(whole)
 

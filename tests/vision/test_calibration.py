@@ -131,7 +131,7 @@ def test_the_program_finds_the_rig_through_lenses_that_distort(pictures, tmp_pat
     for name, numbers in (("position", corner), ("quaternion", calibration._quaternion(board))):
         flags.append(f"--board_{name}={','.join(map(str, numbers))}")
     assert calibrate_cameras.main(flags) == 0
-    assert capsys.readouterr().out.count("pixels left over") == 3
+    assert capsys.readouterr().out.count("reprojection error") == 3
     for found, wanted in zip(read_rig(tmp_path / "rig.json"), RIG, strict=True):
         is_found(found, wanted)
     for row in json.loads((tmp_path / "rig.json").read_text()):
