@@ -1,7 +1,7 @@
 """Calibrates the three cameras from pictures of a printed board; --board writes the board to print.
 
-DIR/CAMERA/ holds one camera's PNG pictures of the board in different poses, and reference.png, which
-shows the board in the pose that --board_position and --board_quaternion give.
+DIR/CAMERA/ holds one camera's PNG pictures of the board in different poses, and reference.png,
+which shows the board in the pose that --board_position and --board_quaternion give.
 """
 
 import dataclasses
@@ -41,8 +41,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list(
         "board_quaternion",
         None,
-        "w,x,y,z of the board in reference.png, in the frame of rh_forearm; the board's x axis runs "
-        "along its columns, y along its rows, z into the board",
+        "w,x,y,z of the board in reference.png, in the frame of rh_forearm; the board's x axis "
+        "runs along its columns, y along its rows, z into the board",
         flag_values=values,
     )
 

@@ -3,9 +3,9 @@
     python -m experiments.compare [NAME=]DIR [NAME=]DIR ... --out=FILE.png
 
 DIR is a work directory, or a study's directory, which stands for all of its runs. Runs are grouped
-into families, one colour each: runs without a NAME whose configurations differ only in the seed, and
-runs named NAME, NAME#2, NAME#3, ... If all runs have results of the same study tests, the program
-also compares these and draws them in FILE_goals.png.
+into families, one colour each: runs without a NAME whose configurations differ only in the seed,
+and runs named NAME, NAME#2, NAME#3, ... If all runs have results of the same study tests, the
+program also compares these and draws them in FILE_goals.png.
 """
 
 import sys

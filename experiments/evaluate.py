@@ -35,8 +35,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "pose",
         "state",
         ["state", "vision"],
-        "source of the object's pose: the simulator's sensors (state), or three cameras and the pose "
-        "network of --vision_workdir (vision)",
+        "source of the object's pose: the simulator's sensors (state), or three cameras and the "
+        "pose network of --vision_workdir (vision)",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -62,7 +62,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "suite",
         None,
         ["paper"],
-        "evaluate many policies in every world, as in the paper's tables; needs --policies and --out",
+        "evaluate many policies in every world, as in the paper; needs --policies and --out",
         flag_values=values,
     )
     flags.DEFINE_string(

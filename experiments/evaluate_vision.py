@@ -46,7 +46,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Measures the errors and prints them."""
-    # The content of the frames may change; what the network depends on, such as their size, may not.
+    # The frames' content may change; what the network depends on, such as their size, may not.
     tested = [field for field, _ in leaves(config) if field.startswith(("terms.", "pose."))]
     command_line.refuse_overrides(values, config, base_config(values), but=tested)
     target = files.check_output("json", values.json) if values.json else None

@@ -16,7 +16,7 @@ from experiments.studies.design import Study, Test, Variant
 
 
 def hands_at_a_time(most: int, steps: int) -> Study:
-    """Returns the study, with five numbers of hands up to `most` and `steps` control steps per run."""
+    """Returns the study: five numbers of hands up to `most`, with `steps` control steps per run."""
     first, *others = (most >> halvings for halvings in reversed(range(5)))
     return Study(
         name="scale",

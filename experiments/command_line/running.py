@@ -45,7 +45,7 @@ def run(
         schema: fields of the configuration.
 
     Returns:
-        0 on success, 2 after a user error, 130 when interrupted, 141 when the output pipe is closed.
+        0 on success, 2 after a user error, 130 when interrupted, 141 when the output pipe closes.
     """
     arguments = [_at_home(text) for text in (sys.argv[1:] if argv is None else argv)]
     name = _name(main)

@@ -8,7 +8,7 @@ def define_training_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "workdir",
         None,
-        "work directory of the run; default: runs/NAME, where NAME is the configuration file's name",
+        "work directory of the run; default: runs/NAME, where NAME is the configuration file's",
         flag_values=values,
     )
     flags.DEFINE_float(

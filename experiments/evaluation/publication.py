@@ -38,7 +38,7 @@ def publish(
     checkpoint = restore_policy(workdir.path)
     continuation = restore_continuation(workdir.path)
     if continuation is None:
-        print(f"{workdir.path} has no saved value function: --init_from will load only the policy.")
+        print(f"{workdir.path} has no value function: --init_from will load only the policy.")
     parameters, description = pretrained.pack(checkpoint, continuation)
     if len(parameters) > _MOST_BYTES:
         raise UserError(
@@ -87,7 +87,7 @@ def _evaluate(
 
 
 def _worlds(config: ConfigDict) -> dict[str, ConfigDict]:
-    """Returns the training world, the same without randomisation (if it has any), and the surrogate."""
+    """Returns the training world, the same without its randomisation if any, and the surrogate."""
     worlds = {"own": config}
     randomised = any(term.enabled(config) for term in randomization.TERMS)
     for world in ("none", "surrogate") if randomised else ("surrogate",):

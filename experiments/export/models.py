@@ -35,7 +35,7 @@ def hand_xml(config: ConfigDict) -> str:
 
 
 def scene_xml(config: ConfigDict) -> tuple[str, dict[str, np.ndarray]]:
-    """Returns the scene of the pose network's cameras as MJCF, and the arrays for `models.build`."""
+    """Returns the pose network's scene as MJCF, and the arrays that `models.build` adds to it."""
     spec = make_spec(
         config.object,
         tilt=config.tilt,

@@ -52,9 +52,9 @@ def lineage(run: str) -> dict[str, Any]:
     """Returns the origin of a policy, including the origins of the policies it learned from.
 
     Returns:
-        The fields of `WorkDirectory.read_origin`, and `workdir`, `seed`, `steps` (including those of
-        the run it continued), `years` (simulated years of this run alone), `wall_minutes`, and
-        `init_from` and `teacher`: lineages, or None. An ancestor that is missing on this machine has
+        The fields of `WorkDirectory.read_origin`, and `workdir`, `seed`, `steps` (including those
+        of the run it continued), `years` (simulated years of this run alone), `wall_minutes`, and
+        `init_from` and `teacher`: lineages, or None. An ancestor that is not on this machine has
         only `workdir`.
 
     Raises:

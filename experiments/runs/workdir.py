@@ -93,8 +93,8 @@ class WorkDirectory:
             raise UserError(f"--workdir: {str(self.path)!r} is a file; name a folder")
         if self.path.is_dir() and any(not p.name.startswith(".") for p in self.path.iterdir()):
             raise UserError(
-                f"--workdir: {str(self.path)!r} holds files but no config.json; name an empty or "
-                "new folder"
+                f"--workdir: {str(self.path)!r} holds files but no config.json; name an empty "
+                "or new folder"
             )
         return False
 

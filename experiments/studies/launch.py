@@ -36,8 +36,8 @@ class Job:
 def train_all(jobs: Sequence[Job], parallel: int) -> bool:
     """Trains every job in a separate process.
 
-    A signal to this process stops the running jobs after their current iteration, with a checkpoint.
-    If this process is killed (SIGKILL), they run to completion.
+    A signal to this process stops the running jobs after their current iteration, with a
+    checkpoint. If this process is killed (SIGKILL), they run to completion.
 
     Args:
         jobs: jobs, in starting order.

@@ -88,7 +88,7 @@ def _play(
 def measured_once(
     file: Path, measured_on: Mapping[str, Any], measure: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Returns the stored result if it is complete and has the same inputs; else measures and stores it.
+    """Returns the stored result if complete and of the same inputs; else measures and stores it.
 
     Args:
         file: JSON file of the result.

@@ -90,7 +90,7 @@ def evaluations(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def curve(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-    """Averages a run's metrics over blocks of iterations; each point is placed at its block's end."""
+    """Averages a run's metrics over blocks of iterations; points lie at the ends of the blocks."""
     points = []
     for part in np.array_split(np.arange(len(rows)), min(_CURVE_POINTS, len(rows))):
         last = rows[part[-1]]

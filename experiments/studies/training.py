@@ -47,7 +47,7 @@ def iterations(each: Run) -> int:
             return 0
     if done > each.config.run.max_iterations:
         raise UserError(
-            f"--steps: the run in {str(each.folder)!r} has {done} iterations, more than the planned "
+            f"--steps: the run in {str(each.folder)!r} has {done} iterations, the plan has only "
             f"{each.config.run.max_iterations}; increase --steps or choose another --workdir"
         )
     return done

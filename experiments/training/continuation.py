@@ -22,7 +22,8 @@ class Source:
         run: name of the run, see `policies.load_policy`.
         policy: policy of the run.
         training: training state besides the policy; None if it was not saved or is not wanted.
-        whole: whether to continue the training, as far as its state was saved, or use only the policy.
+        whole: whether to continue the training, as far as its state was saved; else only the
+            policy is used.
     """
 
     run: str

@@ -1,4 +1,4 @@
-"""The training loop: iterate, show progress, record metrics and save checkpoints until the run ends."""
+"""The training loop: iterate, show progress, record metrics and save checkpoints."""
 
 import dataclasses
 import time

@@ -45,7 +45,7 @@ def join(distributed: str | None) -> None:
     count, number = map(int, numbers)
     if number >= count:
         raise UserError(
-            f"--distributed is {distributed!r}; NUMBER must be 0 to {count - 1} for {count} processes"
+            f"--distributed is {distributed!r}; with {count} processes NUMBER is 0 to {count - 1}"
         )
     jax.distributed.initialize(address, count, number)
 

@@ -28,7 +28,7 @@ def load_model(config: ConfigDict) -> mujoco.MjModel:
 
 
 def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int) -> FrameSource:
-    """Makes the frame source of a stream; `HELD_OUT` and `SHEET` use other episodes than `TRAINING`.
+    """Makes the frame source of a stream; only `TRAINING` uses the training episodes.
 
     Args:
         config: vision configuration.

@@ -133,8 +133,8 @@ def sentences(result: dict[str, Any]) -> list[str]:
     lines = [line(f"{result['frames']} frames", result)]
     lines += [line(f"without camera {name}", row) for name, row in result["without_camera"].items()]
     lines += [
-        f"{100 * row['from']:.1f} to {100 * row['to']:.1f}% hidden: median {row['rotation_deg']:.1f} "
-        f"deg and {row['position_mm']:.1f} mm over {row['frames']} frames"
+        f"{100 * row['from']:.1f} to {100 * row['to']:.1f}% hidden: median "
+        f"{row['rotation_deg']:.1f} deg and {row['position_mm']:.1f} mm, {row['frames']} frames"
         for row in result["by_occlusion"]
     ]
     lines += [

@@ -222,8 +222,9 @@ def test_a_policy_goes_on_alone_where_that_is_asked_for(trained, tiny, tmp_path,
     run = tmp_path / "run"
     arguments = [f"--workdir={run}", f"--init_from={trained}", "--init_from_policy_only"]
     assert train.main([*tiny, *arguments, "--config.seed=5", AT_ONCE]) == 0
-    initialised = "policy. Initialised: value function, learning rate, curriculum,"
-    assert initialised in capsys.readouterr().out
+    assert (
+        "policy. Initialised: value function, learning rate, curriculum," in capsys.readouterr().out
+    )
     assert same(restore_policy(run).agent, restore_policy(trained).agent)
     assert restore_policy(run).steps == 0
     ours, theirs = restore_continuation(run), restore_continuation(trained)

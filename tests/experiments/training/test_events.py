@@ -39,7 +39,7 @@ def test_what_cannot_be_written_ends_events_alone(when, tmp_path, capsys, monkey
         for step in range(2, 5):
             events.add(step, {"loss": 0.5})
     said = capsys.readouterr().err
-    assert said.count("No more TensorBoard events") == said.count("\n") == 1
+    assert said.count("TensorBoard events stopped") == said.count("\n") == 1
 
 
 def _full():
