@@ -54,8 +54,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         _AGENTS,
         worlds,
         config.env.control_dt,
-        cameras=config.env.object
-        == "block",  # the only object that the pose network was trained on
+        cameras=config.env.object == "block",  # the pose network's only object
     )
     panel.say("Compiling the simulation: about 30 s, less on later starts.")
     scene = viewer.Scene(server, config.env.object, config.env.tilt)

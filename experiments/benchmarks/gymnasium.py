@@ -121,7 +121,7 @@ def _theirs(python: Path, seconds: float) -> tuple[float, float]:
         if worker.returncode:
             last = (errors.strip().splitlines() or ["no message"])[-1]
             raise UserError(
-                f"Gymnasium-Robotics failed ({last}); delete the folder of --venv and try again"
+                f"Gymnasium-Robotics failed ({last}); delete the folder --venv and retry"
             )
         totals = [a + float(b) for a, b in zip(totals, output.split()[-2:], strict=True)]
     return totals[0], totals[1]

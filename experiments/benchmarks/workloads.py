@@ -110,7 +110,7 @@ def training(trainer: Trainer, env: Reorientation) -> Workload:
 
 
 class _Loop:
-    """Calls a function on its previous result, with a fresh key each time, and waits for the result."""
+    """Calls a function repeatedly on its previous result, with a fresh key, and waits for it."""
 
     def __init__(self, function: Callable[[Any, Any], Any], state: Any):
         self._function, self._state, self._key = function, state, jax.random.key(1)

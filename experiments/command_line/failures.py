@@ -27,7 +27,7 @@ def one_line(message: str) -> str:
 
 
 def nobody_reads() -> bool:
-    """Reports whether the reader of stdout has exited (`| head`); if so, discards further output."""
+    """Reports whether the reader of stdout has exited (`| head`); if so, discards the rest."""
     output = sys.__stdout__
     if output is None:
         return False

@@ -1,4 +1,4 @@
-"""The pose network's preset for two CPU cores: small images, a small trunk, two passes per frame."""
+"""The pose network's preset for two CPU cores: small images, small trunk, two passes per frame."""
 
 from ml_collections import ConfigDict
 

@@ -38,12 +38,12 @@ def publish(
     checkpoint = restore_policy(workdir.path)
     continuation = restore_continuation(workdir.path)
     if continuation is None:
-        print(f"{workdir.path} has no value function: --init_from will load only the policy.")
+        print(f"{workdir.path} has no value function: --init_from loads only the policy.")
     parameters, description = pretrained.pack(checkpoint, continuation)
     if len(parameters) > _MOST_BYTES:
         raise UserError(
-            f"--workdir: policy and value function take {len(parameters) / 1e6:.1f} MB, the limit is "
-            f"{_MOST_BYTES / 1e6:g} MB; publish a run with a smaller config.network"
+            f"--workdir: policy and value function take {len(parameters) / 1e6:.1f} MB, the limit "
+            f"is {_MOST_BYTES / 1e6:g} MB; publish a run with a smaller config.network"
         )
     lineage = policies.lineage(str(workdir.path))
     metrics = {

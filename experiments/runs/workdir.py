@@ -56,7 +56,7 @@ class WorkDirectory:
             ValueError: the work directory is missing, or its config.json cannot be read.
         """
         if not self.path.is_dir():
-            raise UserError(f"--workdir: there is no folder {str(self.path)!r}; train a run first")
+            raise UserError(f"--workdir: there is no folder {str(self.path)!r}; train one first")
         if not self.config_file.is_file():
             raise UserError(
                 f"--workdir: {str(self.path)!r} has no config.json; name a folder that "
@@ -104,7 +104,7 @@ class WorkDirectory:
         files.write_json(self.origin_file, came_from)
 
     def read_origin(self) -> dict[str, Any]:
-        """Returns the run's origin, see `origin.describe`; all fields are None if it was not saved."""
+        """Returns the run's origin, see `origin.describe`; if it was not saved, all fields are None."""
         if not self.origin_file.is_file():
             return dict(origin.UNKNOWN)
         return json.loads(self.origin_file.read_text(encoding="utf-8"))

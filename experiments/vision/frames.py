@@ -42,7 +42,7 @@ def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int) -> Frame
 
 
 def make_looks(config: ConfigDict, model: mujoco.MjModel, stream: int) -> FrameSource:
-    """Makes a frame source for appearance and augmentation only; its frames show one resting state."""
+    """Makes a frame source for appearance and augmentation only; all frames show one resting state."""
     states = pool.Pool(resting_states(model, 1, 0), np.zeros(1, np.int32))
     return FrameSource(config, model, states, stream)
 
@@ -75,7 +75,7 @@ def make_views(renderer: str, model: mujoco.MjModel, size: int, batch: int | Non
 
 
 def make_pool(config: ConfigDict, seed: int, count: int) -> pool.Pool:
-    """Collects states from episodes of the package's policy and of random actions, and from falls."""
+    """Collects states of the package's policy, of random actions and of falls."""
     task, parameters, _ = pretrained.load()
     task.engine, task.seed = "native", seed
     task.env.object, task.env.tilt, task.env.bank_size = config.object, config.tilt, _BANK
