@@ -104,7 +104,7 @@ class WorkDirectory:
         files.write_json(self.origin_file, came_from)
 
     def read_origin(self) -> dict[str, Any]:
-        """Returns the run's origin, see `origin.describe`; if it was not saved, all fields are None."""
+        """Returns the run's origin, see `origin.describe`; all fields are None if it is unknown."""
         if not self.origin_file.is_file():
             return dict(origin.UNKNOWN)
         return json.loads(self.origin_file.read_text(encoding="utf-8"))

@@ -7,12 +7,12 @@ import pytest
 
 from tests.docs.commands import FILES, ROOT, code_spans
 
-# Figures that a run draws at its end under another name: the program, whose command is in the section.
+# Figures that a run draws under another name: the program, whose command is in the section.
 AT_THE_END = {"vision.png": "experiments.train_vision"}
 
 
 def test_every_picture_has_what_makes_it():
-    """A command names it, a record of docs/results makes it, or its section has the run's command."""
+    """A command names it, a record of docs/results makes it, or its section has the command."""
     pictures = r"!\[[^\]]*\]\(([^)]+)\)"
     told = re.sub(pictures, "", "".join(file.read_text(encoding="utf-8") for file in FILES))
     records = tuple(file.stem for file in ROOT.glob("docs/results/*.json"))

@@ -17,7 +17,7 @@ NEAR = jnp.float32(0.9)
 
 @functools.cache
 def _play(engine: str) -> dict[str, np.ndarray]:
-    """Returns goals, drops and mean contact force (N) of each of 200 open-loop episodes of 3.2 s."""
+    """Returns goals, drops and mean contact force (N) of 200 open-loop episodes of 3.2 s."""
     config = config_lib.default()
     config.engine = engine
     config.randomization = "all"
@@ -59,7 +59,7 @@ def test_open_loop_episodes_agree_with_the_native_engine(engine, what):
 
 
 def _one_step_in_free_fall(engine: str) -> tuple[envs.EnvState, envs.Outcome]:
-    """Takes one control step without contacts of the object, which starts 10 cm above its rest pose."""
+    """Takes one control step while the object falls freely from 10 cm above its rest pose."""
     config = config_lib.default()
     config.engine = engine
     config.randomization = "all"

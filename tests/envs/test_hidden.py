@@ -40,7 +40,7 @@ def _config(preset, **fields):
 
 @pytest.fixture(scope="module")
 def env():
-    """Makes an environment with all terms, even those outside presets, and an external force every other step."""
+    """Makes an environment with all terms, and a force on the object every other step."""
     return envs.make_environment(
         _config(
             "all",

@@ -84,7 +84,7 @@ def test_starts_of_drawn_models_do_not_penetrate():
 
 @pytest.mark.slow
 def test_starts_of_drawn_models_do_not_kick():
-    """Object speeds after one control step of the middle action match those of the nominal model."""
+    """Object speeds after one step of the middle action match those of the nominal model."""
     speeds = []
     for preset in ("none", "no_unmodelled"):
         env = _env(preset, bank_size=256)

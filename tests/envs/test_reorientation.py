@@ -204,7 +204,7 @@ def test_targets_by_bins():
 
 
 def test_average_of_unit_actions_worked_out_by_hand():
-    """A share of 0.3 is kept per step: after +1 throughout, then -1, the average is 1, 0.3 - 0.7, ..."""
+    """The average keeps 0.3 per step: after +1 throughout, then -1, it is 1, 0.3 - 0.7, ..."""
     average, seen = envs.actions.no_average(1), []
     assert envs.actions.kept_share(0.3, 0.08) == 0.3
     assert envs.actions.kept_share(0.3, 0.04) == pytest.approx(0.3**0.5)
@@ -260,7 +260,7 @@ def test_the_same_task_with_other_goals(env):
 
 
 def test_order_of_noise_average_delay_and_play():
-    """All actuators are delayed, the noise is a known offset, backlash is off; expected targets by hand."""
+    """All actuators are delayed, noise is a known offset, backlash is off; targets by hand."""
     env = make(
         env__action="relative",
         terms__action_noise__enabled=True,

@@ -13,7 +13,7 @@ DT = 0.08
 
 
 def seen(steps=1, *, palm=False, **digits):
-    """Returns moments in which digits touch at the given points; `tip_ff=...` with the fingertip."""
+    """Returns moments in which digits touch at given points; `tip_ff=...` with the fingertip."""
     points = np.full((steps, 5, 3), np.nan)
     tips = np.zeros((steps, 5), bool)
     for name, point in digits.items():

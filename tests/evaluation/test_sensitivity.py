@@ -59,7 +59,7 @@ class State:
 
 
 class Scripted:
-    """Hand i reaches a goal every 2 steps; every 3 (i + 1) steps it drops or, if i is odd, times out.
+    """Hand i reaches a goal every 2 steps and drops every 3 (i + 1); if i is odd, it times out.
 
     The bank sets how many goals one goal counts.
     """

@@ -1,4 +1,4 @@
-"""Trials with camera poses: equal initial states, the poses that the policy receives, and their timing."""
+"""Trials with camera poses: equal initial states, the poses that the policy receives, latency."""
 
 import jax
 import jax.numpy as jnp

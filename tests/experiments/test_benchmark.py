@@ -1,4 +1,4 @@
-"""The benchmark's sweep, its comparison with Gymnasium-Robotics, the profile, the device check."""
+"""The benchmark's sweep, its comparison with Gymnasium-Robotics, the profile, the accelerator check."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The program that tells what costs goals, on a tiny run."""
+"""The sensitivity analysis on a tiny run."""
 
 import json
 

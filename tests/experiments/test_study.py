@@ -1,4 +1,4 @@
-"""Studies: what they train, measure, keep and refuse."""
+"""Studies: training, evaluation, reuse of results and refused commands."""
 
 import json
 import os
@@ -49,7 +49,7 @@ TWO = design.Study(
 
 
 def lay_out(planned, trained):
-    """Makes every run the shared one, but for its configuration."""
+    """Copies the shared run to every run of the study, with the planned configuration."""
     for each in planned:
         if not each.folder.exists():
             shutil.copytree(trained, each.folder)
@@ -60,7 +60,7 @@ def lay_out(planned, trained):
 
 @pytest.fixture
 def already_trained(trained, monkeypatch):
-    """Stands in for training."""
+    """Replaces training with copies of the shared run."""
     monkeypatch.setattr(
         training, "train", lambda planned, logs, parallel: lay_out(planned, trained)
     )
@@ -71,7 +71,7 @@ def run_two(values, config, command):
 
 
 def run(workdir, tiny, *more):
-    # The study decides on what `tiny` says of the run's length.
+    # The study sets the run's length, which `tiny` also sets.
     size = [each for each in tiny if each != "--config.run.max_minutes=0"]
     main = commands.program(TWO, run_two, "")
     return main([f"--workdir={workdir}", "--trials=3", *size, *more])
@@ -104,7 +104,7 @@ def test_a_study_measures_once_and_says_what_it_found(
     with pytest.raises(pytest.fail.Exception, match="measured again"):
         run(workdir, tiny, "--seeds=1")
 
-    # The same table and pictures of its work directories, and on the page.
+    # The work directories and the page give the same table and figures.
     shutil.rmtree(workdir / "runs" / "a-0")
     capsys.readouterr()
     assert compare.main([str(workdir), f"--out={tmp_path}/curves.png", "--x=steps"]) == 0
@@ -157,7 +157,7 @@ def test_a_run_that_went_further_is_refused(already_trained, trained, tiny, tmp_
 
 
 def test_a_run_that_ended_early_is_not_all_of_it(trained, tiny, tmp_path, monkeypatch):
-    """As one does that gets a signal of its own: its process ends well."""
+    """A run that receives a signal directly exits with status 0."""
     _, config = command_line.parse(
         tiny, command_line.define_engine_flag, command_line.device_preset
     )
@@ -207,7 +207,7 @@ def test_trials_by_sight_are_one_record(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_s_variants_train_for_equal_experience(name):
-    """As planned: every configuration is one that may be, and they differ in what they say."""
+    """All planned configurations are valid, and the variants differ as declared."""
     one = STUDIES[name]
     assert one.name == name.split()[0]
     config = command_line.load_config_file(str(command_line.CONFIGS / "quick.py"))
@@ -257,7 +257,7 @@ def start(name, workdir):
 
 
 def finished(name, workdir):
-    """The record that a smoking study ends with."""
+    """Runs a study with --smoke to its end and returns its record."""
     process = start(name, workdir)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output

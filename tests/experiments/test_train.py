@@ -1,4 +1,4 @@
-"""Training from the command line: stop, continue, refuse, start from another run."""
+"""Training from the command line: stop, resume, refuse, start from another run."""
 
 import dataclasses
 import functools
@@ -33,7 +33,7 @@ from experiments.training.trainer import make_trainer
 
 
 def arrays(workdir):
-    """All arrays of the newest checkpoint's state."""
+    """Returns all arrays of the newest checkpoint's state."""
     config = WorkDirectory(workdir).load_config()
     trainer = make_trainer(config, make_environment(config))
     checkpoints = Checkpoints(workdir)
@@ -65,7 +65,7 @@ def test_a_run_leaves_its_configuration_checkpoint_and_metrics(trained):
     assert set(origin) == {"command", "commit", "date", "machine"}
     assert origin["command"].startswith("python -m experiments.train --engine=native ")
     assert origin["command"].endswith(" --max_iterations=2")
-    assert "'--config.network.dense=(8,)'" in origin["command"]  # ready for a shell
+    assert "'--config.network.dense=(8,)'" in origin["command"]  # shell-quoted
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_a_run_in_parts_equals_a_run_in_one(tiny, tmp_path, no_report, capsys):
     assert "Continuing after iteration 1" in capsys.readouterr().out
     assert iterations(tmp_path / "run") == [1, 2]
     command = json.loads((tmp_path / "run" / "origin.json").read_text())["command"]
-    assert command.endswith("--max_iterations=1")  # the one that started it
+    assert command.endswith("--max_iterations=1")  # the command that started the run
     assert arrays(tmp_path / "run") == arrays(tmp_path / "straight")
 
 
@@ -100,8 +100,7 @@ ADR = [
 
 @pytest.mark.slow
 def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report, monkeypatch):
-    """Episodes so short that no goal is reached: told that there were some without randomisation,
-    limits must narrow."""
+    """Episodes are too short for goals; with counted reference goals, limits must narrow."""
     count = adr.count
 
     def pretend(role, *happened):
@@ -119,7 +118,7 @@ def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report,
     assert len(limits) == 7 and "limit_friction" in limits
     assert all(0 <= value <= 0.5 for values in limits.values() for value in values)
     assert sum(values[-1] < 0.45 for values in limits.values()) >= 2
-    # A limit that moved waits for the next bank: at most one step in three iterations.
+    # After a step, a limit waits for the next bank: at most one step per three iterations.
     for values in limits.values():
         assert np.all(np.abs(np.diff(values)) < 0.1 + 1e-6)
         assert values[0] - values[2] < 0.1 + 1e-6
@@ -189,12 +188,12 @@ def test_impossible_sizes_are_refused_before_anything_is_written(
 
 
 def same(ours, theirs):
-    """Whether all arrays of two trees are equal."""
+    """Reports whether all arrays of two trees are equal."""
     leaves = jax.tree.leaves(ours), jax.tree.leaves(theirs)
     return all(np.array_equal(a, b) for a, b in zip(*leaves, strict=True))
 
 
-AT_ONCE = "--config.run.max_minutes=1e-9"  # no iteration: what was taken over, as it was
+AT_ONCE = "--config.run.max_minutes=1e-9"  # no iterations: the state stays as loaded
 
 
 def test_the_training_goes_on_whole(trained, tiny, tmp_path, no_report, capsys):
@@ -211,7 +210,7 @@ def test_the_training_goes_on_whole(trained, tiny, tmp_path, no_report, capsys):
     ours, theirs = restore_continuation(run), restore_continuation(trained)
     for field in ("parameters", "observation", "target", "learning_rate"):
         assert same(getattr(ours, field), getattr(theirs, field)), field
-    # The source is not needed any more, and steps count on.
+    # Resuming does not need the source, and steps continue from its count.
     assert train.main([*tiny, *arguments, "--max_iterations=1"]) == 0
     assert "Loaded from" not in capsys.readouterr().out
     assert WorkDirectory(run).read_metrics()[-1]["control_steps"] == 48
@@ -234,8 +233,10 @@ def test_a_policy_goes_on_alone_where_that_is_asked_for(trained, tiny, tmp_path,
 
 @pytest.fixture(scope="module")
 def trainers(tiny):
-    """A maker of trainers in the tiny run's world, by fields of their configuration; it trains
-    nothing."""
+    """Returns a factory of trainers in the tiny run's environment, by configuration fields.
+
+    They do not train.
+    """
 
     @functools.cache
     def make(**fields):
@@ -249,7 +250,7 @@ def trainers(tiny):
 
 
 def source(trainer, whole=True, **changed):
-    """A source at the end of a training in the trainer's world, with some of it changed."""
+    """Returns a source at the end of training in the trainer's environment, with some changes."""
     networks, count = trainer.networks, jnp.float32(7.0)
     parameters = networks.initial_parameters(jax.random.key(9))
     seen, wanted = (
@@ -319,7 +320,7 @@ def test_a_policy_of_another_design_is_refused(trained, tiny, tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def teacher(tiny, tmp_path_factory):
-    """The work directory of a tiny run that sees the state, without memory."""
+    """Returns the work directory of a tiny run with full state observations and no memory."""
     from experiments.evaluation import end_of_run
 
     folder = tmp_path_factory.mktemp("teacher") / "run"
@@ -416,7 +417,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_still_takes_over(
 
 @pytest.mark.slow
 def test_killed_at_twenty_moments_it_ends_with_the_same_bits(tiny, tmp_path):
-    """SIGKILL at random moments; each new process first adds at least one checkpoint."""
+    """SIGKILL arrives at random times; each new process first adds at least one checkpoint."""
     arguments = [
         "--config.run.checkpoint_s=0.05",
         "--config.randomization=basic",

@@ -1,4 +1,4 @@
-"""TensorBoard events: all that is added is there; what cannot be written ends only them."""
+"""TensorBoard events: all scalars are written, and write errors stop only the events."""
 
 import struct
 
@@ -9,7 +9,7 @@ from experiments.training.events import Events
 
 
 def _read(folder):
-    """(step, name, value) of all scalars; a record is its length, a checksum, itself, another."""
+    """Returns (step, name, value) of all scalars; a record is length, checksum, data, checksum."""
     (file,) = folder.iterdir()
     content, result = file.read_bytes(), []
     while content:
