@@ -31,7 +31,7 @@ class Import(NamedTuple):
 
 
 def modules(root: Path, package: str) -> dict[str, Path]:
-    """Returns the files of a package below `root` by module name; __init__ has the package's name."""
+    """Returns the files of a package below `root` by module name; __init__ is the package itself."""
     found = {}
     for file in sorted((root / package).rglob("*.py")):
         parts = file.relative_to(root).with_suffix("").parts
@@ -47,7 +47,7 @@ def imports(module: str, file: Path, known: Collection[str]) -> list[Import]:
     Args:
         module: name of the module.
         file: its source.
-        known: module names; `from a import b` imports a.b if a.b is in it, else a.
+        known: module names; `from a import b` imports a.b if it is a module, else a.
     """
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(file.read_text(encoding="utf-8"), str(file))

@@ -89,7 +89,7 @@ def test_a_true_pose_is_what_sensors_without_errors_say(env):
 
 @pytest.mark.slow
 def test_trials_start_and_end_as_with_the_state(env):
-    """With exact camera poses and no latency, an agent acts as with the simulated sensors."""
+    """With exact camera poses, an agent acts as with simulated sensors of the same latency."""
     agent = Follower(env)
     seer = Clairvoyant(env)
     how = {"trials": 3, "seed": 5, "goal_distance": 0.9}

@@ -31,7 +31,7 @@ def files() -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def programs(files) -> list[str]:
-    """Returns the program modules, each a layer member by itself, and the notebook's executor."""
+    """Returns the program modules, each a room by itself, and the notebook's executor."""
     top = [name for name, file in files.items() if file.parent.name == "experiments"]
     return [*top, "experiments.notebooks"]
 

@@ -24,7 +24,7 @@ def test_from_training_to_the_replay(tiny, tmp_path, monkeypatch):
     build = reorientation.build
 
     def unstable(config, model, *given, **named):
-        """Returns initial states with negative damping, which accelerates the joints."""
+        """Builds the bank with negative damping, which accelerates the joints."""
         bank = build(config, model, *given, **named)
         damping = jnp.full((bank.size, model.nv), -0.5, jnp.float32)
         draws = dataclasses.replace(bank.draws, parameters={"dof_damping": damping})

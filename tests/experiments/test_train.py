@@ -100,7 +100,7 @@ ADR = [
 
 @pytest.mark.slow
 def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report, monkeypatch):
-    """Episodes are too short for goals; with counted reference goals, limits must narrow."""
+    """Episodes reach no goal, the reference counts 9 goals per episode: limits must narrow."""
     count = adr.count
 
     def pretend(role, *happened):

@@ -1,4 +1,4 @@
-"""Bare stepping does the engine's own work."""
+"""Bare stepping gives the same results as the engine."""
 
 import dataclasses
 
