@@ -1,4 +1,4 @@
-"""Packaging: the full package on Python 3.11 or later; on 3.8 to 3.10 only the robot host's part."""
+"""Packaging: everything on Python 3.11 or later; on 3.8 to 3.10 only the robot host's part."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ viewer = ["mjviser>=0.0.14", "viser>=1.1"]
 setup(
     name="dactyl_jax",
     version="0.1.0",
-    description="Dactyl in JAX: a simulated Shadow hand learns in-hand object reorientation",
+    description="Dactyl in JAX: a simulated Shadow hand learns to turn objects in its palm",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

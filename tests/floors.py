@@ -31,7 +31,7 @@ class Import(NamedTuple):
 
 
 def modules(root: Path, package: str) -> dict[str, Path]:
-    """Returns the files of a package below `root` by module name; __init__ is the package itself."""
+    """Returns the files of a package below `root` by module name; __init__ is the package."""
     found = {}
     for file in sorted((root / package).rglob("*.py")):
         parts = file.relative_to(root).with_suffix("").parts

@@ -120,7 +120,7 @@ def _theirs(python: Path, seconds: float) -> tuple[float, float]:
         output, errors = worker.communicate()
         if worker.returncode:
             last = (errors.strip().splitlines() or ["no message"])[-1]
-            raise UserError(f"Gymnasium-Robotics failed ({last}); delete --venv and try again")
+            raise UserError(f"Gymnasium-Robotics failed ({last}); remove its --venv and retry")
         totals = [a + float(b) for a, b in zip(totals, output.split()[-2:], strict=True)]
     return totals[0], totals[1]
 

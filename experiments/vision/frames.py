@@ -42,13 +42,13 @@ def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int) -> Frame
 
 
 def make_looks(config: ConfigDict, model: mujoco.MjModel, stream: int) -> FrameSource:
-    """Makes a source whose frames vary only in appearance and augmentation, in one resting state."""
+    """Makes a source whose frames vary only in appearance and augmentation; the state is at rest."""
     states = pool.Pool(resting_states(model, 1, 0), np.zeros(1, np.int32))
     return FrameSource(config, model, states, stream)
 
 
 def resting_states(model: mujoco.MjModel, count: int, seed: int) -> np.ndarray:
-    """Returns resting states `[count, nq]`: the object at random orientations in a cupped hand."""
+    """Returns states `[count, nq]` of the object at random orientations in a cupped hand."""
     layout = hand.layout(model)
     qpos = np.tile(model.qpos0, (count, 1)).astype(np.float32)
     qpos[:, layout.joint_qpos] = layout.coupling.T @ layout.start_targets / 2

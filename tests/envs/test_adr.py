@@ -109,7 +109,7 @@ def test_limits_go_on_by_the_names_of_their_terms():
 
 
 def test_counts_by_role():
-    """Two environments at a term's limit, one of them outdated; then strengths as drawn, 0 and 1."""
+    """Two environments at a term's limit, one outdated; then strengths as drawn, 0 and 1."""
     role = np.array([FRICTION, FRICTION, adr.FREE, adr.REFERENCE, adr.REFERENCE, adr.FULL])
     at_limit = np.array([True, False, True, True, True, True])
     ended = np.array([True, True, True, True, False, True])

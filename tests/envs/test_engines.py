@@ -59,7 +59,7 @@ def test_open_loop_episodes_agree_with_the_native_engine(engine, what):
 
 
 def _one_step_in_free_fall(engine: str) -> tuple[envs.EnvState, envs.Outcome]:
-    """Takes one control step while the object falls freely from 10 cm above its rest pose."""
+    """Takes one control step with the object in free fall, 10 cm above its initial height."""
     config = config_lib.default()
     config.engine = engine
     config.randomization = "all"

@@ -34,7 +34,7 @@ for _pytree in (types.SimpleNamespace,):
 
 
 class Scripted:
-    """Environment i reaches a goal every 2 steps and ends after 3 (i + 1), by a drop if i is odd."""
+    """Environment i reaches a goal every 2 steps and ends after 3 (i + 1), dropped if i is odd."""
 
     control_dt = 0.08
     num_actuators = 20

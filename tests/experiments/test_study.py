@@ -71,7 +71,7 @@ def run_two(values, config, command):
 
 
 def run(workdir, tiny, *more):
-    # The study sets the run's length, which `tiny` also sets.
+    # Without the run length in `tiny`, because the study sets it.
     size = [each for each in tiny if each != "--config.run.max_minutes=0"]
     main = commands.program(TWO, run_two, "")
     return main([f"--workdir={workdir}", "--trials=3", *size, *more])

@@ -235,7 +235,7 @@ def test_a_policy_goes_on_alone_where_that_is_asked_for(trained, tiny, tmp_path,
 def trainers(tiny):
     """Returns a factory of trainers in the tiny run's environment, by configuration fields.
 
-    They do not train.
+    No test here trains with them.
     """
 
     @functools.cache

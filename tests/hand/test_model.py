@@ -206,7 +206,7 @@ def simulate(model, controls, settle, starts) -> tuple[np.ndarray, mujoco.batch.
 
 
 def above_palm(model, num: int, seed: int) -> np.ndarray:
-    """Returns initial states with the object 6 cm above the palm's centre, at random orientations."""
+    """Returns states with the object 6 cm above the palm's centre, at random orientations."""
     layout, rng = hand.layout(model), np.random.default_rng(seed)
     qpos = np.tile(model.qpos0, (num, 1))
     fingers = [i for i, name in enumerate(hand.JOINTS) if name.endswith("FJ3")]

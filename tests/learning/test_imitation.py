@@ -14,7 +14,7 @@ _SURE = 4.0  # log-odds with which the teacher presses the right bin
 
 
 def _teacher():
-    """Returns a memoryless, hand-made teacher that sees the cue at every step and presses its bin."""
+    """Returns a hand-made teacher without memory; it sees the cue and presses its bin."""
     network = Network(5, 6, (3,), 3, memory=False, activation="relu", head_scale=1.0)
     parameters = network.initial_parameters(jax.random.key(0))
     parameters = jax.tree.map(jnp.zeros_like, parameters)

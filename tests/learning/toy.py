@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Recall:
-    """The cue is visible only at the first step (`memory`) or always; its bin gives reward 1 per step.
+    """The cue shows at the first step only (`memory`) or always; its bin gives reward 1 per step.
 
     The value function observes what the policy observes, or always the cue (`informed`).
     Episodes last `shortest` to `longest` steps; those of even length end by a time-out.

@@ -19,7 +19,7 @@ ENVS, STEPS = 4, 10
 def test_joints_agree_without_contact(
     name, untouched_model, untouched_engine, parameters_for, targets_for
 ):
-    """Within 1e-3 rad after 30 steps, with every term drawn per environment and constants derived."""
+    """Within 1e-3 rad after 30 steps, every term drawn per environment, constants derived."""
     parameters = physics.derive(untouched_model, parameters_for(untouched_model, ENVS))
     ours = native = targets_for(untouched_model, ENVS)
     for _ in range(3):
@@ -76,7 +76,7 @@ def test_too_little_room_is_reported():
 
 @pytest.mark.parametrize("kind", hand.OBJECTS)
 def test_room_is_enough_for_play(kind):
-    """Random play with another seed stays within the measured limits."""
+    """Random actions other than those that set the limits stay within them."""
     model = hand.load_model(kind)
     room = MjxEngine(model, "warp")._capacity
     engine = physics.NativeEngine(model)

@@ -131,7 +131,7 @@ def test_compiled_scan_equals_eager_calls(hand_model, parameters_for, targets_fo
 
 
 def test_a_thousand_environments_in_a_compiled_scan(hand_model):
-    """Large arguments must not make the callback wait for its own thread (deadlock)."""
+    """Large arguments must reach the callback without waiting for the callback's thread."""
     engine = NativeEngine(hand_model)
     mass = jnp.asarray(physics.nominal_parameters(hand_model, 2048, ["body_mass"])["body_mass"])
 
@@ -231,7 +231,7 @@ for _ in range(5):
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot pin processes")
 def test_one_cpu_is_enough():
-    """With a single XLA thread, a callback with large arguments could deadlock."""
+    """With a single XLA thread, a callback that waits for large arguments would never return."""
     environment = {key: value for key, value in os.environ.items() if "NPROC" not in key}
     command = [sys.executable, "-c", ON_ONE_CPU]
     subprocess.run(command, check=True, timeout=120, env=environment)

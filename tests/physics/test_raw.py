@@ -1,4 +1,4 @@
-"""Bare stepping gives the same results as the engine."""
+"""Bare stepping does the same work as the engine."""
 
 import dataclasses
 

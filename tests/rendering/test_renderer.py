@@ -12,7 +12,7 @@ IDENTITY = np.array([1.0, 0, 0, 0])
 
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
-    """Returns pictures of: the initial state; object turned; goal turned; fingers bent; initial state."""
+    """Returns pictures as loaded; object turned; goal turned; fingers bent; as loaded again."""
     model = hand.load_model("block", goal=True)
     layout = hand.layout(model)
     qpos = np.tile(model.qpos0, (5, 1))

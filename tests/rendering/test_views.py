@@ -45,7 +45,7 @@ def second(looks: Looks, **changes) -> Looks:
 
 
 def moved(one: np.ndarray, other: np.ndarray) -> int:
-    """Returns pixels that differ clearly."""
+    """Counts pixels that differ clearly."""
     return int((np.abs(one.astype(int) - other).sum(axis=-1) > 30).sum())
 
 

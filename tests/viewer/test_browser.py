@@ -36,7 +36,7 @@ def scene(visit: Visit, path: Path) -> np.ndarray:
 
 
 def changed(one: np.ndarray, other: np.ndarray) -> int:
-    """Returns pixels that differ clearly."""
+    """Counts pixels that differ clearly."""
     return int((np.abs(one - other).max(axis=-1) > 40).sum())
 
 

@@ -46,7 +46,7 @@ def picture(turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def distorted(seen: np.ndarray) -> np.ndarray:
-    """Renders the same picture through a lens with `DISTORTION`."""
+    """Distorts a picture as a lens with `DISTORTION` does."""
     pixels = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1)
     straight = cv2.undistortPoints(
         pixels.reshape(-1, 1, 2).astype(np.float32), MATRIX, DISTORTION, P=MATRIX

@@ -25,7 +25,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def drawing(model) -> FrameSource:
-    """Makes a function that renders eight frames with all terms; it compiles once."""
+    """Makes a frame source with all terms; tests draw eight frames at a time, compiled once."""
     return source(model, resting(model))
 
 
