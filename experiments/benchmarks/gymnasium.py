@@ -126,7 +126,7 @@ def _theirs(python: Path, seconds: float) -> tuple[float, float]:
 
 
 def _python(folder: Path) -> Path:
-    """Returns the interpreter of the virtual environment; installs Gymnasium-Robotics if missing."""
+    """Returns the virtual environment's interpreter; installs Gymnasium-Robotics if missing."""
     python = folder / "bin" / "python"
     if not python.exists():
         print(f"Installing {', '.join(_REQUIREMENTS)} in {folder} ...", flush=True)

@@ -8,7 +8,7 @@ def define_training_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "workdir",
         None,
-        "work directory of the run; default: runs/NAME, where NAME is the configuration file's",
+        "work directory of the run; default: runs/NAME, named after the configuration file",
         flag_values=values,
     )
     flags.DEFINE_float(

@@ -42,7 +42,7 @@ def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int) -> Frame
 
 
 def make_looks(config: ConfigDict, model: mujoco.MjModel, stream: int) -> FrameSource:
-    """Makes a source whose frames vary only in appearance and augmentation; the state is at rest."""
+    """Makes a source whose frames vary only in appearance and augmentation, not in state."""
     states = pool.Pool(resting_states(model, 1, 0), np.zeros(1, np.int32))
     return FrameSource(config, model, states, stream)
 

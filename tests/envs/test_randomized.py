@@ -119,7 +119,7 @@ def test_none_is_the_same_bits_twice():
 
 
 def _late_targets(env, state):
-    """Returns targets from the previous step's command about the current angles, `[NUM, 20]` rad."""
+    """Returns targets of the previous step's command about the current angles, `[NUM, 20]` rad."""
     layout = hand.layout(env.engine.model)
     angles = state.episode.physics.qpos[:, layout.joint_qpos]
     return np.asarray(envs.actions.targets(layout, "relative", state.episode.average.value, angles))
