@@ -1,4 +1,4 @@
-"""Packaging: training on Python 3.11 and later; on 3.8 to 3.10 only what the robot host needs."""
+"""Packaging: everything on Python 3.11 or later; on 3.8 to 3.10 only the robot host's part."""
 
 from pathlib import Path
 
@@ -28,7 +28,12 @@ training_stack = [
 robot_host = ["mcap", "numpy", "onnxruntime"]
 documentation = ["furo>=2024.8", "myst-parser>=4", "sphinx>=8"]
 export = ["jax2onnx>=0.17", "mcap>=1.2", "onnxruntime>=1.20"]
-notebook = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10", *export]  # its last cell exports
+notebook = [
+    "ipykernel>=6.29",
+    "nbclient>=0.10",
+    "nbformat>=5.10",
+    *export,
+]  # the last cell exports a bundle
 gymnasium = ["gymnasium>=1.1"]
 viewer = ["mjviser>=0.0.14", "viser>=1.1"]
 

@@ -1,1 +1,1 @@
-"""Programs: train, evaluate, record and benchmark, each `python -m experiments.<name>`."""
+"""Command-line programs, each run as `python -m experiments.<name>`."""

@@ -1,6 +1,6 @@
-"""What each family of randomisations is good for: policies that learned without it.
+"""Ablates the randomisation families: trains policies without each one and compares them.
 
-After Table 4 of OpenAI (2018), with the surrogate world in the robot's place.
+After Table 4 of OpenAI (2018). The surrogate world replaces the physical robot.
 """
 
 import sys
@@ -27,7 +27,7 @@ STUDY = Study(
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
-    """Trains, measures and writes."""
+    """Trains the variants, evaluates them and writes the study."""
     from experiments.studies import runner
 
     runner.run(STUDY, values, config, command)

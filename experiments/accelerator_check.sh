@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# What only an accelerator can show, sized for 30 minutes: whether physics on the device agrees with
-# MuJoCo's C code (in full float32: TF32 or bfloat16 would not), how fast every engine is, what an
-# iteration spends its time on, and nine minutes of training that a second call continues.
-#   experiments/accelerator_check.sh OUT [parity|sweep|profile|train ...]     all four by default
-#   SMOKE=1      in miniature, as the tests run it on a CPU
+# Checks that need an accelerator, in 30 minutes:
+#   parity   physics on the device agrees with MuJoCo's C code; this needs full float32, and fails
+#            with TF32 or bfloat16
+#   sweep    speed of every engine
+#   profile  profile of a training iteration
+#   train    nine minutes of training; another call continues the run
+# Usage: experiments/accelerator_check.sh OUT [parity|sweep|profile|train ...]   default: all four
+#   SMOKE=1        reduced size, as in the tests on a CPU
 #   PYTHON=python  the interpreter
 set -euo pipefail
 cd "$(dirname "$0")/.."
-out=${1:?"name a folder for the results"}
+out=${1:?"give a folder for the results"}
 shift
 steps=${*:-parity sweep profile train}
 python=${PYTHON:-python}
@@ -40,12 +43,12 @@ for step in $steps; do
       ;;
     profile) "$python" -m experiments.profile "${preset[@]}" "${few[@]}" --out="$out/trace" ;;
     train)
-      # Each call adds its minutes to those of the run so far.
+      # Each call adds its minutes to the run's total.
       done=$("$python" -c 'import json, sys; print(json.loads(open(sys.argv[1]).readlines()[-1])["wall_minutes"])' \
         "$out/train/metrics.jsonl" 2> /dev/null || echo 0)
       "$python" -m experiments.train "${preset[@]}" "${few[@]}" --workdir="$out/train" \
         --max_minutes="$("$python" -c "print($done + $minutes)")"
       ;;
-    *) echo "accelerator_check.sh: $step is no step; they are parity, sweep, profile and train" >&2; exit 2 ;;
+    *) echo "accelerator_check.sh: $step is not a step; use parity, sweep, profile or train" >&2; exit 2 ;;
   esac
 done

@@ -1,8 +1,8 @@
-"""Measures control steps per second, and the same engine's bare stepping in the same run.
+"""Measures control steps per second, and compares them with bare stepping of the same engine.
 
-Bare stepping repeats recorded states and controls with nothing of this project around the engine.
-Both are measured in turns, after a warm-up, and reported as medians over the turns. With --sweep,
-several engines and numbers of environments, each in a process of its own.
+Bare stepping replays recorded states and controls in the engine, without the rest of this project.
+The two alternate after a warm-up; results are medians over the rounds. With --sweep, the program
+measures several engines and numbers of environments, each pair in a separate process.
 """
 
 import sys
@@ -19,45 +19,52 @@ _STARTED = time.monotonic()
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     command_line.define_engine_flag(values)
     flags.DEFINE_integer(
-        "num_envs", None, "environments; short for --config.num_envs", flag_values=values
+        "num_envs", None, "number of environments; short for --config.num_envs", flag_values=values
     )
     flags.DEFINE_enum(
         "mode",
         "train",
         ["physics", "env", "rollout", "train"],
-        "what is measured: the engine's interface, the task with random actions, "
-        "the policy's roll-out, or whole iterations of training",
+        "workload: recorded states through the engine's interface (physics), the task with random "
+        "actions (env), policy roll-outs (rollout), or whole training iterations (train)",
         flag_values=values,
     )
     flags.DEFINE_float(
-        "seconds", 2.0, "the least that a window lasts, s", lower_bound=0.01, flag_values=values
+        "seconds",
+        2.0,
+        "minimum length of a measurement window, s",
+        lower_bound=0.01,
+        flag_values=values,
     )
-    flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+    flags.DEFINE_string("json", None, "JSON file for the result", flag_values=values)
     _define_sweep_flags(values)
 
 
 def _define_sweep_flags(values: flags.FlagValues) -> None:
     """Defines the flags of a sweep."""
     flags.DEFINE_boolean(
-        "sweep", False, "measure --engines x --envs instead of one pair", flag_values=values
+        "sweep", False, "measure every pair of --engines and --envs", flag_values=values
     )
-    flags.DEFINE_list("engines", ["auto"], "with --sweep: the engines", flag_values=values)
+    flags.DEFINE_list("engines", ["auto"], "with --sweep: engines to measure", flag_values=values)
     flags.DEFINE_list(
         "envs",
         ["256", "512", "1024", "2048", "4096"],
-        "with --sweep: the numbers of environments",
+        "with --sweep: numbers of environments to measure",
         flag_values=values,
     )
     flags.DEFINE_string(
-        "plot", None, "with --sweep: a PNG of rates against environments", flag_values=values
+        "plot",
+        None,
+        "with --sweep: PNG file for a plot of rate against number of environments",
+        flag_values=values,
     )
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Measures and prints."""
+    """Runs the benchmark and prints the result."""
     target = files.check_output("json", values.json) if values.json else None
     if values.sweep:
         from experiments.benchmarks import sweep
@@ -66,7 +73,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     else:
         for flag in ("engines", "envs", "plot"):
             if values[flag].present:
-                raise UserError(f"--{flag} goes with --sweep; add it")
+                raise UserError(f"--{flag} goes with --sweep; add --sweep")
         from experiments.benchmarks import throughput
 
         result = throughput.measure(values.mode, values.seconds, config, started=_STARTED)

@@ -1,7 +1,8 @@
-"""Compares training here with bare stepping of Gymnasium-Robotics' hand on the same cores.
+"""Compares training speed with bare stepping of Gymnasium-Robotics' hand on the same CPU cores.
 
-That is HandManipulateBlock with random actions, one process a core. It needs an older MuJoCo, so it
-gets a virtual environment of its own, built with pip the first time. Both are measured in turns.
+The other environment is HandManipulateBlock with random actions, one process per core. It needs an
+older MuJoCo, so the first call installs it with pip in a separate virtual environment. The two
+measurements alternate.
 """
 
 import sys
@@ -15,21 +16,26 @@ from experiments.base import files
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     flags.DEFINE_string(
         "venv",
         None,
-        "where Gymnasium-Robotics is installed, or will be; default: ~/.cache/dactyl_jax/gymnasium",
+        "virtual environment of Gymnasium-Robotics, created if it does not exist; "
+        "default: ~/.cache/dactyl_jax/gymnasium",
         flag_values=values,
     )
     flags.DEFINE_float(
-        "seconds", 5.0, "that a turn of theirs lasts, s", lower_bound=0.1, flag_values=values
+        "seconds",
+        5.0,
+        "length of each measurement of Gymnasium-Robotics, s",
+        lower_bound=0.1,
+        flag_values=values,
     )
-    flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+    flags.DEFINE_string("json", None, "JSON file for the result", flag_values=values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Measures in turns and prints the ratio."""
+    """Measures both and prints the ratio."""
     target = files.check_output("json", values.json) if values.json else None
     from experiments.benchmarks import gymnasium
 

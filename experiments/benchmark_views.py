@@ -1,8 +1,8 @@
-"""Measures pictures per second of three cameras, by the ray tracer and by MuJoCo's OpenGL.
+"""Measures images per second of the ray tracer and of MuJoCo's OpenGL renderer, for three cameras.
 
-OpenGL draws with the quality that MuJoCo gives it, and as coarsely as evaluations do. All terms of
-the appearance are on. All draw the same frames in turns, after a warm-up; rates are medians over
-the turns.
+OpenGL runs twice: with MuJoCo's default quality, and with the coarse quality that evaluations use.
+All appearance terms are on. The renderers draw the same frames in turn after a warm-up; rates are
+medians over the turns.
 """
 
 import sys
@@ -17,15 +17,15 @@ from experiments.vision import preset
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     flags.DEFINE_float(
-        "seconds", 5.0, "the least that a turn lasts, s", lower_bound=0.01, flag_values=values
+        "seconds", 5.0, "minimum length of a turn, s", lower_bound=0.01, flag_values=values
     )
-    flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+    flags.DEFINE_string("json", None, "JSON file for the result", flag_values=values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Measures and prints."""
+    """Runs the benchmark and prints the result."""
     target = files.check_output("json", values.json) if values.json else None
     from experiments.benchmarks import views
 

@@ -1,7 +1,7 @@
-"""Calibrates the three cameras with pictures of a printed board; prints the board with --board.
+"""Calibrates the three cameras from pictures of a printed board; --board writes the board to print.
 
-DIR/CAMERA/ holds a camera's PNG pictures of the board held in different places, and reference.png,
-of the board in the one place that the flags tell.
+DIR/CAMERA/ holds one camera's PNG pictures of the board in different poses, and reference.png,
+which shows the board in the pose that --board_position and --board_quaternion give.
 """
 
 import dataclasses
@@ -26,28 +26,29 @@ _REFERENCE = "reference.png"
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
-    flags.DEFINE_string("board", None, "a PNG to write the board to, to print", flag_values=values)
-    flags.DEFINE_string("pictures", None, "the folder of the pictures", flag_values=values)
+    """Defines this program's flags."""
+    flags.DEFINE_string("board", None, "PNG file for the board, to print", flag_values=values)
+    flags.DEFINE_string("pictures", None, "folder of the pictures", flag_values=values)
     flags.DEFINE_string(
-        "out", "rig.json", "the calibration to write, for --config.cameras", flag_values=values
+        "out", "rig.json", "calibration file to write, for --config.cameras", flag_values=values
     )
     flags.DEFINE_list(
         "board_position",
         None,
-        "x,y,z in m of the board's first corner in reference.png, in the frame of rh_forearm",
+        "x,y,z of the board's first corner in reference.png, m, in the frame of rh_forearm",
         flag_values=values,
     )
     flags.DEFINE_list(
         "board_quaternion",
         None,
-        "w,x,y,z of the board there: x along its columns, y along its rows, z into it",
+        "w,x,y,z of the board in reference.png, in the frame of rh_forearm; the board's x axis "
+        "runs along its columns, y along its rows, z into the board",
         flag_values=values,
     )
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """The defaults; nothing of them matters here."""
+    """Returns the default configuration, which this program does not use."""
     if values.board is None and values.pictures is None:
         raise UserError("give --board=FILE.png to print the board, or --pictures=DIR to calibrate")
     return schema.default()
@@ -61,13 +62,13 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
         Image.fromarray(picture).save(target, dpi=(_DOTS_PER_INCH, _DOTS_PER_INCH))
         squares = (calibration.COLUMNS, calibration.ROWS)
         width, height = (1000 * count * calibration.SQUARE for count in squares)
-        print(f"{target}: print it {width:g} mm wide and {height:g} mm high, and glue it on glass")
+        print(f"{target}: print it {width:g} mm wide and {height:g} mm high, and glue it to glass")
         return
     target = files.check_output("out", values.out)
     position = _numbers(values, "board_position", 3)
     quaternion = _numbers(values, "board_quaternion", 4)
     if abs(np.linalg.norm(quaternion) - 1) > 1e-3:
-        raise UserError("--board_quaternion: its length is not 1")
+        raise UserError("--board_quaternion: its length is not 1; normalise it")
     rows: list[dict[str, Any]] = []
     for camera in RIG:
         folder = Path(values.pictures) / camera.name
@@ -84,7 +85,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
             }
         )
         place = ", ".join(f"{x:.3f}" for x in found.position)
-        print(f"{camera.name}: at {place} m, {lens.error:.2f} pixels left over")
+        print(f"{camera.name}: at {place} m, reprojection error {lens.error:.2f} pixels")
     files.write_json(target, rows)
 
 
@@ -104,9 +105,9 @@ def _read(file: Path) -> np.ndarray:
         with Image.open(file) as picture:
             return np.asarray(picture.convert("RGB"))
     except FileNotFoundError:
-        raise UserError(f"--pictures: there is no {str(file)!r}") from None
+        raise UserError(f"--pictures: {str(file)!r} does not exist") from None
     except OSError as error:
-        raise UserError(f"--pictures: {str(file)!r} is no picture ({error})") from None
+        raise UserError(f"--pictures: {str(file)!r} is not an image ({error})") from None
 
 
 main = command_line.program(run, __doc__, define_flags, base_config, schema)

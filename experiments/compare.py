@@ -1,11 +1,11 @@
-"""Draws the learning curves of several runs in one picture, and prints what each came to.
+"""Draws the learning curves of several runs in one figure, and prints their final results.
 
     python -m experiments.compare [NAME=]DIR [NAME=]DIR ... --out=FILE.png
 
-DIR is a work directory, or a study's, which stands for all of its runs. Runs without a NAME whose
-configurations differ in nothing but the seed are one family of one colour, as are runs whose names
-end in #2, #3, ... and the one before them. Of studies' runs the trials that all have played are
-compared, too, and FILE_goals.png shows them.
+DIR is a work directory, or a study's directory, which stands for all of its runs. Runs are grouped
+into families, one colour each: runs without a NAME whose configurations differ only in the seed,
+and runs named NAME, NAME#2, NAME#3, ... If all runs have results of the same study tests, the
+program also compares these and draws them in FILE_goals.png.
 """
 
 import sys
@@ -21,23 +21,23 @@ from experiments.base import files
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     flags.DEFINE_multi_string(
-        "run", [], "[NAME=]DIR; the same as DIR without the flag", flag_values=values
+        "run", [], "[NAME=]DIR; the same as a positional argument", flag_values=values
     )
-    flags.DEFINE_string("out", None, "the PNG file to draw to", flag_values=values)
-    flags.DEFINE_string("title", "Learning curves", "of the picture", flag_values=values)
+    flags.DEFINE_string("out", None, "PNG file to write", flag_values=values)
+    flags.DEFINE_string("title", "Learning curves", "title of the figure", flag_values=values)
     flags.DEFINE_enum(
         "x",
         "wall",
         ["wall", "steps"],
-        "along minutes on the clock, or control steps",
+        "horizontal axis: wall-clock minutes, or control steps",
         flag_values=values,
     )
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """The defaults, which stay: each run has its own configuration. Checks the flags first."""
+    """Checks the flags and returns the defaults, which are unused: each run has a configuration."""
     if not values.run:
         raise UserError("no run is named: write experiments.compare [NAME=]DIR [NAME=]DIR ...")
     if values.out is not None and not values.out.endswith(".png"):
@@ -46,7 +46,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
-    """Draws and prints."""
+    """Prints the results and draws the figures."""
     command_line.refuse_overrides(values, config, config_lib.default())
     target = files.check_output("out", values.out) if values.out else None
     from experiments.studies import comparison
@@ -55,7 +55,7 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
 
 
 def _with_flags(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--run=` before each that is no flag."""
+    """Adds `--run=` to each positional argument."""
     return [each if each.startswith("-") else f"--run={each}" for each in arguments]
 
 

@@ -1,6 +1,7 @@
 """Prints what is simulated and learned: joints, actuators, observations, randomisation, networks.
 
-Without a policy's name, of the device's preset; fields can be set as for training.
+Describes the named policy, or else the device's preset. Configuration fields can be set as for
+training.
 """
 
 import sys
@@ -13,14 +14,14 @@ from experiments.runs import policy_flags
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """That of the policy that is named, or else the device's preset."""
+    """Loads the configuration of the named policy, or else the device's preset."""
     if values.pretrained or values.workdir is not None or values["pretrained_name"].present:
         return policy_flags.saved_config(values)
     return command_line.device_preset(values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Prints."""
+    """Prints the tables."""
     del values
     from experiments.training import description
 

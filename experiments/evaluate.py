@@ -1,6 +1,6 @@
-"""Measures how many goals in a row a trained policy reaches, or many policies with `--suite`.
+"""Measures how many consecutive goals a trained policy reaches; with `--suite`, many policies.
 
-The configuration is the one that the policy was trained with; the engine is this device's.
+Trials use the policy's training configuration; the engine is chosen for this device.
 """
 
 import sys
@@ -15,76 +15,75 @@ from experiments.runs import policy_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     policy_flags.define(values)
     command_line.define_engine_flag(values)
     flags.DEFINE_enum(
         "agent",
         "policy",
         ["policy", "zero", "random"],
-        "who acts: the trained policy, the middle bin of every actuator, or chance",
+        "agent: the trained policy, the middle bin of every actuator (zero), or random actions",
         flag_values=values,
     )
     flags.DEFINE_boolean(
-        "greedy", False, "takes the most probable actions instead of sampling", flag_values=values
+        "greedy", False, "take the most probable actions instead of sampling", flag_values=values
     )
-    flags.DEFINE_integer("trials", 100, "how many trials", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("trials", 100, "number of trials", lower_bound=1, flag_values=values)
     command_line.define_goals_flag(values)
     command_line.define_goal_timeout_flag(values, "80")
     flags.DEFINE_enum(
         "pose",
         "state",
         ["state", "vision"],
-        "what tells the policy the object's pose: the simulator's sensors, or three cameras and "
-        "the network of --vision_workdir",
+        "source of the object's pose: the simulator's sensors (state), or three cameras and the "
+        "pose network of --vision_workdir (vision)",
         flag_values=values,
     )
     flags.DEFINE_string(
         "vision_workdir",
         None,
-        "with --pose=vision: work directory of experiments.train_vision; by default the package's "
-        "network",
+        "with --pose=vision: work directory of experiments.train_vision; default: the package's "
+        "pose network",
         flag_values=values,
     )
     command_line.define_renderer_flag(values)
     flags.DEFINE_integer(
         "pose_latency",
         None,
-        "control steps by which the object's pose reaches the policy late; by default 0 with "
-        "--pose=state, 1 with --pose=vision",
+        "latency of the object's pose, control steps; default: 0 with --pose=state, 1 with "
+        "--pose=vision",
         lower_bound=0,
         upper_bound=10,
         flag_values=values,
     )
     command_line.define_dump_flag(values)
-    flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+    flags.DEFINE_string("json", None, "JSON file for the result", flag_values=values)
     flags.DEFINE_enum(
         "suite",
         None,
         ["paper"],
-        "evaluates many policies in every world, as the paper's tables do; needs --policies, --out",
+        "evaluate many policies in every world, as in the paper; needs --policies and --out",
         flag_values=values,
     )
     flags.DEFINE_string(
         "policies",
         None,
         "with --suite: name=DIR,name=DIR,...; each DIR is a work directory, or pretrained, or "
-        "pretrained:unrandomised; the paper's names are "
-        "block, locked_wrist, prism, no_sensing, no_physics, no_unmodelled, none, lstm_value and "
-        "memoryless, any other is a row of its own",
+        "pretrained:unrandomised. The paper's names are block, locked_wrist, prism, no_sensing, "
+        "no_physics, no_unmodelled, none, lstm_value and memoryless; any other name adds a row",
         flag_values=values,
     )
     flags.DEFINE_string(
         "out",
         None,
-        "with --suite: the folder for table.md, table.json and table.png; what it holds of an "
-        "interrupted suite is not measured again",
+        "with --suite: folder for table.md, table.json and table.png; results of an interrupted "
+        "suite in this folder are reused",
         flag_values=values,
     )
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `policy_flags.saved_config`, with long goals; for a suite the defaults."""
+    """Loads `policy_flags.saved_config` with an 80 s goal time limit; for a suite, its defaults."""
     _check_suite(values)
     if values.suite:
         from experiments.evaluation import suite
@@ -93,7 +92,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
     if values.pose == "state":
         for name in ("vision_workdir", "renderer"):
             if values[name].present:
-                raise UserError(f"--{name} goes with --pose=vision; add it or leave --{name} out")
+                raise UserError(f"--{name} goes with --pose=vision; add it, or leave --{name} out")
     if values.greedy and values.agent == "random":
         raise UserError("--greedy: a random agent has no most probable action; leave --greedy out")
     config = policy_flags.saved_config(values)
@@ -102,25 +101,27 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def _check_suite(values: flags.FlagValues) -> None:
-    """Refuses flags that do not go together."""
+    """Refuses conflicting flags."""
     if values.suite is None:
         for name in ("policies", "out"):
             if values[name].present:
-                raise UserError(f"--{name} goes with --suite=paper; add it or leave --{name} out")
+                raise UserError(f"--{name} goes with --suite=paper; add it, or leave --{name} out")
         return
     acting = ("workdir", "pretrained", "pretrained_name", "agent", "greedy", "pose", "pose_latency")
     for name in (*acting, "goals", "goal_timeout_s", "json", "dump_nan", "config"):
         if values[name].present:
-            raise UserError(f"--{name} does not go with --suite, which decides on it; leave it out")
+            raise UserError(f"--{name} does not go with --suite, which sets it; leave it out")
     for name, example in (("policies", "block=DIR,prism=DIR"), ("out", "DIR")):
         if not values[name].value:
             raise UserError(f"--suite needs --{name}; add --{name}={example}")
     if values.trials < 2:
-        raise UserError(f"--trials={values.trials}: a suite needs 2 or more for its intervals")
+        raise UserError(
+            f"--trials={values.trials}: a suite needs at least 2 for confidence intervals"
+        )
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Runs the trials and prints what they show."""
+    """Runs the trials and prints the results."""
     if values.suite:
         from experiments.evaluation import suite
 
@@ -152,7 +153,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
 
 def _eye(values: flags.FlagValues, config: ConfigDict):
-    """The cameras and the network that tell the policy the object's pose."""
+    """Returns the cameras and the pose network that estimate the object's pose."""
     from experiments.vision import eye
 
     task = config.env

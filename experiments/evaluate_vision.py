@@ -1,7 +1,8 @@
 """Measures a pose network's errors on frames of episodes that it was not trained on.
 
-Appearance is randomised as in training; `--config.terms.NAME.enabled=false` switches a term off.
-`--unmarked` draws an object whose sides look alike, of which an honest network doubts what it says.
+Appearance is randomised as in training; `--config.terms.NAME.enabled=false` disables a term.
+`--unmarked` renders an object with identical faces, whose orientation is ambiguous; a
+well-calibrated network then reports high uncertainty.
 """
 
 import sys
@@ -18,24 +19,24 @@ from experiments.vision import network_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     network_flags.define(values)
-    flags.DEFINE_integer("frames", 500, "how many frames", lower_bound=1, flag_values=values)
+    flags.DEFINE_integer("frames", 500, "number of frames", lower_bound=1, flag_values=values)
     flags.DEFINE_integer(
-        "seed", 0, "which frames", lower_bound=0, upper_bound=1000, flag_values=values
+        "seed", 0, "selects the frames", lower_bound=0, upper_bound=1000, flag_values=values
     )
     command_line.define_renderer_flag(values)
     flags.DEFINE_boolean(
-        "unmarked", False, "draws the object in one colour, without marks", flag_values=values
+        "unmarked", False, "render the object in one colour, without marks", flag_values=values
     )
-    flags.DEFINE_string("json", None, "a file to write the result to", flag_values=values)
+    flags.DEFINE_string("json", None, "JSON file for the result", flag_values=values)
     flags.DEFINE_string(
-        "worst", None, "a PNG of the frames with largest errors", flag_values=values
+        "worst", None, "PNG file for the frames with the largest errors", flag_values=values
     )
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """The one that the network was trained with."""
+    """Loads the configuration that the network was trained with."""
     if values.worst and not values.worst.endswith(".png"):
         raise UserError(f"--worst: {values.worst!r} must end in .png")
     from experiments.vision import networks
@@ -44,8 +45,8 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Measures and prints."""
-    # What frames show may be another; what the network fits, such as their size, may not.
+    """Measures the errors and prints them."""
+    # The frames' content may change; what the network depends on, such as their size, may not.
     tested = [field for field, _ in leaves(config) if field.startswith(("terms.", "pose."))]
     command_line.refuse_overrides(values, config, base_config(values), but=tested)
     target = files.check_output("json", values.json) if values.json else None

@@ -1,7 +1,7 @@
-"""What the hand does: how often which grasp, which way to turn the block, and how trials fail.
+"""Analyses manipulation: how often the hand uses each grasp and turning strategy, and how it fails.
 
-After Section 6.1 of OpenAI (2018). Plays hands side by side without randomisation, tells grasps and
-ways from their contacts, and draws a film strip of each grasp.
+After Section 6.1 of OpenAI (2018). Simulates hands in parallel without randomisation, classifies
+grasps and strategies from contacts, and draws a film strip of each grasp.
 """
 
 import sys
@@ -18,25 +18,27 @@ _HANDS = 32
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     policy_flags.define(values)
     command_line.define_engine_flag(values)
     command_line.define_goals_flag(values)
     command_line.define_goal_timeout_flag(values, "80")
     flags.DEFINE_string(
-        "out", "runs/grasps", "the folder for grasps.json, .md and .png", flag_values=values
+        "out", "runs/grasps", "folder for grasps.json, .md and .png", flag_values=values
     )
     flags.DEFINE_float(
-        "seconds", 60.0, "simulated seconds of each hand", lower_bound=1.0, flag_values=values
+        "seconds", 60.0, "simulated seconds per hand", lower_bound=1.0, flag_values=values
     )
-    flags.DEFINE_integer("hands", _HANDS, "side by side", lower_bound=1, flag_values=values)
-    flags.DEFINE_boolean("smoke", False, "4 hands for 4 seconds", flag_values=values)
+    flags.DEFINE_integer(
+        "hands", _HANDS, "number of hands simulated in parallel", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_boolean("smoke", False, "smoke test: 4 hands for 4 s", flag_values=values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `policy_flags.saved_config`, with long goals and without randomisation.
+    """Loads `policy_flags.saved_config` with an 80 s time limit and without randomisation.
 
-    Failures tell more than time-outs do, and randomisation would change the contacts.
+    Long limits show failures instead of time-outs; randomisation would change the contacts.
     """
     config = policy_flags.saved_config(values)
     config.randomization, config.adr.enabled = "none", False
@@ -48,7 +50,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
-    """Plays, tells, draws and writes."""
+    """Simulates, classifies, draws and writes the results."""
     target = files.check_output("out", str(Path(values.out) / "grasps.json"))
     from experiments.studies import grasps
 

@@ -1,7 +1,7 @@
-"""Whether memory matters: policies with and without it, under all randomisations and under none.
+"""Tests whether memory matters: policies with and without it, with and without randomisation.
 
-After Table 5 and Section 6.4 of OpenAI (2018), whose three variants these are. What the memory
-knows of the hand is then read from it by a linear probe.
+After Table 5 and Section 6.4 of OpenAI (2018), with its three variants. A linear probe then reads
+what the memory encodes about the hand.
 """
 
 import functools
@@ -47,7 +47,7 @@ _PROBED = "lstm-all"
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
-    """Trains, measures, probes and writes."""
+    """Trains the variants, evaluates and probes them, and writes the study."""
     from experiments.studies import probe, runner
 
     finish = functools.partial(probe.probe, variant=_PROBED)

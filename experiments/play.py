@@ -1,7 +1,7 @@
-"""Shows a policy at play in a browser: push the block, change the goal, the physics, the agent.
+"""Runs a policy in a browser: push the block, change the goal, the physics or the agent.
 
-Without a policy's name it is the package's that was trained without randomisation. The page is
-served to this machine only; from another one, forward the port: ssh -L 8080:localhost:8080 HOST
+The default policy is the package's `unrandomised`. The page is served on this machine only; to view
+it from another one, forward the port: ssh -L 8080:localhost:8080 HOST
 """
 
 import functools
@@ -14,24 +14,24 @@ from experiments import command_line
 from experiments.runs import policy_flags
 
 _AGENTS = ("policy", "zero", "random")
-_STARTS = 64  # of which episodes take one
+_STARTS = 64  # initial states to choose from
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     policy_flags.define(values)
     command_line.define_port_flag(values)
     command_line.define_goal_timeout_flag(values, "80")
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """That of the policy, with all randomisation to switch on, and long goals."""
+    """Loads the policy's configuration, with all randomisation available and an 80 s time limit."""
     if values.workdir is None and not values.pretrained:
         values["pretrained"].value = True
         if not values["pretrained_name"].present:
             values["pretrained_name"].value = "unrandomised"
     config = policy_flags.saved_config(values)
-    config.engine = "native"  # one hand is stepped fastest by it, wherever the policy computes
+    config.engine = "native"  # the fastest engine for one hand, on any device
     config.randomization = "all"
     config.env.bank_size = _STARTS
     config.env.goal_timeout_s = 80.0
@@ -39,7 +39,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Serves the page at once, and plays as soon as all is compiled."""
+    """Serves the page immediately, and starts the simulation once everything is compiled."""
     from dactyl_jax import pretrained
     from experiments.base import extras
     from experiments.evaluation import agents
@@ -47,16 +47,16 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
     viewer = extras.viewer()
     server = viewer.serve(values.port)
-    print(f"{viewer.address(server)} (Ctrl-C ends it)", flush=True)
+    print(f"{viewer.address(server)} (press Ctrl-C to stop)", flush=True)
     worlds = sorted(("training", "surrogate"), key=lambda name: name != config.env.world)
     panel = viewer.Panel(
         server,
         _AGENTS,
         worlds,
         config.env.control_dt,
-        cameras=config.env.object == "block",  # the only one that the pose network knows
+        cameras=config.env.object == "block",  # the pose network's only object
     )
-    panel.say("The hand is being prepared: half a minute, less the second time.")
+    panel.say("Compiling the simulation: about 30 s, less on later starts.")
     scene = viewer.Scene(server, config.env.object, config.env.tilt)
 
     @functools.cache

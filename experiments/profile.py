@@ -1,6 +1,6 @@
-"""Shows what an iteration of training spends its time on, by JAX's profiler.
+"""Profiles training iterations with JAX's profiler.
 
-Prints the operations that took longest, and leaves the whole trace for TensorBoard or Perfetto.
+Prints the operations that took longest, and writes the full trace for TensorBoard or Perfetto.
 """
 
 import sys
@@ -14,20 +14,24 @@ from experiments import command_line
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     command_line.define_engine_flag(values)
-    flags.DEFINE_string("out", None, "a new folder for the trace (required)", flag_values=values)
-    flags.DEFINE_integer("iterations", 3, "how many are traced", lower_bound=1, flag_values=values)
-    flags.DEFINE_integer("top", 25, "operations to print", lower_bound=1, flag_values=values)
+    flags.DEFINE_string("out", None, "new folder for the trace (required)", flag_values=values)
+    flags.DEFINE_integer(
+        "iterations", 3, "number of traced iterations", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "top", 25, "number of operations to print", lower_bound=1, flag_values=values
+    )
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Trains a little, traces a little more."""
+    """Trains for a warm-up, then traces a few iterations."""
     if values.out is None:
         raise UserError("--out is missing: name a new folder for the trace")
     folder = Path(values.out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"--out: {values.out!r} is there already; name a new folder")
+        raise UserError(f"--out: {values.out!r} already exists; name a new folder")
     from experiments.benchmarks import profile
 
     profile.trace(config, folder, iterations=values.iterations, top=values.top)

@@ -1,6 +1,6 @@
-"""Makes a policy of the package from a trained run, with an evaluation of it.
+"""Packages a trained run's policy with its evaluation.
 
-The files go to dactyl_jax/pretrained/NAME, in place of those that are there.
+Replaces the files in dactyl_jax/pretrained/NAME.
 """
 
 import shlex
@@ -19,7 +19,7 @@ GOAL_TIMEOUT_S = 80.0  # s, as in the paper
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     flags.DEFINE_string(
         "workdir", None, "work directory of a trained run (required)", flag_values=values
     )
@@ -27,29 +27,29 @@ def define_flags(values: flags.FlagValues) -> None:
         "name",
         None,
         list(pretrained.NAMES),
-        "which policy it becomes (required)",
+        "name of the policy in the package (required)",
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "trials", 100, "how many in each evaluation", lower_bound=2, flag_values=values
+        "trials", 100, "number of trials per evaluation", lower_bound=2, flag_values=values
     )
     command_line.define_trial_seed_flag(values)
     command_line.define_engine_flag(values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """That of the run, for trials with long goals on the device at hand."""
+    """Loads the run's configuration for trials on this device, with an 80 s time limit per goal."""
     if values.workdir is None:
         raise UserError("--workdir is missing: name the work directory of a trained run")
     if values.name is None:
-        raise UserError("--name is missing: say which policy it becomes, --name=policy")
+        raise UserError("--name is missing: name the policy in the package, such as --name=policy")
     config = for_trials(WorkDirectory(values.workdir).load_config(), values.seed)
     config.env.goal_timeout_s = GOAL_TIMEOUT_S
     return config
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Evaluates and writes."""
+    """Evaluates the policy and writes it to the package."""
     command_line.refuse_overrides(values, config, base_config(values), but=("engine",))
     from experiments.evaluation import publication
 

@@ -1,6 +1,6 @@
-"""Makes the pose network of the package from a trained run, with its errors on both renderers.
+"""Packages a trained run's pose network with its errors on both renderers.
 
-The files go to dactyl_jax/pretrained/vision, in place of those that are there.
+Replaces the files in dactyl_jax/pretrained/vision.
 """
 
 import sys
@@ -15,24 +15,24 @@ from experiments.vision import directory
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     flags.DEFINE_string(
         "workdir", None, "work directory of a trained run (required)", flag_values=values
     )
     flags.DEFINE_integer(
-        "frames", 500, "how many in each evaluation", lower_bound=2, flag_values=values
+        "frames", 500, "number of frames per evaluation", lower_bound=2, flag_values=values
     )
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """That of the run."""
+    """Loads the run's configuration."""
     if values.workdir is None:
         raise UserError("--workdir is missing: name the work directory of a trained run")
     return directory.work_directory(values.workdir).load_config()
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Evaluates and writes."""
+    """Evaluates the network and writes it to the package."""
     command_line.refuse_overrides(values, config, base_config(values))
     from experiments.vision import publication
 

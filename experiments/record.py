@@ -1,6 +1,6 @@
 """Records a video of a trained policy, with the goal shown beside the hand.
 
-Of a few environments it takes the one that reaches most goals.
+Simulates a few environments and shows the one that reaches the most goals.
 """
 
 import sys
@@ -15,17 +15,22 @@ from experiments.runs import policy_flags
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     policy_flags.define(values)
     command_line.define_engine_flag(values)
-    flags.DEFINE_string("out", None, "the MP4 or WebP to write (required)", flag_values=values)
+    flags.DEFINE_string("out", None, "MP4 or WebP file to write (required)", flag_values=values)
     flags.DEFINE_float(
-        "seconds", 20.0, "length in s", lower_bound=0.1, upper_bound=600.0, flag_values=values
+        "seconds",
+        20.0,
+        "length of the video, s",
+        lower_bound=0.1,
+        upper_bound=600.0,
+        flag_values=values,
     )
     flags.DEFINE_integer(
         "width",
         640,
-        "of the picture in pixels, a multiple of 8; its height is three quarters of it",
+        "width of the video, pixels, a multiple of 8; the height is three quarters of it",
         lower_bound=8,
         upper_bound=4096,
         flag_values=values,
@@ -33,17 +38,18 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "fps",
         None,
-        "pictures a second, with poses interpolated between control steps; by default one a step",
+        "frames per second, with poses interpolated between control steps; default: one frame per "
+        "control step",
         lower_bound=1.0,
         upper_bound=100.0,
         flag_values=values,
     )
     command_line.define_goals_flag(values, default="final")
-    command_line.define_goal_timeout_flag(values, "that of the training")
+    command_line.define_goal_timeout_flag(values, "as in training")
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `policy_flags.saved_config`; `--out` must be a video."""
+    """Loads `policy_flags.saved_config`; checks that `--out` is a video."""
     if values.out is None:
         raise UserError("--out is missing: name the video to write, --out=FILE.mp4")
     if not values.out.endswith((".mp4", ".webp")):
@@ -54,7 +60,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Records and renders."""
+    """Records an episode and renders it."""
     target = files.check_output("out", values.out)
     from dactyl_jax import evaluation
     from dactyl_jax.envs import make_environment

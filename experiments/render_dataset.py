@@ -1,6 +1,7 @@
-"""Renders frames to train on once, into shards of a dataset; the same command again goes on.
+"""Renders training frames once, into the shards of a dataset; the same command resumes it.
 
-`experiments.train_vision --config.dataset=DIR` learns from it what it would have rendered itself.
+`experiments.train_vision --config.dataset=DIR` trains on these frames, which are identical to those
+that it would render.
 """
 
 import sys
@@ -17,12 +18,12 @@ from experiments.vision import preset
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
-    flags.DEFINE_string("out", None, "the folder of the dataset (required)", flag_values=values)
+    """Defines this program's flags."""
+    flags.DEFINE_string("out", None, "folder of the dataset (required)", flag_values=values)
     flags.DEFINE_integer(
         "shards",
         16,
-        "how many, of config.training.frames frames each",
+        "number of shards, of config.training.frames frames each",
         lower_bound=1,
         upper_bound=99_999,
         flag_values=values,
@@ -30,14 +31,14 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `experiments.train_vision`."""
+    """Loads the same configuration as `experiments.train_vision`."""
     if values.out is None:
         raise UserError("--out is missing: name the folder of the dataset, --out=DIR")
     return preset.device_preset(values)
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Renders the shards that are not there yet."""
+    """Renders the missing shards."""
     folder = Path(values.out)
     files.check_output("out", str(folder / "index.json"))
     from experiments.vision import shards

@@ -1,7 +1,7 @@
-"""Shows in a browser how a simulation diverged, from a file that --dump_nan wrote.
+"""Replays a diverged simulation in a browser, from a file that --dump_nan wrote.
 
-Prints what moves fastest after each physics step, and serves a page with a slider over them. It is
-stepped by the engine that diverged, or by --engine.
+Prints the fastest-moving parts after each physics step, and serves a page with a slider over the
+steps. Uses the engine that diverged, unless --engine names another.
 """
 
 import sys
@@ -17,14 +17,14 @@ from experiments import command_line
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
-    flags.DEFINE_string("file", None, "a file that --dump_nan wrote (required)", flag_values=values)
+    """Defines this program's flags."""
+    flags.DEFINE_string("file", None, "file that --dump_nan wrote (required)", flag_values=values)
     command_line.define_engine_flag(values)
     command_line.define_port_flag(values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """That of the file."""
+    """Loads the configuration stored in the file."""
     from dactyl_jax import config as config_lib
     from dactyl_jax import physics
 
@@ -37,7 +37,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Steps, prints and serves until it is interrupted."""
+    """Steps the simulation, prints each step and serves the page until interrupted."""
     from dactyl_jax import physics
     from dactyl_jax.envs import worlds
     from experiments.base import extras
@@ -50,12 +50,12 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     for number, state in enumerate(states):
         print(f"physics step {number}: {viewer.describe(state, model)}")
     viewer.Replay(server, viewer.Scene(server, task.env.object, task.env.tilt), states, model)
-    print(f"{viewer.address(server)} (Ctrl-C ends it)", flush=True)
+    print(f"{viewer.address(server)} (press Ctrl-C to stop)", flush=True)
     threading.Event().wait()
 
 
 def _with_flag(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--file=` before the first if that is no flag."""
+    """Adds `--file=` to the first argument if it is not a flag."""
     if arguments and not arguments[0].startswith("-"):
         return [f"--file={arguments[0]}", *arguments[1:]]
     return list(arguments)

@@ -1,10 +1,10 @@
-"""Rebuilds the tables of docs/results.md, and studies' pictures, from the records in docs/results.
+"""Rebuilds the tables of docs/results.md and the studies' figures from the records in docs/results.
 
-`--add=DIR,DIR` first takes over the records and pictures of studies' work directories, of the
-folder of experiments.grasps or experiments.sensitivity, or of one with the --json files of
-experiments.evaluate that differ in what tells the object's pose. Between the lines
-`<!-- NAME -->` and `<!-- /NAME -->` the page holds what the record NAME.json says, and nothing else
-is touched.
+`--add=DIR,DIR` first copies records and figures from folders into docs. A folder may be a study's
+work directory, the output of experiments.grasps or experiments.sensitivity, or a folder of --json
+files of experiments.evaluate that differ only in the source of the object's pose. The program
+replaces only the text between the lines `<!-- NAME -->` and `<!-- /NAME -->`, with the content of
+the record NAME.json.
 """
 
 import sys
@@ -20,21 +20,21 @@ _DOCS = Path(__file__).parents[1] / "docs"
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     flags.DEFINE_list(
-        "add", [], "folders whose records and pictures are taken over", flag_values=values
+        "add", [], "folders from which to copy records and figures", flag_values=values
     )
-    flags.DEFINE_string("docs", str(_DOCS), "the folder of results.md", flag_values=values)
+    flags.DEFINE_string("docs", str(_DOCS), "folder that holds results.md", flag_values=values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """The defaults, which stay."""
+    """Returns the defaults, which are unused."""
     del values
     return config_lib.default()
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Takes over, draws and writes."""
+    """Copies records, draws figures and writes the page."""
     command_line.refuse_overrides(values, config, config_lib.default())
     from experiments.studies import page
 

@@ -1,8 +1,8 @@
-"""What more hands at a time are good for: goals against experience, and against the clock.
+"""Studies the number of parallel hands: goals against experience, and against wall-clock time.
 
-After Section 6.5 of OpenAI (2018). Every number of hands learns from the same number of control
-steps, in as many fewer iterations as there are more hands. On an accelerator there are more of
-both: its largest number of hands has 38 iterations, as a CPU's has 9.
+After Section 6.5 of OpenAI (2018). All runs take the same number of control steps, so more hands
+mean fewer iterations. The accelerator study is larger: its largest number of hands trains for 38
+iterations, the CPU's for 9.
 """
 
 import sys
@@ -16,7 +16,7 @@ from experiments.studies.design import Study, Test, Variant
 
 
 def hands_at_a_time(most: int, steps: int) -> Study:
-    """The study, with five numbers of hands up to `most` and `steps` control steps a run."""
+    """Returns the study: five numbers of hands up to `most`, with `steps` control steps per run."""
     first, *others = (most >> halvings for halvings in reversed(range(5)))
     return Study(
         name="scale",
@@ -41,7 +41,7 @@ def _of_the_device() -> Study:
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
-    """Trains, measures and writes."""
+    """Trains the variants, evaluates them and writes the study."""
     from experiments.studies import runner
 
     runner.run(_of_the_device(), values, config, command)

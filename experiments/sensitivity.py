@@ -1,7 +1,8 @@
-"""What costs goals: a policy with every randomisation, without each, under each alone, and none.
+"""Measures what each randomisation costs: a policy's goals with all, without each, with each alone.
 
-Families and single terms; the same hands play under every condition, and count goals, drops and
-time-outs. By default about a quarter of an hour on two CPU cores.
+Conditions cover families and single terms, and no randomisation at all. The same hands play under
+every condition; the program counts goals, drops and time-outs. By default it takes about 15 minutes
+on two CPU cores.
 """
 
 import sys
@@ -16,42 +17,44 @@ from experiments import command_line
 from experiments.base import files
 from experiments.runs import policy_flags
 
-_GOAL_TIMEOUT_S = 16.0  # that of 80 s in `experiments.evaluate` would never end here
-_ENDLESS = 1_000_000  # goals in a row: an episode ends by a failure or not at all
+_GOAL_TIMEOUT_S = 16.0  # the 80 s of `experiments.evaluate` exceed --seconds
+_ENDLESS = 1_000_000  # goals per episode: only failures end an episode
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     policy_flags.define(values)
     command_line.define_engine_flag(values)
     command_line.define_goals_flag(values)
     command_line.define_goal_timeout_flag(
-        values, f"{_GOAL_TIMEOUT_S:g}, so that a hand can fail by it several times in --seconds"
+        values, f"{_GOAL_TIMEOUT_S:g}, short enough for several time-outs per hand within --seconds"
     )
     flags.DEFINE_list(
         "terms",
         None,
-        "names of the only terms to measure, and no families; by default all of both",
+        "terms to measure, without families; default: all terms and all families",
         flag_values=values,
     )
-    flags.DEFINE_integer("hands", 48, "side by side", lower_bound=2, flag_values=values)
+    flags.DEFINE_integer(
+        "hands", 48, "number of hands simulated in parallel", lower_bound=2, flag_values=values
+    )
     flags.DEFINE_float(
         "seconds",
         60.0,
-        "simulated seconds of each hand, under every condition",
+        "simulated seconds per hand and condition",
         lower_bound=1.0,
         flag_values=values,
     )
     flags.DEFINE_string(
         "out",
         "runs/sensitivity",
-        "the folder for sensitivity.json, .md and .png",
+        "folder for sensitivity.json, .md and .png",
         flag_values=values,
     )
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """As `policy_flags.saved_config`, with all randomisation, each term as strong as published."""
+    """Loads `policy_flags.saved_config` with all randomisation at its published strength."""
     config = policy_flags.saved_config(values)
     config.randomization, config.adr.enabled = "all", False
     config.env.goal_timeout_s = _GOAL_TIMEOUT_S
@@ -61,7 +64,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
-    """Plays under every condition, draws and writes."""
+    """Plays under every condition, draws and writes the results."""
     _check(values, config)
     target = files.check_output("out", str(Path(values.out) / "sensitivity.json"))
     from experiments.studies import sensitivity
@@ -80,16 +83,16 @@ def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
 
 
 def _check(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Refuses terms that are none, and a world that has terms of its own."""
+    """Refuses unknown terms, and worlds that define other terms."""
     names = [term.name for term in randomization.TERMS]
     if values.terms is not None and not values.terms:
         raise UserError(f"--terms is empty; name some of {', '.join(names)}, or leave it out")
     for name in values.terms or ():
         if name not in names:
-            raise UserError(f"--terms: {name!r} is no term; choose of {', '.join(names)}")
+            raise UserError(f"--terms: {name!r} is not a term; choose from {', '.join(names)}")
     if config.env.world != "training":
         raise UserError(
-            f"config.env.world is {config.env.world!r}, which has terms of its own; it must be "
+            f"config.env.world is {config.env.world!r}, which defines other terms; it must be "
             "'training'"
         )
 

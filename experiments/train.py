@@ -1,7 +1,7 @@
-"""Trains a policy that turns the object in the hand to the orientation asked for.
+"""Trains a policy that rotates an object in the hand to a goal orientation.
 
-Without arguments it picks the engine and the preset for the device. The same command again
-continues a run that was stopped, and evaluates a finished one again.
+Without arguments it selects the engine and the preset for the device. The same command resumes a
+stopped run, and repeats the evaluation of a finished one.
 """
 
 import sys
@@ -17,7 +17,7 @@ _STARTED = time.monotonic()
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
+    """Defines this program's flags."""
     command_line.define_training_flags(values)
     command_line.define_engine_flag(values)
     flags.DEFINE_boolean(
@@ -31,20 +31,20 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "init_from",
         None,
-        "go on in a new run with the training of another's work directory, or of pretrained, or of "
-        "pretrained:unrandomised",
+        "start the new run from the policy and training state of another: a work directory, "
+        "pretrained, or pretrained:unrandomised",
         flag_values=values,
     )
     flags.DEFINE_boolean(
         "init_from_policy_only",
         None,
-        "take nothing but the policy from --init_from",
+        "load only the policy from --init_from",
         flag_values=values,
     )
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """That of `--config=FILE`, or the device's preset; joins the other processes first."""
+    """Joins the other processes, then loads `--config=FILE` or the device's preset."""
     processes.join(values.distributed)
     return command_line.device_preset(values)
 

@@ -1,7 +1,7 @@
-"""Trains the network that tells the object's pose from three cameras.
+"""Trains the network that estimates the object's pose from three cameras.
 
-Without arguments it picks the preset for the device. The same command again continues a run that
-was stopped, and evaluates a finished one again.
+Without arguments it selects the preset for the device. The same command resumes a stopped run, and
+repeats the evaluation of a finished one.
 """
 
 import sys
@@ -18,7 +18,7 @@ _STARTED = time.monotonic()
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
-    """Trains, then measures the network and draws the learning curve, also when it is stopped."""
+    """Trains, evaluates the network and draws the learning curve, even if training was stopped."""
     from experiments.vision import directory, session
 
     name = command_line.config_name(values) if values.config else "vision"

@@ -1,7 +1,7 @@
-"""Other hands and other objects: a locked wrist, an octagonal prism, a sphere.
+"""Trains other hands and objects: a locked wrist, an octagonal prism, a sphere.
 
-After Table 3 of OpenAI (2018): each from scratch, and from the block's policy, which is the
-package's `unrandomised`. Those that start from it have its experience, too.
+After Table 3 of OpenAI (2018). Each variant is trained twice: from scratch, and from the block's
+policy, the package's `unrandomised`. Runs from the block's policy include its experience.
 """
 
 import math
@@ -20,7 +20,7 @@ _TASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "block": ("block", {}),
     "sphere": ("sphere", {"env.object": "sphere"}),
 }
-_FROM = {  # its policy alone: the goals and the value function are of the variant's own task
+_FROM = {  # only the policy: curriculum and value function are learned on the variant's task
     "init_from": "pretrained:unrandomised",
     "init_from_policy_only": True,
     "curriculum.initial_distance": math.pi,
@@ -50,7 +50,7 @@ STUDY = Study(
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
-    """Trains, measures and writes."""
+    """Trains the variants, evaluates them and writes the study."""
     from experiments.studies import runner
 
     runner.run(STUDY, values, config, command)

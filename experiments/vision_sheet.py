@@ -1,6 +1,6 @@
-"""Draws a sheet of what the pose network sees: frames in rows, cameras in columns.
+"""Draws a sheet of the pose network's input: frames in rows, cameras in columns.
 
-On the left as rendered, on the right as the network gets them in training.
+The left half shows rendered pictures, the right half the same pictures as augmented for training.
 """
 
 import sys
@@ -17,14 +17,16 @@ from experiments.vision import preset
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """This program's own flags."""
-    flags.DEFINE_string("out", None, "the PNG to write (required)", flag_values=values)
-    flags.DEFINE_integer("frames", 6, "how many", lower_bound=1, upper_bound=64, flag_values=values)
+    """Defines this program's flags."""
+    flags.DEFINE_string("out", None, "PNG file to write (required)", flag_values=values)
+    flags.DEFINE_integer(
+        "frames", 6, "number of frames", lower_bound=1, upper_bound=64, flag_values=values
+    )
     command_line.define_renderer_flag(values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """That of `--config=FILE`, or the defaults."""
+    """Loads `--config=FILE`, or the defaults."""
     if values.out is None:
         raise UserError("--out is missing: name the picture to write, --out=FILE.png")
     if not values.out.endswith(".png"):
@@ -33,7 +35,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Renders and writes."""
+    """Renders the sheet and writes it."""
     target = files.check_output("out", values.out)
     from dactyl_jax.rendering import write_picture
     from experiments.vision import frames
@@ -47,7 +49,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     shown = np.clip(128 + 50 * seen, 0, 255).astype(np.uint8)
     rows = np.concatenate([pictures, shown], axis=1)  # [frame, 2 cameras, size, size, 3]
     write_picture(target, np.concatenate(np.concatenate(rows, axis=1), axis=1))
-    print(f"{target}: {values.frames} frames by {values.renderer}")
+    print(f"{target}: {values.frames} frames, renderer {values.renderer}")
 
 
 main = command_line.program(run, __doc__, define_flags, base_config, schema)

@@ -1,4 +1,4 @@
-"""What all tests share; a robot host has no JAX."""
+"""Fixtures shared by all tests; robot hosts have no JAX."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def forget_compiled_programs() -> Iterator[None]:
-    """JAX keeps every compiled program, and Linux gives a process 65,530 memory maps.
+    """Frees compiled programs: JAX keeps them all, and Linux gives a process 65,530 memory maps.
 
-    An environment's step takes 1,000 to 5,000 of them on a CPU; without room for more, the process
+    The step of one environment takes 1,000 to 5,000 maps on a CPU. When they run out, the process
     aborts in the middle of a compilation.
     """
     yield

@@ -1,8 +1,8 @@
-"""Which module imports which, read from the source: import circles, and floors that look down.
+"""The import graph, read from the source: circular imports and layers ("floors").
 
-A floor is a group of rooms, a room a package or a single module. A module may import from its own
-room and from floors below, neither from floors above nor from another room of its own floor.
-Imports inside functions and under `TYPE_CHECKING` count as all others do.
+A floor is a group of packages or single modules ("rooms"). A module may import from its own room
+and from lower floors, but not from higher floors or from other rooms on its floor. Imports inside
+functions and under `TYPE_CHECKING` count like any other.
 """
 
 import ast
@@ -17,12 +17,12 @@ Floors = Sequence[Sequence[str]]
 
 
 class Import(NamedTuple):
-    """An import statement's share in a module.
+    """One imported name.
 
     Attributes:
-        name: of what is imported, in full: a module where one is known, else as it is written.
-        line: where it stands.
-        late: whether it stands inside a function.
+        name: full name: a module if known, else as written.
+        line: line of the import.
+        late: whether it is inside a function.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Import(NamedTuple):
 
 
 def modules(root: Path, package: str) -> dict[str, Path]:
-    """The files of a package below `root`, by module name; a package's own name is its __init__."""
+    """Returns the files of a package below `root` by module name; __init__ is the package."""
     found = {}
     for file in sorted((root / package).rglob("*.py")):
         parts = file.relative_to(root).with_suffix("").parts
@@ -40,14 +40,14 @@ def modules(root: Path, package: str) -> dict[str, Path]:
 
 
 def imports(module: str, file: Path, known: Collection[str]) -> list[Import]:
-    """What a module imports, wherever in its source.
+    """Returns a module's imports, anywhere in its source.
 
-    That a module's packages are imported with it is left out, as Python does that first.
+    The implicit imports of its parent packages are omitted.
 
     Args:
-        module: its name.
+        module: name of the module.
         file: its source.
-        known: names of modules; `from a import b` imports a.b where that is one of them, else a.
+        known: module names; `from a import b` imports a.b if it is a module, else a.
     """
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
@@ -59,7 +59,7 @@ def imports(module: str, file: Path, known: Collection[str]) -> list[Import]:
 
 
 def graph(files: Mapping[str, Path]) -> dict[str, set[str]]:
-    """The imports among modules, given their files by name."""
+    """Returns the imports among modules, given their files by name."""
     return {
         name: {found.name for found in imports(name, file, files)} & files.keys()
         for name, file in files.items()
@@ -67,7 +67,7 @@ def graph(files: Mapping[str, Path]) -> dict[str, set[str]]:
 
 
 def circles(edges: Graph) -> list[list[str]]:
-    """The groups of modules that import one another, each sorted, by Tarjan's algorithm (1972)."""
+    """Returns groups of circular imports, each sorted, by Tarjan's algorithm (1972)."""
     order: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -96,7 +96,7 @@ def circles(edges: Graph) -> list[list[str]]:
 
 
 def upward(edges: Graph, floors: Floors) -> list[str]:
-    """Imports that do not look down, and modules without a room, a line each."""
+    """Returns one line per import that violates the layers, or per module without a room."""
     height = {room: number for number, rooms in enumerate(floors) for room in rooms}
     wrong = []
     for module in sorted(edges):
@@ -112,18 +112,18 @@ def upward(edges: Graph, floors: Floors) -> list[str]:
 
 
 def room_of(module: str, rooms: Iterable[str]) -> str | None:
-    """The innermost of the rooms that a module is in; None if it is in none of them."""
+    """Returns the innermost room of a module, or None."""
     around = [room for room in rooms if f"{module}.".startswith(f"{room}.")]
     return max(around, key=len, default=None)
 
 
 def late(files: Mapping[str, Path]) -> set[str]:
-    """The modules that import inside a function."""
+    """Returns the modules that import inside functions."""
     return {name for name, file in files.items() if any(i.late for i in imports(name, file, files))}
 
 
 def importers(files: Mapping[str, Path], *packages: str) -> set[str]:
-    """The modules that import from some packages, which may be others' ones."""
+    """Returns the modules that import from the given packages, including third-party ones."""
     return {
         name
         for name, file in files.items()
@@ -132,20 +132,20 @@ def importers(files: Mapping[str, Path], *packages: str) -> set[str]:
 
 
 def crowded(files: Iterable[Path], most: int) -> list[str]:
-    """Folders with more than so many files side by side, __init__.py left out."""
+    """Returns folders with more files than the limit, not counting __init__.py."""
     folders = [file.parent for file in files if file.name != "__init__.py"]
     return sorted(f"{folder}" for folder in set(folders) if folders.count(folder) > most)
 
 
 def long(files: Iterable[Path], most: int) -> list[str]:
-    """Files of more than so many lines."""
+    """Returns files with more lines than the limit."""
     return [
         f"{file}" for file in files if len(file.read_text(encoding="utf-8").splitlines()) > most
     ]
 
 
 def _walk(node: ast.AST, late: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """All nodes, each with whether it stands inside a function."""
+    """Yields all nodes, and whether each is inside a function."""
     yield node, late
     late = late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
     for child in ast.iter_child_nodes(node):
@@ -153,7 +153,7 @@ def _walk(node: ast.AST, late: bool) -> Iterator[tuple[ast.AST, bool]]:
 
 
 def _names(node: ast.AST, package: str, known: Collection[str]) -> list[str]:
-    """What a node imports; also a call such as `import_module("a.b")` of a known module."""
+    """Yields the names that a node imports, including `import_module("a.b")` of known modules."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""Every wrong value is named with what it may be."""
+"""Errors name every invalid value and the valid ones."""
 
 import json
 
@@ -89,7 +89,7 @@ def test_a_configuration_read_from_json_has_its_types_again():
 
 
 def test_saved_configurations_of_the_first_version_keep_their_task():
-    """What was smoothed, noise in shares of the range, late readings: all is translated."""
+    """Smoothing, noise as shares of the range and late readings are converted."""
     saved, _, _ = pretrained.load("policy")
     assert (saved.env.smoothed, saved.env.smoothing_kept) == ("target", 0.7)
     assert saved.terms.action_noise.to_dict() == {

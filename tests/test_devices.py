@@ -1,4 +1,4 @@
-"""Sums and means over devices; test_distributed.py shows whole runs on several."""
+"""Sums and means over devices; test_distributed.py tests whole runs on several devices."""
 
 import jax
 import jax.numpy as jnp

@@ -1,5 +1,4 @@
-"""Imports look down: no circle, no import from a floor above, none inside a function but where it
-must be."""
+"""Import layers: no circular imports, no upward imports, no late imports except where needed."""
 
 from pathlib import Path
 
@@ -46,7 +45,7 @@ TRAINING_FLOORS = (
 @pytest.fixture(scope="module")
 def training() -> dict[str, Path]:
     files = floors.modules(ROOT, "dactyl_jax")
-    del files["dactyl_jax"]  # it hands names on, and only when they are asked for
+    del files["dactyl_jax"]  # it re-exports names lazily
     return files
 
 
@@ -58,7 +57,7 @@ def test_the_training_s_floors_look_down(training):
 
 
 def test_the_training_imports_late_what_is_slow_and_not_always_needed(training):
-    """MJX and Warp, which the native engine does without, and OpenCV, which is an extra."""
+    """MJX and Warp, which the native engine does not need, and OpenCV, an extra."""
     assert floors.late(training) == {
         "dactyl_jax.evaluation.recording",
         "dactyl_jax.physics.engine",
@@ -122,7 +121,7 @@ def test_the_export_alone_of_the_training_imports_hardware():
 
 
 class Code:
-    """A package `p` of modules by name."""
+    """A package `p` with modules by name."""
 
     def __init__(self, folder: Path, **texts: str):
         self.folder = folder

@@ -1,4 +1,4 @@
-"""A wheel, installed on its own, holds all that the package needs."""
+"""An installed wheel contains everything that the package needs."""
 
 import subprocess
 import sys

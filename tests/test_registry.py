@@ -1,4 +1,4 @@
-"""One line to an environment."""
+"""Making an environment in one line."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The example of WORKSPACE.md does what it says."""
+"""The example in WORKSPACE.md works as described."""
 
 import re
 import textwrap
@@ -23,7 +23,7 @@ def _blocks() -> list[str]:
 
 
 def _run(block: str, module, **names) -> dict:
-    """What a block of the file defines among the names of a module."""
+    """Executes a code block of the file in a module's namespace."""
     space = vars(module) | {"jax": jax, "jnp": jnp, "np": np} | names
     exec(block, space)
     return space

@@ -1,1 +1,1 @@
-"""What every program stands on: files, the machine, and where results come from."""
+"""What all programs share: file output, machine information and the origin of results."""

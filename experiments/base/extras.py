@@ -1,4 +1,4 @@
-"""The part of the package that needs an extra, which not everyone installs."""
+"""Imports of optional dependencies, which an extra installs."""
 
 import importlib
 from types import ModuleType
@@ -10,7 +10,7 @@ def viewer() -> ModuleType:
     """Imports `dactyl_jax.viewer`.
 
     Raises:
-        UserError: its packages are not installed.
+        UserError: the packages of the extra `viewer` are not installed.
     """
     try:
         return importlib.import_module("dactyl_jax.viewer")

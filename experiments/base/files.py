@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: everything is written beside and moved into place."""
+"""Atomic file writes: each file is written to a temporary path, then moved into place."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from dactyl_jax.errors import UserError
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file atomically; a reader sees the old or the new content, never a part."""
+    """Writes a file atomically: readers see the old or the new content, never a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -33,21 +33,19 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def check_output(flag: str, path: str) -> Path:
-    """The path of a file to be written later, checked before the work starts.
+    """Checks an output path before the work starts, and returns it.
 
     Raises:
-        UserError: the path is a folder, or lies under something that is not a writable folder.
+        UserError: the path is a folder, or its nearest existing parent is not a writable folder.
     """
     target = Path(path)
     if target.is_dir():
-        raise UserError(f"--{flag}: {path!r} is a folder; name a file")
+        raise UserError(f"--{flag}: {path!r} is a folder; give a file name")
     parent = target.absolute().parent
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir():
-        raise UserError(f"--{flag}: {str(parent)!r} is not a folder; choose another place")
+        raise UserError(f"--{flag}: {str(parent)!r} is not a folder; choose another path")
     if not os.access(parent, os.W_OK):
-        raise UserError(
-            f"--{flag}: no permission to write in {str(parent)!r}; choose another place"
-        )
+        raise UserError(f"--{flag}: no permission to write to {str(parent)!r}; choose another path")
     return target

@@ -1,4 +1,4 @@
-"""The machine that a program computes on: its devices, in words, and their memory."""
+"""The machine that a program runs on: its devices and their memory."""
 
 import os
 
@@ -8,7 +8,7 @@ from dactyl_jax.cpus import available_cpus
 
 
 def device() -> str:
-    """The devices that JAX computes on, in words."""
+    """Describes the devices that JAX computes on."""
     first = jax.devices()[0]
     if first.platform == "cpu":
         cpus, hosts = available_cpus(), jax.process_count()
@@ -19,13 +19,13 @@ def device() -> str:
 
 
 def memory() -> int:
-    """Bytes of memory that the first device has; the host's memory for a CPU."""
+    """Returns the memory of the first device, bytes; for a CPU, the host's memory."""
     limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
     return limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def peak_device_memory() -> int | None:
-    """The most bytes that the fullest of this process's devices held; None for a CPU."""
+    """Returns the largest peak memory among this process's devices, bytes; None for a CPU."""
     peaks = [
         (device.memory_stats() or {}).get("peak_bytes_in_use") for device in jax.local_devices()
     ]

@@ -1,4 +1,4 @@
-"""Where a run came from: its command, the source it ran from, the day and the machine."""
+"""The origin of a run: command, source commit, date and machine."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -7,20 +7,20 @@ from pathlib import Path
 from experiments.base import machine
 
 _SOURCE = Path(__file__).parents[2]
-UNKNOWN = dict.fromkeys(("command", "commit", "date", "machine"))  # of a run that left none
+UNKNOWN = dict.fromkeys(("command", "commit", "date", "machine"))  # for runs without origin.json
 
 
 def describe(command: str) -> dict[str, str | None]:
-    """What `origin.json` holds of a run that starts now.
+    """Returns the content of `origin.json` for a run that starts now.
 
     Args:
-        command: quoted for a shell.
+        command: command line, quoted for a shell.
     """
     return {"command": command, **here()}
 
 
 def here() -> dict[str, str | None]:
-    """The source that this program runs from, the day, and the machine."""
+    """Returns the source commit, the date and the machine of this process."""
     return {
         "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
@@ -29,10 +29,10 @@ def here() -> dict[str, str | None]:
 
 
 def commit(source: Path = _SOURCE) -> str | None:
-    """The git commit of a source tree, `+changes` after it where tracked files differ from it.
+    """Returns the git commit of a source tree, with `+changes` if tracked files are modified.
 
     Returns:
-        None for a folder that is not the root of a git checkout, such as an installed package's.
+        None if the folder is not the root of a git checkout, as in an installed package.
     """
     if not (source / ".git").exists():
         return None
@@ -41,6 +41,6 @@ def commit(source: Path = _SOURCE) -> str | None:
         git = subprocess.run(
             ["git", "-C", source, *describe], capture_output=True, text=True, check=True
         )
-    except (OSError, subprocess.CalledProcessError):  # no git, or a tree that it refuses to read
+    except (OSError, subprocess.CalledProcessError):  # git is missing or refuses to read the tree
         return None
     return git.stdout.strip()

@@ -1,1 +1,1 @@
-"""How fast it is: training, bare physics, pictures, and another project's environment."""
+"""Speed benchmarks: training, bare physics, rendering, and another project's environment."""

@@ -1,4 +1,4 @@
-"""Training here beside bare stepping of Gymnasium-Robotics' hand, on the same cores."""
+"""Training speed compared with bare stepping of Gymnasium-Robotics' hand on the same cores."""
 
 import os
 import shutil
@@ -41,15 +41,15 @@ print(rate * physics.model.opt.timestep, rate)
 
 
 def compare(folder: Path, seconds: float, config: ConfigDict) -> dict[str, Any]:
-    """Measures both in turns, prints the ratio, and returns what was measured.
+    """Measures both in turn, prints the ratio and returns the measurements.
 
     Args:
-        folder: of the virtual environment with Gymnasium-Robotics, which is made if need be.
-        seconds: that a turn of theirs lasts.
-        config: of the training.
+        folder: virtual environment of Gymnasium-Robotics; created if it does not exist.
+        seconds: length of each measurement of Gymnasium-Robotics.
+        config: training configuration.
 
     Raises:
-        UserError: it cannot be installed, or one of the two failed.
+        UserError: the installation or one of the two programs failed.
     """
     python = _python(folder)
     overrides = command_line.device_overrides(config)
@@ -96,7 +96,7 @@ def _summary(
 
 
 def _theirs(python: Path, seconds: float) -> tuple[float, float]:
-    """Simulated seconds and physics steps per second, over one process a core."""
+    """Returns simulated seconds and physics steps per second, with one process per core."""
     workers = [
         subprocess.Popen(
             [python, "-W", "ignore", "-c", _WORKER, str(seed), str(seconds)],
@@ -120,13 +120,13 @@ def _theirs(python: Path, seconds: float) -> tuple[float, float]:
         output, errors = worker.communicate()
         if worker.returncode:
             last = (errors.strip().splitlines() or ["no message"])[-1]
-            raise UserError(f"Gymnasium-Robotics failed ({last}); remove its --venv and try again")
+            raise UserError(f"Gymnasium-Robotics failed ({last}); remove its --venv and retry")
         totals = [a + float(b) for a, b in zip(totals, output.split()[-2:], strict=True)]
     return totals[0], totals[1]
 
 
 def _python(folder: Path) -> Path:
-    """The interpreter beside Gymnasium-Robotics, which is installed where it is not yet."""
+    """Returns the virtual environment's interpreter; installs Gymnasium-Robotics if missing."""
     python = folder / "bin" / "python"
     if not python.exists():
         print(f"Installing {', '.join(_REQUIREMENTS)} in {folder} ...", flush=True)

@@ -1,4 +1,4 @@
-"""What an iteration of training spends its time on, by JAX's profiler."""
+"""A profile of training iterations, recorded with JAX's profiler."""
 
 import collections
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ _WARM_UP = 3  # iterations
 
 
 def trace(config: ConfigDict, folder: Path, *, iterations: int, top: int) -> None:
-    """Trains a little, traces a little more, and prints the operations that took longest.
+    """Trains for a warm-up, traces a few iterations and prints the longest operations.
 
     Args:
-        config: of the training.
-        folder: for the whole trace.
-        iterations: how many are traced.
-        top: how many operations are printed.
+        config: training configuration.
+        folder: output folder of the trace.
+        iterations: number of traced iterations.
+        top: number of operations to print.
     """
     config.engine = physics.resolve_engine(config.engine)
     trainer = make_trainer(config, make_environment(config))
@@ -41,7 +41,7 @@ def trace(config: ConfigDict, folder: Path, *, iterations: int, top: int) -> Non
 
 
 def _table(planes: Iterable[Any], iterations: int, top: int) -> str:
-    """The longest operations; those of devices where there are any, else of XLA's threads."""
+    """Formats the longest operations: those of the devices if any, else those of XLA's threads."""
     planes = list(planes)
     devices = [plane for plane in planes if plane.name.startswith("/device:")]
     spent: collections.Counter[str] = collections.Counter()
@@ -49,7 +49,7 @@ def _table(planes: Iterable[Any], iterations: int, top: int) -> str:
     for plane in devices or planes:
         for line in plane.lines:
             for event in line.events:
-                if event.name.startswith("$"):  # a frame of Python's
+                if event.name.startswith("$"):  # a Python frame
                     continue
                 name = event.name.split(".")[0]
                 spent[name] += event.duration_ns

@@ -1,6 +1,6 @@
-"""The benchmark over engines and numbers of environments, each pair in a process of its own.
+"""The benchmark over engines and numbers of environments, each pair in a separate process.
 
-A fresh process gives each pair its own memory, compiled programs and start-up time.
+A fresh process gives each pair separate memory, compiled programs and start-up time.
 """
 
 import json
@@ -21,25 +21,27 @@ from experiments.base import files
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> dict[str, list[dict[str, Any]]]:
-    """Measures every pair, prints a table and draws a picture.
+    """Measures every pair, prints a table and draws a plot.
 
-    A pair that fails is reported with its last line, and the others go on.
+    If a pair fails, its last line of output is reported and the sweep continues.
 
     Args:
         values: the flags.
-        config: of all pairs, but for engine and number of environments.
+        config: configuration of all pairs, except engine and number of environments.
 
     Returns:
-        `{"runs": [...]}`, each as the benchmark of one pair writes it, or with an `error`.
+        `{"runs": [...]}`: one result of the benchmark per pair, or an entry with an `error`.
 
     Raises:
-        UserError: `--engine` or `--num_envs` are given, or `--envs` holds no whole numbers.
+        UserError: `--engine` or `--num_envs` is given, or `--envs` is not a list of whole numbers.
     """
     for flag, instead in (("engine", "engines"), ("num_envs", "envs")):
         if values[flag].present:
             raise UserError(f"--{flag}: a sweep takes --{instead}")
     if not all(number.isdigit() and int(number) for number in values.envs):
-        raise UserError(f"--envs is {','.join(values.envs)}; it must be whole numbers, as 256,512")
+        raise UserError(
+            f"--envs is {','.join(values.envs)}; it must be whole numbers, such as 256,512"
+        )
     picture = files.check_output("plot", values.plot) if values.plot else None
     shared = command_line.device_overrides(config)
     shared += [f"--{name}={values[name].value}" for name in ("mode", "seconds")]
@@ -55,7 +57,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> dict[str, list[dict[str
 
 
 def measure(engine: str, num_envs: int, arguments: Sequence[str]) -> dict[str, Any]:
-    """The benchmark of one pair in a fresh process; if it fails, an `error` in place of figures."""
+    """Runs the benchmark of one pair in a fresh process; on failure, returns an `error`."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "result.json"
         command = [sys.executable, "-m", "experiments.benchmark", *arguments]
@@ -70,7 +72,7 @@ def measure(engine: str, num_envs: int, arguments: Sequence[str]) -> dict[str, A
 
 
 def _table(runs: Sequence[dict[str, Any]]) -> str:
-    """One row a pair, in Markdown; memory in MB, the device's where it has its own."""
+    """Formats a Markdown table, one row per pair; device memory in MB, or host memory if none."""
     rows = [
         "| engine | environments | control steps/s | simulated s/s | physics steps/s | of bare "
         "stepping | memory | compiled in | first result after |",

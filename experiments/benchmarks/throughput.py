@@ -1,4 +1,4 @@
-"""Control steps per second of a workload, beside the same engine's bare stepping."""
+"""Control steps per second of a workload, compared with bare stepping of the same engine."""
 
 import resource
 import statistics
@@ -15,18 +15,18 @@ from experiments.base import machine
 from experiments.benchmarks import workloads
 from experiments.training.trainer import check_memory, make_trainer
 
-_ROUNDS = 3  # turns of ours and bare stepping
-_WINDOWS = 3  # in a turn
+_ROUNDS = 3  # each measures the workload, then bare stepping
+_WINDOWS = 3  # measurement windows per round and measured loop
 
 
 def measure(mode: str, seconds: float, config: ConfigDict, *, started: float) -> dict[str, Any]:
-    """Measures a workload and bare stepping in turns, and prints how fast they are.
+    """Measures a workload and bare stepping in turn, and prints their rates.
 
     Args:
         mode: one of `workloads.WORKLOADS`.
-        seconds: the least that a window lasts.
-        config: of the environments and the training.
-        started: `time.monotonic()` of the program's start.
+        seconds: minimum length of a measurement window.
+        config: configuration of the environments and the training.
+        started: `time.monotonic()` at the start of the program.
     """
     config.engine = physics.resolve_engine(config.engine)
     env = make_environment(config)
@@ -74,7 +74,7 @@ def measure(mode: str, seconds: float, config: ConfigDict, *, started: float) ->
 
 
 def _rate(advance: Callable[[], None], steps: int, seconds: float) -> float:
-    """Control steps/s of a window."""
+    """Measures control steps per second over one window."""
     calls, started = 0, time.perf_counter()
     while not calls or time.perf_counter() - started < seconds:
         advance()
@@ -83,7 +83,7 @@ def _rate(advance: Callable[[], None], steps: int, seconds: float) -> float:
 
 
 def _bare(trainer: Trainer, env: Reorientation) -> tuple[Callable[[], None], int]:
-    """The engine's bare stepping of a recording, and the control steps in it."""
+    """Returns a function that replays a recording in the bare engine, and its control steps."""
     parameters, recorded = workloads.recording(trainer, env)
     length, num_envs = recorded.qpos.shape[:2]
     return physics.raw_replay(env.engine, parameters, recorded, env.substeps), length * num_envs

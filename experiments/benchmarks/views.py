@@ -1,4 +1,4 @@
-"""Pictures per second of three cameras, by each renderer."""
+"""Images per second of each renderer, for three cameras."""
 
 import statistics
 import time
@@ -15,16 +15,16 @@ from experiments.base import machine
 from experiments.vision import frames as frames_lib
 
 _TURNS = 3
-# Drawn at a time: the ray tracer's batches on all cores, and one by one.
+# Frames per call: the ray tracer renders batches on all cores, OpenGL one frame at a time.
 _FRAMES = {"warp": 128, "gl": 1, "gl_coarse": 1}
 
 
 def measure(config: ConfigDict, seconds: float) -> dict[str, Any]:
-    """Draws the same frames by all of them in turns, and prints how fast each is.
+    """Renders the same frames with each renderer in turn, and prints the rates.
 
     Args:
-        config: of the vision.
-        seconds: the least that a turn lasts.
+        config: vision configuration.
+        seconds: minimum length of a turn.
     """
     model = frames_lib.load_model(config)
     count = max(_FRAMES.values())
@@ -53,15 +53,15 @@ def measure(config: ConfigDict, seconds: float) -> dict[str, Any]:
         "turns": rates,
     }
     print(
-        f"{size} pixels on {result['device']}: {median['warp']:.0f} images/s by the ray tracer, "
-        f"{result['ratio']:.1f} times the {median['gl']:.1f} by OpenGL, which coarsely makes "
+        f"{size} pixels on {result['device']}: ray tracer {median['warp']:.0f} images/s, "
+        f"{result['ratio']:.1f} times OpenGL's {median['gl']:.1f}; OpenGL at coarse quality "
         f"{median['gl_coarse']:.1f}"
     )
     return result
 
 
 def _rate(views: Any, frames: Any, chunk: int, seconds: float) -> float:
-    """Pictures per second of a turn over the frames, a chunk at a time."""
+    """Measures images per second over one turn, rendering `chunk` frames per call."""
     drawn, started = 0, time.perf_counter()
     while drawn == 0 or time.perf_counter() - started < seconds:
         chosen = np.arange(drawn, drawn + chunk) % len(frames[0])

@@ -1,4 +1,4 @@
-"""What the benchmark measures: a workload is a call that waits, and its control steps."""
+"""Workloads of the benchmark: each is a blocking call and its number of control steps."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from dactyl_jax.learning import Trainer
 from dactyl_jax.learning.rollout import rollout
 from dactyl_jax.physics import Parameters, State
 
-RECORDED_STEPS = 16  # control steps of a recording
+RECORDED_STEPS = 16  # length of a recording, control steps
 
 Workload = tuple[Callable[[], None], int]
 
 
 def recording(trainer: Trainer, env: Reorientation) -> tuple[Parameters, State]:
-    """Parameters, and states that random actions led to, with the controls that followed."""
+    """Returns physics parameters, states visited under random actions, and the controls applied."""
     num_envs = trainer.config.num_envs
     distance = trainer.initial_state().curriculum.goal_distance
 
@@ -41,7 +41,7 @@ def recording(trainer: Trainer, env: Reorientation) -> tuple[Parameters, State]:
 
 
 def physics(trainer: Trainer, env: Reorientation) -> Workload:
-    """The recorded states through the engine's interface, in one compiled loop."""
+    """Steps the recorded states through the engine's interface, in one compiled loop."""
     config, engine = trainer.config, env.engine
     parameters, recorded = jax.tree.map(jnp.asarray, recording(trainer, env))
 
@@ -60,7 +60,7 @@ def physics(trainer: Trainer, env: Reorientation) -> Workload:
 
 
 def env_steps(trainer: Trainer, env: Reorientation) -> Workload:
-    """The task with random actions."""
+    """Steps the task with random actions."""
     num_envs = trainer.config.num_envs
     start = trainer.initial_state().actors.env_state
 
@@ -78,7 +78,7 @@ def env_steps(trainer: Trainer, env: Reorientation) -> Workload:
 
 
 def policy_rollout(trainer: Trainer, env: Reorientation) -> Workload:
-    """The untrained policy in the task, with everything that learning needs recorded."""
+    """Rolls out the untrained policy in the task and records what learning needs."""
     config, state = trainer.config, trainer.initial_state()
     ppo, num_envs = config.ppo, config.num_envs
 
@@ -103,14 +103,14 @@ def policy_rollout(trainer: Trainer, env: Reorientation) -> Workload:
 
 
 def training(trainer: Trainer, env: Reorientation) -> Workload:
-    """Whole iterations of training; the trainer holds the environment."""
+    """Runs whole training iterations; the trainer holds the environment."""
     del env
     loop = _Loop(lambda state, key: trainer.iteration(state)[0], trainer.initial_state())
     return loop, trainer.config.ppo.horizon * trainer.config.num_envs
 
 
 class _Loop:
-    """Calls a function on its own last result, with a fresh key each time, and waits for it."""
+    """Calls a function repeatedly on its previous result, with a fresh key, and waits for it."""
 
     def __init__(self, function: Callable[[Any, Any], Any], state: Any):
         self._function, self._state, self._key = function, state, jax.random.key(1)

@@ -1,4 +1,4 @@
-"""Command lines: flags, configurations, help, and errors of users."""
+"""Command lines: flags, configurations, help and user errors."""
 
 from experiments.command_line.config_files import Schema, load_config_file
 from experiments.command_line.parsing import parse, refuse_overrides

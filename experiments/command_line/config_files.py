@@ -1,4 +1,4 @@
-"""Files of configurations: Python with `get_config()`."""
+"""Configuration files: Python modules with `get_config()`."""
 
 import importlib.util
 import traceback
@@ -12,25 +12,25 @@ from dactyl_jax.errors import UserError
 
 
 class Schema(Protocol):
-    """A module that knows all fields of a configuration."""
+    """A module that defines the fields of a configuration."""
 
     def default(self) -> ConfigDict:
-        """All fields with their defaults."""
+        """Returns all fields with their defaults."""
 
     def validate(self, config: ConfigDict) -> None:
-        """Raises ValueError where a field has a value that it may not have."""
+        """Raises ValueError if a field has an invalid value."""
 
 
 def load_config_file(path: str, schema: Schema = config_lib) -> ConfigDict:
     """Runs `get_config()` of a Python file; the result must have the fields of `schema`.
 
     Raises:
-        UserError: no such file, an error inside it, or a result that is not a whole configuration.
+        UserError: the file does not exist, fails, or returns an incomplete configuration.
     """
     file = Path(path)
     if not file.is_file():
         raise UserError(
-            f"--config: there is no file {path!r}; name a Python file with get_config()"
+            f"--config: the file {path!r} does not exist; name a Python file with get_config()"
         )
     specification = importlib.util.spec_from_file_location(f"config_file_{file.stem}", file)
     if specification is None or specification.loader is None:
@@ -58,7 +58,7 @@ def load_config_file(path: str, schema: Schema = config_lib) -> ConfigDict:
 
 
 def _line_in(file: Path, error: Exception) -> int | None:
-    """The line of a config file that an error came from."""
+    """Returns the line of a configuration file that raised an error."""
     if isinstance(error, SyntaxError):
         return error.lineno
     lines = [

@@ -1,4 +1,4 @@
-"""What a program says when it fails: one line for a user's error."""
+"""Error reporting: one line for a user error."""
 
 import os
 import select
@@ -10,7 +10,7 @@ from dactyl_jax.errors import UserError
 
 
 def message_for_user(error: Exception) -> str | None:
-    """What to tell the user, or None where the error is the program's own."""
+    """Returns the message to print, or None if the error is a bug in the program."""
     if isinstance(error, UserError | flags.Error):
         return str(error)
     if isinstance(error, OSError):
@@ -22,12 +22,12 @@ def message_for_user(error: Exception) -> str | None:
 
 
 def one_line(message: str) -> str:
-    """A message without its line breaks."""
+    """Joins a message into one line."""
     return " ".join(message.split())
 
 
 def nobody_reads() -> bool:
-    """Whether what reads standard output has ended (`| head`); if so, the rest goes nowhere."""
+    """Reports whether the reader of stdout has exited (`| head`); if so, discards the rest."""
     output = sys.__stdout__
     if output is None:
         return False

@@ -1,4 +1,4 @@
-"""What `--help` prints."""
+"""The text that `--help` prints."""
 
 from collections.abc import Callable
 
@@ -17,13 +17,13 @@ def text(
     define_flags: Callable[[flags.FlagValues], None],
     schema: Schema,
 ) -> str:
-    """A program's summary, its flags, and the fields of its configuration."""
+    """Formats a program's summary, its flags and the fields of its configuration."""
     values = own_flags(define_flags)
     lines = [f"python -m experiments.{name}: {summary.strip()}", "", "flags:"]
     for flag in sorted(values):
         entry = values[flag]
         shown = f"--{flag}" if entry.default is None else f"--{flag}={entry.default}"
         lines.append(f"  {shown:<28} {' '.join((entry.help or '').split())}")
-    lines += ["", "fields of the configuration, with their defaults (a preset may differ):"]
+    lines += ["", "configuration fields and their defaults (presets may differ):"]
     lines += [f"  --config.{field}={value}" for field, value in config_lib.leaves(schema.default())]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""From a command line to flags and a configuration.
+"""Parsing of command lines into flags and a configuration.
 
-Flags are absl's; `--config=FILE` names a Python file with `get_config()`, and ml_collections sets
-`--config.a.b=value` on it, or on the program's own base where no file is named.
+Flags are absl's. `--config=FILE` names a Python file with `get_config()`; without it, the program's
+base configuration is used. `--config.a.b=value` sets one field, through ml_collections.
 """
 
 import math
@@ -16,7 +16,7 @@ from dactyl_jax import config as config_lib
 from dactyl_jax.errors import UserError
 from experiments.command_line.config_files import Schema
 
-# Flags that are short for a field of the configuration; a flag that is given wins.
+# Flags that are short for a configuration field; the flag overrides the field.
 _FIELD_OF_FLAG = {
     "engine": "engine",
     "num_envs": "num_envs",
@@ -34,10 +34,10 @@ def parse(
     base_config: Callable[[flags.FlagValues], ConfigDict],
     schema: Schema = config_lib,
 ) -> tuple[flags.FlagValues, ConfigDict]:
-    """Reads flags and configuration.
+    """Parses flags and configuration.
 
     Raises:
-        UserError, ValueError or absl's flags.Error: the command line is wrong.
+        UserError, ValueError or absl's flags.Error: the command line is invalid.
     """
     own, overrides = _split(arguments)
     values = own_flags(define_flags)
@@ -59,33 +59,35 @@ def parse(
 def refuse_overrides(
     values: flags.FlagValues, config: ConfigDict, base: ConfigDict, *, but: Collection[str] = ()
 ) -> None:
-    """Refuses `--config=FILE` and `--config.field=value` where runs are taken as they were.
+    """Refuses `--config=FILE` and `--config.field=value` for runs with a fixed configuration.
 
     Args:
         values: the flags.
-        config: the configuration that came of them.
-        base: what it is without them.
-        but: the fields that may be set.
+        config: the parsed configuration.
+        base: the configuration without overrides.
+        but: fields that may be set.
 
     Raises:
-        UserError: names what was set.
+        UserError: a field or file was set; the message names it.
     """
     saved = dict(config_lib.leaves(base))
     for field, value in config_lib.leaves(config):
         if field not in but and value != saved[field]:
-            raise UserError(f"--config.{field}: runs are taken as they were trained; leave it out")
+            raise UserError(
+                f"--config.{field}: the run's training configuration is used; leave it out"
+            )
     if values.config:
-        raise UserError("--config: runs are taken as they were trained; leave it out")
+        raise UserError("--config: the run's training configuration is used; leave it out")
 
 
 def own_flags(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagValues:
-    """A program's flags, `--config` among them, before they are read."""
+    """Returns a program's flags, including `--config`, before parsing."""
     values = flags.FlagValues()
     values.set_gnu_getopt(True)
     flags.DEFINE_string(
         "config",
         None,
-        "a Python file with get_config(); --config.a.b=value sets one field, also without a file",
+        "Python file with get_config(); --config.a.b=value sets one field, with or without a file",
         flag_values=values,
     )
     define_flags(values)
@@ -93,7 +95,7 @@ def own_flags(define_flags: Callable[[flags.FlagValues], None]) -> flags.FlagVal
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separates `--config.a.b=value` from all other arguments and writes it in one word."""
+    """Separates `--config.a.b=value` from the other arguments, and joins each into one word."""
     own: list[str] = []
     overrides: list[str] = []
     rest = list(arguments)
@@ -113,7 +115,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _override(config: ConfigDict, overrides: Sequence[str], schema: Schema) -> ConfigDict:
-    # Types are the schema's: a value that is unset has none of its own.
+    # The schema gives the types, because an unset value (None) has none.
     config = config_lib.complete(config, origin="--config", expected=schema.default())
     known = dict(config_lib.leaves(config))
     for argument in overrides:

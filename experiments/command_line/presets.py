@@ -1,4 +1,4 @@
-"""The presets in `experiments/configs`, one of which each kind of device takes."""
+"""The presets in `experiments/configs`, and the choice of one for the device."""
 
 from pathlib import Path
 
@@ -13,22 +13,22 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 def device_preset(values: flags.FlagValues) -> ConfigDict:
-    """That of `--config=FILE`, or the device's preset: `quick` on a CPU, `dactyl` elsewhere."""
+    """Loads `--config=FILE`, or the device's preset: `quick` on a CPU, `dactyl` elsewhere."""
     return load_config_file(values.config or str(CONFIGS / f"{device_preset_name()}.py"))
 
 
 def config_name(values: flags.FlagValues) -> str:
-    """The name of the configuration file in use, without its ending."""
+    """Returns the name of the configuration file in use, without its suffix."""
     return Path(values.config).stem if values.config else device_preset_name()
 
 
 def device_preset_name() -> str:
-    """`quick` where JAX finds only a CPU, else `dactyl`."""
+    """Returns `quick` if JAX finds only a CPU, else `dactyl`."""
     return "quick" if jax.default_backend() == "cpu" else "dactyl"
 
 
 def device_overrides(config: ConfigDict) -> list[str]:
-    """The arguments that make a configuration of the preset, for a process on the same device."""
+    """Returns the arguments that turn the device's preset into a configuration."""
     base = load_config_file(str(CONFIGS / f"{device_preset_name()}.py"))
     saved = dict(config_lib.leaves(base))
     return [

@@ -1,7 +1,7 @@
-"""Runs programs: reads their command lines, and reports their users' errors.
+"""Runs programs: parses their command lines and reports user errors.
 
-Whatever a user can get wrong ends in one line on stderr that says what to change, and exit status
-2. Errors of the program itself keep their traceback.
+A user error prints one line on stderr that says what to change, and exits with status 2. A bug in
+the program keeps its traceback.
 """
 
 import re
@@ -37,15 +37,15 @@ def run(
     """Parses a command line, runs a program and returns its exit status.
 
     Args:
-        main: the program, given its flags and its validated configuration.
+        main: the program; called with its flags and its validated configuration.
         summary: what the program does, for `--help`.
-        define_flags: defines the program's own flags.
-        base_config: the configuration to start from; reads `--config=FILE` where it is given.
-        argv: the arguments without the program's name; those of this process by default.
-        schema: the fields of the configuration.
+        define_flags: defines the program's flags.
+        base_config: returns the base configuration; reads `--config=FILE` if given.
+        argv: arguments without the program's name; by default those of this process.
+        schema: fields of the configuration.
 
     Returns:
-        0; 2 after an error of the user's, 130 when interrupted, 141 when nobody reads the output.
+        0 on success, 2 after a user error, 130 when interrupted, 141 when the output pipe closes.
     """
     arguments = [_at_home(text) for text in (sys.argv[1:] if argv is None else argv)]
     name = _name(main)
@@ -82,11 +82,11 @@ def program(
     *,
     rewrite: Callable[[Sequence[str]], Sequence[str]] = list,
 ) -> Callable[..., int]:
-    """A module's `main`: `run` with all but the arguments, which may be left out as there.
+    """Returns a module's `main`: `run` with all arguments bound except `argv`.
 
     Args:
         main, summary, define_flags, base_config, schema: see `run`.
-        rewrite: what to make of the arguments before flags are read.
+        rewrite: transforms the arguments before parsing.
     """
 
     def run_program(argv: Sequence[str] | None = None) -> int:
@@ -111,7 +111,7 @@ def recorded_program(
     *,
     rewrite: Callable[[Sequence[str]], Sequence[str]] = list,
 ) -> Callable[..., int]:
-    """As `program`; `main` also gets the command that the user typed, quoted for a shell."""
+    """Returns a `main` as `program` does; the program also receives its command, shell-quoted."""
 
     def run_program(argv: Sequence[str] | None = None) -> int:
         arguments = sys.argv[1:] if argv is None else argv
@@ -128,11 +128,11 @@ def recorded_program(
 
 
 def _name(main: Callable[..., None]) -> str:
-    """The program's name, without its package."""
+    """Returns the program's name, without its package."""
     name = main.__module__.rpartition(".")[2]
     return Path(sys.argv[0]).stem if name == "__main__" else name
 
 
 def _at_home(argument: str) -> str:
-    """An argument with `~` expanded wherever a path may begin; a shell does so in words alone."""
+    """Expands `~` wherever a path may begin; a shell expands it only at the start of a word."""
     return re.sub(r"(?<=[=,])~(?=/)", str(Path.home()), argument)

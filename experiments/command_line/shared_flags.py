@@ -1,27 +1,27 @@
-"""Flags that several programs take."""
+"""Flags that several programs share."""
 
 from absl import flags
 
 
 def define_training_flags(values: flags.FlagValues) -> None:
-    """Defines flags of where a run lives and when it ends."""
+    """Defines the flags for a run's work directory and its limits."""
     flags.DEFINE_string(
         "workdir",
         None,
-        "where the run lives; runs/NAME by default, NAME being the configuration file's",
+        "work directory of the run; default: runs/NAME, named after the configuration file",
         flag_values=values,
     )
     flags.DEFINE_float(
         "max_minutes",
         None,
-        "stop after this many minutes of the whole run, resumptions included; 0: no limit",
+        "stop after this many minutes of training, summed over all resumptions; 0: no limit",
         lower_bound=0.0,
         flag_values=values,
     )
     flags.DEFINE_integer(
         "max_iterations",
         None,
-        "stop after this many iterations of the whole run; 0: no limit",
+        "stop after this many training iterations, summed over all resumptions; 0: no limit",
         lower_bound=0,
         flag_values=values,
     )
@@ -39,11 +39,11 @@ def define_engine_flag(values: flags.FlagValues) -> None:
 
 
 def define_trial_seed_flag(values: flags.FlagValues) -> None:
-    """Defines `--seed` of trials."""
+    """Defines `--seed` for trials."""
     flags.DEFINE_integer(
         "seed",
         0,
-        "of starts, goals and draws",
+        "seed of initial states, goals and randomisation",
         lower_bound=0,
         upper_bound=2**31 - 1,
         flag_values=values,
@@ -51,11 +51,11 @@ def define_trial_seed_flag(values: flags.FlagValues) -> None:
 
 
 def define_port_flag(values: flags.FlagValues) -> None:
-    """Defines `--port` of a page."""
+    """Defines `--port` for the viewer's web page."""
     flags.DEFINE_integer(
         "port",
         8080,
-        "of the page on this machine",
+        "local port that serves the page",
         lower_bound=1,
         upper_bound=65535,
         flag_values=values,
@@ -68,7 +68,7 @@ def define_renderer_flag(values: flags.FlagValues) -> None:
         "renderer",
         "warp",
         ["warp", "gl"],
-        "the ray tracer that training uses, or MuJoCo's OpenGL, which it never saw",
+        "warp: the ray tracer used in training; gl: MuJoCo's OpenGL, not used in training",
         flag_values=values,
     )
 
@@ -78,20 +78,21 @@ def define_dump_flag(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "dump_nan",
         None,
-        "a folder for the state and the parameters of environments whose physics diverges; "
-        "experiments.replay_nan shows them",
+        "folder for the states and parameters of environments whose physics diverges; "
+        "experiments.replay_nan replays them",
         flag_values=values,
     )
 
 
 def define_goals_flag(values: flags.FlagValues, default: str = "uniform") -> None:
-    """Defines `--goals`, the distribution of goals."""
+    """Defines `--goals`, the goal distribution."""
     flags.DEFINE_enum(
         "goals",
         default,
         ["uniform", "aligned", "final", "near"],
-        "uniform over orientations, upright poses of a block at any angle about the palm's normal, "
-        "the run's last curriculum stage, or 0.5 to 0.9 rad away",
+        "goal distribution. uniform: over all orientations; aligned: upright poses of a block, at "
+        "any angle about the palm's normal; final: the run's last curriculum stage; near: 0.5 to "
+        "0.9 rad away",
         flag_values=values,
     )
 
@@ -101,7 +102,7 @@ def define_goal_timeout_flag(values: flags.FlagValues, default: str) -> None:
     flags.DEFINE_float(
         "goal_timeout_s",
         None,
-        f"simulated seconds that a goal may take; default: {default}",
+        f"time limit per goal, simulated s; default: {default}",
         lower_bound=0.0,
         flag_values=values,
     )

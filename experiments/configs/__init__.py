@@ -1,1 +1,1 @@
-"""Configurations that programs take by --config."""
+"""Presets for --config."""

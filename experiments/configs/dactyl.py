@@ -1,11 +1,14 @@
-"""For one accelerator of the H100 class: the CPU's recipe with the paper's networks, 16 times as
-many hands, and randomisation that widens as the policy copes."""
+"""The preset for one H100-class accelerator.
+
+It is the CPU recipe with the paper's network sizes, 16 times as many environments, and automatic
+domain randomisation.
+"""
 
 from experiments.configs import quick
 
 
 def get_config():
-    """The quick preset, at full scale."""
+    """Returns the quick preset at full scale."""
     config = quick.get_config()
     config.num_envs = 8192
     config.randomization = "all"

@@ -1,13 +1,13 @@
-"""For two or more CPU cores: a small recurrent policy, without randomisation.
+"""The preset for two or more CPU cores: a small recurrent policy, without randomisation.
 
-docs/recipe.md tells how its values were found.
+docs/recipe.md explains how its values were found.
 """
 
 from dactyl_jax import config as config_lib
 
 
 def get_config():
-    """Small networks, fewer environments and near goals that move away as they are reached."""
+    """Returns the preset: small networks, few environments and a goal-distance curriculum."""
     config = config_lib.default()
     config.num_envs = 512
     config.randomization = "none"

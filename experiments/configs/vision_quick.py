@@ -1,4 +1,4 @@
-"""A pose network for two CPU cores: pictures of half the width, a small trunk, each frame twice."""
+"""The pose network's preset for two CPU cores: small images, small trunk, two passes per frame."""
 
 from ml_collections import ConfigDict
 
@@ -6,7 +6,7 @@ from dactyl_jax.vision import config as config_lib
 
 
 def get_config() -> ConfigDict:
-    """Smaller than the default in what costs time: a ray a pixel, a convolution a place."""
+    """Returns the preset; it reduces rendering and convolution, which dominate the cost."""
     config = config_lib.default()
     config.image_size = 100
     config.network.channels, config.network.blocks = (32, 64, 64), (1, 1, 1)

@@ -1,1 +1,1 @@
-"""Measuring policies: trials, what they show, and the paper's suite."""
+"""Evaluation of policies: trials, their results, and the paper's suite."""

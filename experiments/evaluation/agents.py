@@ -1,4 +1,4 @@
-"""Who acts in trials: a trained policy, or an agent to compare it with."""
+"""Agents for trials: a trained policy, or a baseline."""
 
 from dactyl_jax.envs import Reorientation
 from dactyl_jax.errors import UserError
@@ -6,21 +6,22 @@ from dactyl_jax.learning import Agent, PolicyCheckpoint, RandomAgent, ZeroAgent
 
 
 def check_policy(checkpoint: PolicyCheckpoint, env: Reorientation) -> None:
-    """Refuses a policy that does not fit the environment.
+    """Refuses a policy whose inputs do not match the environment's observation.
 
     Raises:
-        UserError: says what differs.
+        UserError: the sizes differ; the message names the field to change.
     """
     inputs = checkpoint.agent.network.inputs
     if inputs != env.policy_size:
         raise UserError(
             f"config.env.policy_observation is {env.config.env.policy_observation!r} with "
-            f"{env.policy_size} numbers, the policy was trained on {inputs}; leave it as it was"
+            f"{env.policy_size} numbers, but the policy was trained on {inputs}; leave the field "
+            "unchanged"
         )
 
 
 def make_agent(name: str, checkpoint: PolicyCheckpoint | None, env: Reorientation) -> Agent:
-    """The agent called `policy` (the checkpoint's), `zero` or `random`."""
+    """Returns the agent `policy` (the checkpoint's), `zero` or `random`."""
     if checkpoint is not None and name == "policy":
         return checkpoint.agent
     kind = ZeroAgent if name == "zero" else RandomAgent

@@ -1,4 +1,4 @@
-"""What a run ends with: an evaluation, its learning curve and a video."""
+"""The report at the end of a run: an evaluation, a learning curve and a video."""
 
 from ml_collections import ConfigDict
 
@@ -10,15 +10,15 @@ from experiments.evaluation import scoring
 from experiments.runs.trials import trial_seed
 from experiments.runs.workdir import WorkDirectory
 
-_SEED = 0  # of the trials; their configuration's seed is not the training's
+_SEED = 0  # seed of the trials; their configuration seed differs from the training seed
 _VIDEO_SECONDS = 20.0
 
 
 def write(workdir: WorkDirectory, config: ConfigDict) -> None:
-    """Evaluates the newest checkpoint's policy on starts and hands that it was not trained on.
+    """Evaluates the newest checkpoint on initial states and hands unseen in training.
 
-    Writes `report/` and `videos/`. Goals time out as in training. Randomised terms act by their
-    laws as configured, however far automatic domain randomisation came.
+    Writes `report/` and `videos/`. Goals time out as in training. Randomised terms have their
+    configured ranges, regardless of the limits that automatic domain randomisation reached.
     """
     trained_seed = config.seed
     config = config.copy_and_resolve_references()

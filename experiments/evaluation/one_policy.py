@@ -1,4 +1,4 @@
-"""Trials of one policy, or of an agent that learned nothing, and what they show."""
+"""Trials of one policy or baseline agent, and their results."""
 
 from typing import Any
 
@@ -24,19 +24,19 @@ def measure(
     eye: evaluation.Eye | None = None,
     dump_nan: str | None = None,
 ) -> dict[str, Any]:
-    """Runs trials, and says what they show as `experiments.evaluate --json` writes it.
+    """Runs trials and returns their results in the format of `experiments.evaluate --json`.
 
     Args:
-        config: of the trials.
-        run: the policy, see `policies.load_policy`; None where nothing of it is needed.
-        agent: who acts, `policy`, `zero` or `random`.
-        trials: how many.
-        seed: of starts, goals and draws.
-        goals: their distribution.
-        latency: control steps by which the object's pose is late; None: 1 with an eye, else 0.
-        greedy: whether the most probable actions are taken.
-        eye: the cameras and the network that tell the object's pose; None for the sensors.
-        dump_nan: the folder for what diverges, if any.
+        config: configuration of the trials.
+        run: the policy, see `policies.load_policy`; None if nothing of it is needed.
+        agent: `policy`, `zero` or `random`.
+        trials: number of trials.
+        seed: seed of initial states, goals and randomisation.
+        goals: goal distribution.
+        latency: latency of the object's pose, control steps; None: 1 with an eye, else 0.
+        greedy: whether the agent takes the most probable actions.
+        eye: cameras and pose network that estimate the object's pose; None: simulated sensors.
+        dump_nan: folder for diverged simulations, or None.
 
     Raises:
         UserError: the policy does not fit the environment.
@@ -66,7 +66,7 @@ def measure(
 
 
 def show(result: dict[str, Any]) -> None:
-    """Prints what a result of `measure` says."""
+    """Prints a result of `measure`."""
     print(scoring.sentence(result))
     if "mean_interval" in result["goals"]:
         low, high = result["goals"]["mean_interval"]
@@ -77,4 +77,4 @@ def show(result: dict[str, Any]) -> None:
     if "doubt" in result:
         print(pose_errors.doubt_sentence(result["doubt"]))
     if result["overflows"]:
-        print(f"warning: the engine ran out of room for contacts in {result['overflows']} trials")
+        print(f"warning: the engine's contact buffer overflowed in {result['overflows']} trials")

@@ -1,4 +1,4 @@
-"""The rows and worlds of the paper's evaluation, and for how long a goal may take in it.
+"""The rows and worlds of the paper's evaluation, and its time limits per goal.
 
 Rows are those of OpenAI (2018), "Learning Dexterous In-Hand Manipulation", Tables 3 to 5.
 """
@@ -17,7 +17,7 @@ ROWS = {
     "memoryless": "memoryless policy and value",
 }
 AGENTS = {"zero": "holds still", "random": "acts at random"}
-# What a world sets. The surrogate stands in for a robot.
+# Fields that each world sets. The surrogate replaces the physical robot.
 WORLDS: dict[str, dict[str, Any]] = {
     "none": {"randomization": "none"},
     "all": {"randomization": "all"},

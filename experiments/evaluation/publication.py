@@ -1,4 +1,4 @@
-"""Makes a policy of the package from a trained run, with an evaluation of it."""
+"""Packages a trained run's policy with its evaluation."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from experiments.evaluation import agents, paper, scoring
 from experiments.runs import policies
 from experiments.runs.workdir import WorkDirectory
 
-_MOST_BYTES = 8_000_000  # a package is downloaded by everybody
+_MOST_BYTES = 8_000_000  # limit on the package's download size
 
 
 def publish(
@@ -23,12 +23,12 @@ def publish(
     """Evaluates the policy and writes it to dactyl_jax/pretrained/NAME.
 
     Args:
-        workdir: of the run.
-        name: of the policy in the package.
-        config: of its trials.
-        trials: how many in each evaluation.
-        seed: of the trials.
-        command: that publishes, for its metrics.
+        workdir: work directory of the run.
+        name: name of the policy in the package.
+        config: configuration of its trials.
+        trials: number of trials per evaluation.
+        seed: seed of the trials.
+        command: the publishing command, stored in the metrics.
 
     Raises:
         UserError: the networks are too large for the package.
@@ -38,12 +38,12 @@ def publish(
     checkpoint = restore_policy(workdir.path)
     continuation = restore_continuation(workdir.path)
     if continuation is None:
-        print(f"{workdir.path} kept no value function: others can go on with the policy alone.")
+        print(f"{workdir.path} has no value function: --init_from loads only the policy.")
     parameters, description = pretrained.pack(checkpoint, continuation)
     if len(parameters) > _MOST_BYTES:
         raise UserError(
-            f"--workdir: policy and value function take {len(parameters) / 1e6:.1f} MB, and the "
-            f"package has room for {_MOST_BYTES / 1e6:g}; publish one with a smaller config.network"
+            f"--workdir: policy and value function take {len(parameters) / 1e6:.1f} MB, the limit "
+            f"is {_MOST_BYTES / 1e6:g} MB; publish a run with a smaller config.network"
         )
     lineage = policies.lineage(str(workdir.path))
     metrics = {
@@ -53,7 +53,7 @@ def publish(
         "published_by": command,
         "evaluation": _evaluate(config, checkpoint, trials, seed),
     }
-    # A policy is there once its metrics are: nobody reads it half replaced.
+    # A policy counts as present once its metrics exist, so nobody reads a half-written one.
     last.unlink(missing_ok=True)
     files.write_bytes(folder / "parameters.npz", parameters)
     files.write_json(folder / "config.json", workdir.load_config().to_dict())
@@ -64,7 +64,7 @@ def publish(
 def _evaluate(
     config: ConfigDict, checkpoint: PolicyCheckpoint, trials: int, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Results of `scoring.evaluate` with intervals, by world, then by agent."""
+    """Returns results of `scoring.evaluate` with intervals, by world, then by agent."""
     results: dict[str, dict[str, Any]] = {}
     for world, task in _worlds(config).items():
         env = make_environment(task)
@@ -87,7 +87,7 @@ def _evaluate(
 
 
 def _worlds(config: ConfigDict) -> dict[str, ConfigDict]:
-    """The world of the training, that without its randomisation, if it has any, and a stand-in."""
+    """Returns the training world, the same without its randomisation if any, and the surrogate."""
     worlds = {"own": config}
     randomised = any(term.enabled(config) for term in randomization.TERMS)
     for world in ("none", "surrogate") if randomised else ("surrogate",):

@@ -1,4 +1,4 @@
-"""From trials to what a policy is said to be worth: a result, its intervals and a sentence."""
+"""Scores of a policy from its trials: a result, confidence intervals and a one-line summary."""
 
 import time
 from typing import Any
@@ -10,7 +10,7 @@ from dactyl_jax.envs import Reorientation
 from dactyl_jax.learning import Agent
 
 DISTRIBUTIONS = ("near", "final", "uniform")
-# What results of the same kind of trials have in common.
+# Fields that must be equal for two results to be comparable.
 KIND = ("world", "randomization", "trials", "seed", "goal_distribution", "goal_timeout_s")
 
 
@@ -27,10 +27,10 @@ def evaluate(
     greedy: bool = False,
     eye: evaluation.Eye | None = None,
 ) -> dict[str, Any]:
-    """Runs trials and says what they show, as `experiments.evaluate --json` writes it.
+    """Runs trials and returns their results in the format of `experiments.evaluate --json`.
 
-    The object's pose reaches the agent `latency` control steps late. With an `eye` it is cameras
-    that tell it; the result then says how much their network doubted.
+    The agent receives the object's pose `latency` control steps late. With an `eye`, cameras
+    estimate the pose, and the result includes the pose network's uncertainty (`doubt`).
     """
     distance = evaluation.goal_distance(distribution, final_distance)
     env = env.with_goals(distribution)
@@ -60,14 +60,14 @@ def evaluate(
 
 
 def add_intervals(result: dict[str, Any]) -> None:
-    """Adds to a result of `evaluate` the 95% intervals of its goals' mean and median."""
+    """Adds 95% confidence intervals of the mean and median number of goals to a result."""
     goals = result["goals"]
     for name, statistic in (("mean", np.mean), ("median", np.median)):
         goals[f"{name}_interval"] = evaluation.confidence_interval(goals["per_trial"], statistic)
 
 
 def sentence(result: dict[str, Any]) -> str:
-    """One line for a result of `evaluate`."""
+    """Summarises a result of `evaluate` in one line."""
     goals = result["goals"]
     pace = result["seconds_per_goal"]
     return (

@@ -1,8 +1,8 @@
-"""The paper's evaluation: every policy in every world, and one table of them all.
+"""The paper's evaluation: every policy in every world, in one table.
 
-Each policy keeps the object, the hand, the actions and the observations that it was trained with;
-all else is the same for all. Policies on the same hand and object play the same trials: the same
-starts, hands and goals one after the other.
+Each policy keeps the object, hand, actions and observations that it was trained with; everything
+else is the same for all policies. Policies with the same hand and object play the same trials: the
+same initial states, hands and goal sequences.
 """
 
 import dataclasses
@@ -37,11 +37,11 @@ _OWN = (
     *("env.smoothed", "env.smoothing_kept"),
 )
 _SET = (*_OWN, "seed", "randomization", "env.world", "env.goal_timeout_s")
-_TASK = ("seed", "engine", "randomization", "terms", "env")  # what trials depend on
+_TASK = ("seed", "engine", "randomization", "terms", "env")  # fields that determine the trials
 
 
 def base_config(seed: int) -> ConfigDict:
-    """What all trials of a suite share: the defaults, with the seed of trials of `seed`."""
+    """Returns the configuration shared by all trials of a suite: the defaults with a trial seed."""
     config = config_lib.default()
     config.seed = trial_seed(seed)
     config.env.goal_timeout_s = max(paper.GOAL_TIMEOUTS_S)
@@ -50,17 +50,17 @@ def base_config(seed: int) -> ConfigDict:
 
 @dataclasses.dataclass(frozen=True)
 class _Row:
-    """Who is measured: a trained policy, or the agent of the row's name."""
+    """One row of the table: a trained policy, or the baseline agent of the row's name."""
 
     name: str
     label: str
-    config: ConfigDict | None = None  # its own; None where there is nobody to measure
+    config: ConfigDict | None = None  # training configuration; None if the row has no policy
     workdir: str | None = None
     checkpoint: PolicyCheckpoint | None = None
 
     @property
     def identity(self) -> str:
-        """Changes with the policy's parameters."""
+        """A digest that changes with the policy's parameters."""
         if self.checkpoint is None:
             return self.name
         leaves, structure = jax.tree.flatten(self.checkpoint.agent)
@@ -70,7 +70,7 @@ class _Row:
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Its entry in table.json, without its cells."""
+        """Returns the row's entry in table.json, without its cells."""
         policy = self.checkpoint
         return {
             "name": self.name,
@@ -85,17 +85,17 @@ class _Row:
 
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
-    """Measures what the cells in `--out` do not hold yet, and writes the table.
+    """Measures the cells that are missing in `--out` and writes the table.
 
     Raises:
-        UserError: before the first trial, for anything that is wrong with the command.
+        UserError: the command is invalid; raised before the first trial.
     """
     out = files.check_output("out", str(Path(values.out) / "table.md")).parent
     base = dict(config_lib.leaves(base_config(values.seed)))
     changed = {field: x for field, x in config_lib.leaves(config) if x != base[field]}
     for field in _SET:
         if field in changed:
-            raise UserError(f"--config.{field}: the suite decides on it; leave it out")
+            raise UserError(f"--config.{field}: the suite sets this field; leave it out")
     rows = _rows(values.policies, config)
     config.engine = physics.resolve_engine(config.engine)
     for row in rows:
@@ -132,11 +132,13 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
 
 def _rows(named: str, config: ConfigDict) -> list[_Row]:
-    """The paper's rows, those beyond them, and the agents, each with what it takes to run it."""
+    """Returns the paper's rows, additional rows and the baseline agents, loaded for trials."""
     folders = _folders(named)
     for name in paper.AGENTS:
         if name in folders:
-            raise UserError(f"--policies: the row {name!r} is the agent's; choose another name")
+            raise UserError(
+                f"--policies: the row {name!r} is reserved for the agent; choose another name"
+            )
     rows = []
     for name in [*paper.ROWS, *(name for name in folders if name not in paper.ROWS)]:
         row = _Row(name, paper.ROWS.get(name, name))
@@ -146,10 +148,10 @@ def _rows(named: str, config: ConfigDict) -> list[_Row]:
 
 
 def _folders(named: str) -> dict[str, str]:
-    """Reads `NAME=DIR,NAME=DIR,...`.
+    """Parses `NAME=DIR,NAME=DIR,...`.
 
     Raises:
-        UserError: an item is of another form, or a name is given twice.
+        UserError: an item has another form, or a name is repeated.
     """
     folders: dict[str, str] = {}
     for item in named.split(","):
@@ -157,7 +159,7 @@ def _folders(named: str) -> dict[str, str]:
         if not (equals and folder and re.fullmatch(r"[\w.-]+", name)):
             raise UserError(f"--policies: {item!r} is not name=DIR; write --policies=a=DIR,b=DIR")
         if name in folders:
-            raise UserError(f"--policies: {name!r} is named twice; give each its own name")
+            raise UserError(f"--policies: {name!r} is named twice; use different names")
         folders[name] = folder
     return folders
 
@@ -173,7 +175,7 @@ def _load(row: _Row, folder: str) -> _Row:
 
 
 def _task(config: ConfigDict, row: _Row, world: str) -> ConfigDict:
-    """The configuration of a row's trials in a world."""
+    """Returns the configuration of a row's trials in one world."""
     own = dict(config_lib.leaves(row.config))
     config = config.copy_and_resolve_references()
     config.update_from_flattened_dict({field: own[field] for field in _OWN} | paper.WORLDS[world])
@@ -183,7 +185,7 @@ def _task(config: ConfigDict, row: _Row, world: str) -> ConfigDict:
 def _measure(
     rows: list[_Row], config: ConfigDict, trials: int, seed: int, folder: Path
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields each row's name and cell; rows on the same task share its environment."""
+    """Yields each row's name and cell; rows with the same task share one environment."""
     tasks: dict[str, tuple[str, ConfigDict, list[_Row]]] = {}
     for world in paper.WORLDS:
         for row in rows:
@@ -221,13 +223,13 @@ def _measure(
             cell = f"{row.name}, world {world}, {timeout:g} s a goal"
             print(f"[{done}/{total}] {cell} ({took}): {scoring.sentence(result)}", flush=True)
             yield row.name, result | {"world": world}
-        # Programs compiled for one task are of no use to the next, and JAX would keep them until
-        # the process has no memory maps left.
+        # The next task cannot reuse these compiled programs, and JAX would keep them until the
+        # process runs out of memory maps.
         jax.clear_caches()
 
 
 def _kept(file: Path) -> dict[str, Any] | None:
-    """The result in a cell's file; None where there is none, or a damaged one."""
+    """Returns the result in a cell's file; None if the file is missing or damaged."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))["result"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -235,7 +237,7 @@ def _kept(file: Path) -> dict[str, Any] | None:
 
 
 def _evaluate(row: _Row, env: Reorientation, trials: int, seed: int) -> dict[str, Any]:
-    """As `scoring.evaluate`, with intervals of the goals' mean and median."""
+    """Runs `scoring.evaluate` and adds intervals of the mean and median number of goals."""
     if row.checkpoint:
         agents.check_policy(row.checkpoint, env)
     result = scoring.evaluate(

@@ -1,7 +1,7 @@
-"""Makes policy bundles, which `hardware` runs where there is no JAX.
+"""Exports policies as bundles, which `hardware` runs without JAX.
 
-Only the program `hardware.export` imports this package. It stands on `dactyl_jax` and the rest of
-`experiments`, and of `hardware` on the bundle's format (`bundle`, `simulation.models`), on what a
-robot host makes of a command's rate (`safety`), and on `trials.verification`, which judges every
-bundle that is made. Nothing else in `dactyl_jax` or `experiments` imports `hardware`.
+Only the program `hardware.export` imports this package. It depends on `dactyl_jax`, on the rest of
+`experiments`, and on four modules of `hardware`: the bundle format (`bundle`, `simulation.models`),
+the limits that a robot host enforces on command rates (`safety`), and `trials.verification`, which
+verifies every exported bundle. Nothing else in `dactyl_jax` or `experiments` imports `hardware`.
 """

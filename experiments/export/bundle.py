@@ -1,4 +1,4 @@
-"""The bundle of a policy: its files, written and verified."""
+"""Policy bundles: writes and verifies their files."""
 
 import json
 import os
@@ -22,29 +22,29 @@ from hardware.trials import verification
 
 
 def export(run: str, out: Path, pose: TrainedPoseNetwork | None = None) -> dict[str, float]:
-    """Writes the bundle of a policy and verifies it.
+    """Writes a policy's bundle and verifies it.
 
     Args:
-        run: as `experiments.runs` takes it.
-        out: a folder that is not there yet.
-        pose: a pose network to go with the policy.
+        run: the policy, see `policies.load_policy`.
+        out: output folder; must not exist.
+        pose: pose network to include, or None.
 
     Returns:
-        What `verification.verify` found.
+        The deviations that `verification.verify` found.
 
     Raises:
-        UserError: the policy cannot leave the simulation, or the pose network was trained for
-            another task.
-        hardware.base.errors.UserError: the export differs from what was trained.
+        UserError: the policy needs observations that no sensor provides, `out` exists, or the pose
+            network was trained for another task.
+        hardware.base.errors.UserError: the exported networks differ from the trained ones.
     """
     config, checkpoint = policies.load_config(run), policies.load_policy(run)
     if config.env.policy_observation not in observation.POLICY:
         raise UserError(
             f"config.env.policy_observation of {run!r} is {config.env.policy_observation!r}, which "
-            f"no sensor gives: export a policy of one of {', '.join(observation.POLICY)}"
+            f"no sensor measures; export a policy with one of {', '.join(observation.POLICY)}"
         )
     if out.exists():
-        raise UserError(f"--out: {str(out)!r} is there already; choose a new folder")
+        raise UserError(f"--out: {str(out)!r} already exists; choose a new folder")
     if pose is not None:
         vision.check(pose, config.env)
     files = contents(config, checkpoint, _training(run), pose)
@@ -67,14 +67,14 @@ def contents(
     steps: int = 50,
     frames: int = 4,
 ) -> dict[str, bytes]:
-    """The files of a policy's bundle.
+    """Returns the files of a policy's bundle.
 
     Args:
-        config: of the policy's training.
+        config: training configuration of the policy.
         checkpoint: the policy.
-        training: where it came from, as strict JSON has it.
-        pose: a pose network to go with it.
-        episodes, steps, frames: size of the golden part.
+        training: origin of the policy, as strict JSON.
+        pose: pose network to include, or None.
+        episodes, steps, frames: size of the golden data.
     """
     described = contract.describe(config, checkpoint) | {"training": training}
     xml = models.hand_xml(config)
@@ -100,7 +100,7 @@ def contents(
 
 
 def _training(run: str) -> dict[str, Any]:
-    """Where the policy came from and how it did there; what is not known is left out."""
+    """Returns the policy's origin and evaluation; unknown fields are omitted."""
     word, _, name = run.partition(":")
     if word == "pretrained":
         return {"run": run, **pretrained.load(name or pretrained.NAMES[0])[2]}

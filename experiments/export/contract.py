@@ -1,4 +1,4 @@
-"""What a bundle tells a robot host: bundle.json, but for where the policy came from."""
+"""The contract between a bundle and a robot host: bundle.json, except the policy's origin."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from hardware.bundle import store
 
 
 def describe(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]:
-    """What the robot host has to know of a policy and its hand, but for where it came from."""
+    """Returns what a robot host needs to know about a policy and its hand, except the origin."""
     model = build_world(config, "training")
     layout, env = hand.layout(model), config.env
     chain = kinematics.chain(model)
@@ -37,7 +37,7 @@ def describe(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]
         "action": {
             "mode": env.action,
             "bins": checkpoint.agent.num_bins,
-            # What an exponential moving average is of, and its share that is kept per 80 ms.
+            # What the exponential moving average smooths, and the share it keeps per 80 ms.
             "smoothed": env.smoothed,
             "smoothing_kept": env.smoothing_kept,
         },
@@ -59,7 +59,7 @@ def describe(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]
             "goal_threshold": env.goal_threshold,
             "goal_timeout_s": env.goal_timeout_s,
             "max_goals": env.max_goals,
-            # The object's centre about the palm's, in world axes: [axis][low, high] m.
+            # The object's centre relative to the palm's, in world axes: [axis][low, high], m.
             "drop_box": np.asarray(drop.BOX, float).round(6).tolist(),
             "nearest_goal": goals.NEAREST,
             "last_goal_distance": checkpoint.goal_distance,
@@ -81,11 +81,11 @@ def _joint(model: mujoco.MjModel, name: str) -> dict[str, Any]:
 
 
 def _actuators(model: mujoco.MjModel, layout: hand.Layout, env: ConfigDict) -> list[dict[str, Any]]:
-    """The actuators; their fastest rate is what the action map can ask for, and no more.
+    """Returns the actuators; their maximum rate is the largest that the action map can command.
 
-    An average can turn about in one control step, in its first steps above all, and the angle
-    that targets lie about may be anywhere: what is averaged are actions, and the whole range is
-    in reach. Smoothed targets go a share of the way.
+    A moving average of actions can change from one extreme to the other within one control step,
+    most easily in an episode's first steps, and relative targets may be centred anywhere: the whole
+    range is reachable. Smoothed targets move only a share of the way.
     """
     result = []
     averages = env.smoothed == "action"

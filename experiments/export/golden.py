@@ -1,4 +1,4 @@
-"""The training code at work, kept: what a robot host's own computations are compared with."""
+"""Golden data: recorded computations of the training code, which a robot host must reproduce."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from experiments.vision import frames
 
 
 def plain(config: ConfigDict) -> ConfigDict:
-    """The configuration's task on a CPU, in the training's world, with nothing randomised."""
+    """Returns the task on a CPU, in the training world, without randomisation."""
     task = config.copy_and_resolve_references()
     task.engine, task.randomization, task.env.world = "native", "none", "training"
     task.adr.enabled = False
@@ -26,21 +26,21 @@ def plain(config: ConfigDict) -> ConfigDict:
 def episodes(
     config: ConfigDict, agent: PolicyAgent, count: int, steps: int
 ) -> dict[str, np.ndarray]:
-    """The policy at work in the training code, without errors of sensors or motors.
+    """Rolls out the policy in the training code, without sensor or motor errors.
 
-    An episode that ends is followed by another in its row.
+    When an episode ends, the next one continues in the same row.
 
     Args:
-        config: of the policy's training.
+        config: training configuration of the policy.
         agent: the policy.
-        count: of episodes.
-        steps: of each, in control steps.
+        count: number of rows of episodes.
+        steps: length of each row, control steps.
 
     Returns:
-        Arrays `[episode, step, ...]` by name: what was read, and what became of it; angles and
-        targets in rad, positions in m.
+        Arrays `[episode, step, ...]` by name: sensor readings and the values computed from them;
+        angles and targets in rad, positions in m.
     """
-    # What robot hosts repeat bit for bit is what a CPU computes, wherever the policy was trained.
+    # Robot hosts reproduce CPU results bit for bit, so record on a CPU, not on the training device.
     cpu = jax.local_devices(backend="cpu")[0]
     with jax.default_device(cpu):
         return _episodes(plain(config), jax.device_put(agent, cpu), count, steps)
@@ -106,12 +106,12 @@ def _episodes(
 
 
 def pictures(config: ConfigDict, estimator: Estimator, count: int) -> dict[str, np.ndarray]:
-    """Rendered pictures, and what the training code makes of them.
+    """Renders pictures and returns them with the training code's pose estimates.
 
     Args:
-        config: of the network's training.
+        config: training configuration of the network.
         estimator: the network.
-        count: of frames.
+        count: number of frames.
 
     Returns:
         Arrays by name: `pictures [frame, camera, size, size, 3]` uint8, `matrix [frame, 3, 3]`, and

@@ -1,4 +1,4 @@
-"""The hand and what cameras see of it as MJCF, and the numbers that XML leaves out."""
+"""MJCF of the hand and of the cameras' scene, and the numbers that XML cannot represent."""
 
 import mujoco
 import numpy as np
@@ -12,14 +12,14 @@ from hardware.simulation import models
 
 
 def build_world(config: ConfigDict, world: str) -> mujoco.MjModel:
-    """The model that a policy trains in, or that of another world of `config.env.world`."""
+    """Builds the training world's model, or the model of another `config.env.world`."""
     config = golden.plain(config)
     config.env.world = world
     return worlds.build(config)[1]
 
 
 def hand_xml(config: ConfigDict) -> str:
-    """The training's hand and object as MJCF, which keeps six digits of its numbers."""
+    """Returns the training's hand and object as MJCF, which keeps six digits per number."""
     spec = make_spec(
         config.env.object,
         tilt=config.env.tilt,
@@ -35,7 +35,7 @@ def hand_xml(config: ConfigDict) -> str:
 
 
 def scene_xml(config: ConfigDict) -> tuple[str, dict[str, np.ndarray]]:
-    """What the cameras of a pose network see, as MJCF, and what `models.build` needs beside it."""
+    """Returns the pose network's scene as MJCF, and the arrays that `models.build` adds to it."""
     spec = make_spec(
         config.object,
         tilt=config.tilt,
@@ -45,11 +45,11 @@ def scene_xml(config: ConfigDict) -> tuple[str, dict[str, np.ndarray]]:
         patch="",
         cameras=vision_config.cameras(config),
     )
-    # A quarter of the work of OpenGL in software, and hardly to be seen.
+    # A quarter of the cost in software OpenGL, with hardly visible differences.
     quality = spec.visual.quality
     quality.numslices, quality.numstacks, quality.shadowsize = 16, 8, 1024
     model = spec.compile()
-    for texture in spec.textures:  # XML has no room for pictures
+    for texture in spec.textures:  # XML cannot hold images
         texture.data, texture.builtin = b"", mujoco.mjtBuiltin.mjBUILTIN_FLAT
     spec.compile()
     xml = spec.to_xml()

@@ -1,4 +1,4 @@
-"""Trained networks as ONNX graphs, from the very functions that train."""
+"""Trained networks as ONNX graphs, traced from the functions used in training."""
 
 import logging
 from collections.abc import Sequence
@@ -12,15 +12,16 @@ from dactyl_jax import hand
 from dactyl_jax.learning import PolicyAgent
 from dactyl_jax.vision.estimator import Estimator
 
-OPSET = 17  # that of onnxruntime 1.13; Python 3.8's last, 1.19, knows up to 21
-POSE_OPSET = 18  # normalising needs it
+OPSET = 17  # supported by onnxruntime 1.13; the last one for Python 3.8, 1.19, supports up to 21
+POSE_OPSET = 18  # normalisation layers need it
 
 
 def policy_graph(agent: PolicyAgent) -> bytes:
-    """The policy as an ONNX graph: raw observation and memory to logits and memory.
+    """Exports the policy as an ONNX graph from raw observation and memory to logits and memory.
 
-    Inputs `observation [1, size]`, `hidden` and `cell` `[1, lstm]`; outputs `logits [1, bin, 20]`,
-    `next_hidden` and `next_cell`. A policy without memory has neither.
+    Inputs: `observation [1, size]`, `hidden` and `cell` `[1, lstm]`. Outputs: `logits
+    [1, bin, 20]`, `next_hidden` and `next_cell`. A policy without memory has only `observation` and
+    `logits`.
     """
     design = agent.network
     memory = ["hidden", "cell"] if design.memory else []
@@ -29,7 +30,7 @@ def policy_graph(agent: PolicyAgent) -> bytes:
         logits, carry = agent.logits(seen, carry, jnp.zeros(1, bool))
         return logits, *carry
 
-    logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns of shapes that nobody asks for
+    logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns about unused shapes
     shapes: list[Sequence[int]] = [(1, design.inputs), *[(1, design.lstm)] * len(memory)]
     graph: Any = jax2onnx.to_onnx(
         step,
@@ -43,10 +44,10 @@ def policy_graph(agent: PolicyAgent) -> bytes:
 
 
 def pose_graph(estimator: Estimator) -> bytes:
-    """The pose network as an ONNX graph: pictures as cameras give them to a pose.
+    """Exports the pose network as an ONNX graph from camera pictures to a pose.
 
-    Input `pictures [1, camera, size, size, 3]` uint8; outputs `position [1, 3]` m and `matrix
-    [1, 3, 3]`, the mean of the orientations that are possible.
+    Input: `pictures [1, camera, size, size, 3]` uint8. Outputs: `position [1, 3]`, m, and `matrix
+    [1, 3, 3]`, the mean over the possible orientations.
     """
     size = estimator.network.image_size
     graph: Any = jax2onnx.to_onnx(

@@ -1,4 +1,4 @@
-"""A trained pose network: where it is found, and what a bundle tells of it."""
+"""Trained pose networks: loading, and their description in a bundle."""
 
 import dataclasses
 import json
@@ -20,9 +20,9 @@ class TrainedPoseNetwork(NamedTuple):
     """A trained pose network.
 
     Attributes:
-        config: of its training.
-        estimator: itself.
-        training: where it came from, and its errors on held-out frames, as strict JSON has it.
+        config: its training configuration.
+        estimator: the network.
+        training: its origin and its errors on held-out frames, as strict JSON.
     """
 
     config: ConfigDict
@@ -31,10 +31,10 @@ class TrainedPoseNetwork(NamedTuple):
 
 
 def load(workdir: str | None) -> TrainedPoseNetwork:
-    """The network of a run's newest checkpoint, or, None, the package's.
+    """Loads the network of a run's newest checkpoint, or the package's if `workdir` is None.
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: the network is missing or cannot be read.
     """
     try:
         if workdir is None:
@@ -44,7 +44,7 @@ def load(workdir: str | None) -> TrainedPoseNetwork:
         config, estimator = run.load_config(), restore_estimator(workdir)
     except UserError as error:
         problem = str(error)
-        if problem.startswith("--workdir:"):  # as it is called where networks are trained
+        if problem.startswith("--workdir:"):  # the flag's name in the training program
             problem = f"--vision_{problem[2:]}"
         raise UserError(problem) from None
     looked = [row for row in run.read_metrics() if "rotation_deg" in row]
@@ -59,7 +59,7 @@ def load(workdir: str | None) -> TrainedPoseNetwork:
 
 
 def check(pose: TrainedPoseNetwork, env: ConfigDict) -> None:
-    """Refuses a network that was trained for another hand or object than the policy.
+    """Refuses a network trained with another object or palm tilt than the policy.
 
     Raises:
         UserError: names the field.
@@ -68,18 +68,18 @@ def check(pose: TrainedPoseNetwork, env: ConfigDict) -> None:
         if pose.config[name] != env[name]:
             raise UserError(
                 f"the pose network was trained with {name}={pose.config[name]!r}, the policy with "
-                f"{env[name]!r}; train one with --config.{name}={env[name]}"
+                f"{env[name]!r}; train a pose network with --config.{name}={env[name]}"
             )
 
 
 def describe(pose: TrainedPoseNetwork) -> dict[str, Any]:
-    """What the robot host has to know of the cameras and the network."""
+    """Returns what a robot host needs to know about the cameras and the network."""
     return {
         "image_size": pose.estimator.network.image_size,
         "pictures": "uint8, [1, camera, row, column, red green blue], undistorted and cropped",
         "frame": "rh_forearm",
-        # Poses there; they look along their -z, with y upwards in the picture. Vertical field of
-        # view of the square picture, degrees. The lens, of cameras that were calibrated: OpenCV's.
+        # Camera poses in this frame: the view axis is -z, y points up in the picture. Vertical
+        # field of view of the square picture, degrees. Calibrated cameras have OpenCV's lens model.
         "cameras": _cameras(pose.config),
         "doubt": "rad, how far the orientations that the pictures leave possible lie from their "
         "mean: 0 where one is, 2.09 where all are; its cosine is (largest eigenvalue of "
@@ -90,7 +90,7 @@ def describe(pose: TrainedPoseNetwork) -> dict[str, Any]:
 
 
 def _cameras(config: ConfigDict) -> list[dict[str, Any]]:
-    """The cameras of the training, with their lenses where its file has them."""
+    """Returns the training cameras, with lens parameters if the calibration file has them."""
     if not config.cameras:
         return [dataclasses.asdict(camera) for camera in hand.RIG]
     rows = [dataclasses.asdict(camera) for camera in hand.read_rig(config.cameras)]

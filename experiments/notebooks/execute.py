@@ -1,6 +1,6 @@
-"""Executes the notebook in place, so that its outputs are those of its code.
+"""Executes the notebook in place, so that the committed outputs match the code.
 
-`python -m experiments.notebooks.execute`, after any change of a cell; needs the extra `notebook`.
+Run `python -m experiments.notebooks.execute` after changing a cell; it needs the extra `notebook`.
 """
 
 import hashlib
@@ -15,16 +15,16 @@ NOTEBOOK = Path(__file__).parent / "dactyl.ipynb"
 
 
 def read() -> NotebookNode:
-    """The notebook as committed."""
+    """Reads the committed notebook."""
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Runs all cells, top to bottom, and fills in their outputs.
+    """Runs all cells from top to bottom and stores their outputs.
 
     Args:
         notebook: its outputs are replaced.
-        folder: where its kernel runs.
+        folder: working directory of the kernel.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
@@ -37,19 +37,19 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         coalesce_streams=True,
     ).execute()
     for cell in notebook.cells:
-        if cell.cell_type == "code":  # what libraries tell of the machine goes to stderr
+        if cell.cell_type == "code":  # libraries print machine details to stderr
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
     notebook.metadata["executed"] = digest(notebook)
 
 
 def digest(notebook: NotebookNode) -> str:
-    """The SHA-256 of the code, cell by cell."""
+    """Returns the SHA-256 of the code cells."""
     sources = "\0".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     return hashlib.sha256(sources.encode()).hexdigest()
 
 
 def main() -> None:
-    """Executes and writes."""
+    """Executes the notebook and writes it."""
     started = time.monotonic()
     notebook = read()
     execute(notebook, NOTEBOOK.parent)

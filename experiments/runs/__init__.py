@@ -1,1 +1,1 @@
-"""Runs: their work directories, and the policies that came of them."""
+"""Runs: their work directories and their trained policies."""

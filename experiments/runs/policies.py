@@ -15,20 +15,20 @@ from experiments.runs.workdir import WorkDirectory
 
 
 def load_config(run: str) -> ConfigDict:
-    """The configuration that a policy was trained with.
+    """Loads the configuration that a policy was trained with.
 
     Args:
         run: a work directory, `pretrained`, or `pretrained:NAME`.
 
     Raises:
-        ValueError: there is none, or it cannot be read.
+        ValueError: the configuration is missing or cannot be read.
     """
     name = _pretrained(run)
     return pretrained.load(name)[0] if name else WorkDirectory(run).load_config()
 
 
 def load_policy(run: str) -> PolicyCheckpoint:
-    """The policy itself, of a run's newest checkpoint; argument and errors as of `load_config`."""
+    """Loads a policy from a run's newest checkpoint; `run` and errors as in `load_config`."""
     name = _pretrained(run)
     if name:
         return pretrained.policy(name)
@@ -37,8 +37,10 @@ def load_policy(run: str) -> PolicyCheckpoint:
 
 
 def load_continuation(run: str) -> Continuation | None:
-    """What goes on in a policy's training beside it, or None where that was not kept; argument and
-    errors as of `load_config`."""
+    """Loads the training state needed to continue from a policy, or None if it was not saved.
+
+    `run` and errors as in `load_config`.
+    """
     name = _pretrained(run)
     if name:
         return pretrained.continuation(name)
@@ -47,13 +49,13 @@ def load_continuation(run: str) -> Continuation | None:
 
 
 def lineage(run: str) -> dict[str, Any]:
-    """Where a policy came from, with the origins of the policies that its run learned from.
+    """Returns the origin of a policy, including the origins of the policies it learned from.
 
     Returns:
-        The fields of `WorkDirectory.read_origin`, and `workdir`, `seed`, `steps` (with those that
-        it went on from), `years` (simulated ones, of this run alone), `wall_minutes`, and
-        `init_from` and `teacher`: lineages, or None where there was none. Of an ancestor that is
-        not here, only `workdir`.
+        The fields of `WorkDirectory.read_origin`, and `workdir`, `seed`, `steps` (including those
+        of the run it continued), `years` (simulated years of this run alone), `wall_minutes`, and
+        `init_from` and `teacher`: lineages, or None. An ancestor that is not on this machine has
+        only `workdir`.
 
     Raises:
         ValueError: as `load_config`.
@@ -76,7 +78,7 @@ def lineage(run: str) -> dict[str, Any]:
 
 
 def years(policy: dict[str, Any]) -> float:
-    """Simulated years that went into a policy: those of its lineage, as far as it is known."""
+    """Sums the simulated years over a policy's lineage, as far as it is known."""
     ancestors = [policy.get(way) for way in ("init_from", "teacher")]
     return policy.get("years", 0.0) + sum(years(each) for each in ancestors if each)
 
@@ -89,6 +91,6 @@ def _ancestor(run: str) -> dict[str, Any] | None:
 
 
 def _pretrained(run: str) -> str | None:
-    """The package's name of a policy; None for a work directory."""
+    """Returns the package's name of a policy; None for a work directory."""
     word, _, name = run.partition(":")
     return (name or pretrained.NAMES[0]) if word == "pretrained" else None

@@ -1,4 +1,4 @@
-"""The policy that a command line names: its flags, its name, its configuration."""
+"""Flags that name a policy, and the policy's name and configuration."""
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -11,31 +11,31 @@ from experiments.runs.trials import for_trials
 
 
 def define(values: flags.FlagValues) -> None:
-    """Defines `--workdir` or `--pretrained` of a policy that is there already, and `--seed`."""
+    """Defines `--workdir` and `--pretrained`, which name a trained policy, and `--seed`."""
     flags.DEFINE_string(
         "workdir", None, "work directory of a trained run; or give --pretrained", flag_values=values
     )
     flags.DEFINE_boolean(
-        "pretrained", False, "a policy of the package in place of a run's", flag_values=values
+        "pretrained", False, "use a policy of the package instead of --workdir", flag_values=values
     )
     flags.DEFINE_enum(
         "pretrained_name",
         pretrained.NAMES[0],
         list(pretrained.NAMES),
-        "with --pretrained: the one trained under all randomisations, or under none",
+        "with --pretrained: the policy trained with all randomisation, or without any",
         flag_values=values,
     )
     command_line.define_trial_seed_flag(values)
 
 
 def run_name(values: flags.FlagValues) -> str:
-    """The policy that `--workdir` or `--pretrained` names, as `policies.load_policy` takes it.
+    """Returns the policy that `--workdir` or `--pretrained` names, for `policies.load_policy`.
 
     Raises:
-        UserError: neither of them, both, or `--pretrained_name` alone.
+        UserError: neither or both are given, or `--pretrained_name` is given alone.
     """
     if values["pretrained_name"].present and not values.pretrained:
-        raise UserError("--pretrained_name goes with --pretrained; add it")
+        raise UserError("--pretrained_name goes with --pretrained; add --pretrained")
     if values.pretrained and values.workdir is not None:
         raise UserError("--workdir and --pretrained each name a policy; leave one of them out")
     if values.pretrained:
@@ -48,10 +48,10 @@ def run_name(values: flags.FlagValues) -> str:
 
 
 def saved_config(values: flags.FlagValues) -> ConfigDict:
-    """That of `--config=FILE`, or the one that the policy was trained with, for trials here.
+    """Loads `--config=FILE`, or the policy's training configuration, for trials on this device.
 
     Raises:
-        ValueError: no policy is named, or there is none that has a configuration.
+        ValueError: no policy is named, or its configuration is missing.
     """
     config = policies.load_config(run_name(values))
     if values.config:

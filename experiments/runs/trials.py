@@ -1,17 +1,17 @@
-"""What trials change in the configuration that a policy was trained with."""
+"""Changes to a policy's training configuration for trials."""
 
 from ml_collections import ConfigDict
 
 
 def trial_seed(seed: int) -> int:
-    """The configuration's seed for trials of `seed`: not one that people train with."""
+    """Returns the configuration's seed for trials of `seed`; unlikely to be a training seed."""
     return (seed + 1_000_003) % 2**31
 
 
 def for_trials(config: ConfigDict, seed: int) -> ConfigDict:
-    """A saved configuration, for trials of `seed` on the device at hand.
+    """Adapts a saved configuration to trials of `seed` on this device.
 
-    Its seed is that of trials, so that their starts and hands are not those of the training.
+    The seed changes, so that initial states and hands differ from those of the training.
     """
     config = config.copy_and_resolve_references()
     config.engine = "auto"

@@ -1,12 +1,12 @@
-"""The work directory of a run: what it holds, and when it may be continued.
+"""The work directory of a run: its contents, and when the run may continue.
 
-config.json      the whole configuration, with the engine that was chosen
-origin.json      the command that started it, the commit of the source, the day and the machine
+config.json      the full configuration, with the resolved engine
+origin.json      the command that started the run, the source commit, date and machine
 checkpoints/     the full training state
-metrics.jsonl    one line an iteration; lines after the newest checkpoint are dropped on resuming
-tensorboard/     the same figures as TensorBoard events
+metrics.jsonl    one line per iteration; resuming drops lines after the newest checkpoint
+tensorboard/     the same metrics as TensorBoard events
 report/          learning_curve.png, evaluation.json
-videos/          the policy at work
+videos/          videos of the policy
 """
 
 import fcntl
@@ -28,9 +28,9 @@ class WorkDirectory:
     """Paths and records of one run.
 
     Args:
-        path: of the directory.
-        default: the fields of its configuration, with their defaults.
-        program: that writes such directories, for messages.
+        path: the directory.
+        default: returns the fields of the run's configuration, with their defaults.
+        program: name of the program that writes such directories, for messages.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class WorkDirectory:
         self.videos = self.path / "videos"
 
     def load_config(self) -> ConfigDict:
-        """The configuration that the run was started with.
+        """Loads the configuration that the run was started with.
 
         Raises:
-            ValueError: no work directory, or its config.json cannot be read.
+            ValueError: the work directory is missing, or its config.json cannot be read.
         """
         if not self.path.is_dir():
             raise UserError(f"--workdir: there is no folder {str(self.path)!r}; train one first")
@@ -77,14 +77,14 @@ class WorkDirectory:
         )
 
     def check(self, config: ConfigDict) -> bool:
-        """Whether a run is already there; it must then be this one.
+        """Reports whether the directory already holds this run.
 
         Args:
-            config: the configuration with its engine resolved. Everything but `run.*`, which only
-                says when to stop and what to report, must equal that of the run already there.
+            config: the configuration with its engine resolved. All fields except `run.*`, which set
+                only limits and reports, must equal those of an existing run.
 
         Raises:
-            UserError: another run's configuration, or a folder that is not a work directory.
+            UserError: the directory holds another run, or is not a work directory.
         """
         if self.config_file.is_file():
             self._refuse_another(config, self.load_config())
@@ -93,18 +93,18 @@ class WorkDirectory:
             raise UserError(f"--workdir: {str(self.path)!r} is a file; name a folder")
         if self.path.is_dir() and any(not p.name.startswith(".") for p in self.path.iterdir()):
             raise UserError(
-                f"--workdir: {str(self.path)!r} holds files but no config.json; name an empty or a "
-                "new folder"
+                f"--workdir: {str(self.path)!r} holds files but no config.json; name an empty "
+                "or new folder"
             )
         return False
 
     def claim(self, config: ConfigDict, came_from: dict[str, Any]) -> None:
-        """Writes config.json and origin.json: from here on the directory belongs to this run."""
+        """Writes config.json and origin.json; the directory then belongs to this run."""
         files.write_json(self.config_file, config.to_dict())
         files.write_json(self.origin_file, came_from)
 
     def read_origin(self) -> dict[str, Any]:
-        """Where the run came from, as `origin.describe` says; all fields None if it left none."""
+        """Returns the run's origin, see `origin.describe`; all fields are None if it is unknown."""
         if not self.origin_file.is_file():
             return dict(origin.UNKNOWN)
         return json.loads(self.origin_file.read_text(encoding="utf-8"))
@@ -120,13 +120,13 @@ class WorkDirectory:
 
     @contextmanager
     def lock(self, *, wait: bool = False) -> Iterator[None]:
-        """Holds the directory for one training process.
+        """Locks the directory for one training process.
 
         Args:
-            wait: until a process that trains there has ended.
+            wait: whether to wait for another training process to end.
 
         Raises:
-            UserError: another process trains there.
+            UserError: another process is training in the directory.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT)
@@ -143,7 +143,7 @@ class WorkDirectory:
             os.close(descriptor)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl up to the first that is not whole."""
+        """Returns the rows of metrics.jsonl, up to the first incomplete one."""
         rows: list[dict[str, Any]] = []
         if self.metrics_file.is_file():
             for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
@@ -154,20 +154,20 @@ class WorkDirectory:
         return rows
 
     def keep_metrics(self, iterations: int) -> list[dict[str, Any]]:
-        """Drops the rows of iterations that no checkpoint holds.
+        """Drops the rows of iterations after the restored checkpoint.
 
         Args:
-            iterations: how many iterations the restored state has behind it.
+            iterations: number of iterations in the restored state.
 
         Returns:
-            The rows that stay.
+            The remaining rows.
         """
         rows = [row for row in self.read_metrics() if row["iteration"] <= iterations]
         files.write_text(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
         return rows
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        """Adds one row; values that are not finite become null."""
+        """Appends one row; non-finite values become null."""
         with self.metrics_file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(_strict(row)) + "\n")
 

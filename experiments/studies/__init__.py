@@ -1,1 +1,1 @@
-"""Studies: variants that are trained alike, policies that are compared, and their records."""
+"""Studies: variants trained with equal experience, their comparison, and their records."""

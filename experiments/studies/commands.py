@@ -1,4 +1,4 @@
-"""The command line that all studies have in common."""
+"""The command line shared by all studies."""
 
 import dataclasses
 import functools
@@ -14,8 +14,8 @@ from dactyl_jax import randomization
 from experiments import command_line
 from experiments.studies.design import Study
 
-# A size that shows that everything runs, and nothing else. Terms that act in every step are left
-# out: they take longest to compile.
+# The smallest size at which everything runs. Terms that act in every step are disabled because they
+# take longest to compile.
 _SMOKE = {
     "num_envs": 4,
     "env.bank_size": 4,
@@ -36,12 +36,12 @@ def program(
     run: Callable[[flags.FlagValues, ConfigDict, str], None],
     summary: str | None,
 ) -> Callable[..., int]:
-    """The `main` of a study's program; see `command_line.recorded_program`.
+    """Returns the `main` of a study's program; see `command_line.recorded_program`.
 
     Args:
-        study: what is compared.
-        run: trains and measures it, given the flags, the configuration and the command.
-        summary: for `--help`.
+        study: the study.
+        run: trains and evaluates it; called with the flags, the configuration and the command.
+        summary: text for `--help`.
     """
     return command_line.recorded_program(
         run, summary, functools.partial(define_flags, study), base_config
@@ -49,45 +49,47 @@ def program(
 
 
 def backend() -> str:
-    """JAX's, `cpu` or an accelerator; the training processes use the one that this one measures on,
-    so it takes memory as it needs it."""
+    """Returns JAX's backend, without preallocating accelerator memory.
+
+    The training processes share the accelerator with this one.
+    """
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return jax.default_backend()
 
 
 def define_flags(study: Study, values: flags.FlagValues) -> None:
-    """The flags of every study."""
+    """Defines the flags of every study."""
     flags.DEFINE_string(
-        "workdir", f"runs/{study.name}", "where the study lives", flag_values=values
+        "workdir", f"runs/{study.name}", "work directory of the study", flag_values=values
     )
     flags.DEFINE_integer(
         "steps",
         study.steps,
-        "control steps of each run, summed over its hands",
+        "control steps per run, summed over its hands",
         lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "seeds", study.seeds, "runs of each variant", lower_bound=1, flag_values=values
+        "seeds", study.seeds, "number of runs per variant", lower_bound=1, flag_values=values
     )
     flags.DEFINE_integer(
-        "trials", 100, "how many in each evaluation", lower_bound=2, flag_values=values
+        "trials", 100, "number of trials per evaluation", lower_bound=2, flag_values=values
     )
     flags.DEFINE_integer(
         "parallel",
         1,
-        "runs that train at a time, each on its share of the CPUs or on an accelerator of its own",
+        "number of runs to train in parallel; each gets a share of the CPUs, or one accelerator",
         lower_bound=1,
         flag_values=values,
     )
     flags.DEFINE_boolean(
-        "smoke", False, "the smallest size at which everything runs", flag_values=values
+        "smoke", False, "smoke test: the smallest size at which everything runs", flag_values=values
     )
     command_line.define_engine_flag(values)
 
 
 def base_config(values: flags.FlagValues) -> ConfigDict:
-    """The device's preset or that of `--config=FILE`; small where it is to smoke."""
+    """Loads `--config=FILE` or the device's preset, reduced in size with `--smoke`."""
     backend()
     config = command_line.device_preset(values)
     if values.smoke:
@@ -96,7 +98,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 
 def smoke(study: Study, values: flags.FlagValues) -> Study:
-    """Two variants of a study, and one test with short goals; one iteration of one seed each."""
+    """Reduces a study to two variants, one test with short goals, one seed and one iteration."""
     for flag, value in (("steps", 1), ("seeds", 1), ("trials", 2)):
         values[flag].value = value
     variants = dict(itertools.islice(study.variants.items(), 2))

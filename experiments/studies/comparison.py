@@ -1,4 +1,4 @@
-"""Runs side by side: what makes several work directories a study's record."""
+"""Comparison of runs: combines several work directories into a study's record."""
 
 import json
 import re
@@ -19,24 +19,24 @@ _NAME = r"[\w. +-]*[\w.+-](#\d+)?"
 
 
 def compare(items: Sequence[str], target: Path | None, title: str, command: str, x: str) -> None:
-    """Prints what each run came to, and draws learning curves.
+    """Prints each run's final results and draws learning curves.
 
     Args:
         items: `[NAME=]DIR` of each run or study.
-        target: the picture to draw to, if any; that of goals stands beside it.
-        title: of the picture.
-        command: what the user typed.
-        x: along what, `wall` or `steps`.
+        target: figure to write, or None; the figure of goals is written beside it.
+        title: title of the figure.
+        command: command line, as the user typed it.
+        x: horizontal axis, `wall` or `steps`.
 
     Raises:
-        UserError: an item is not of this form, or its run cannot be compared.
+        UserError: an item has another form, or its run cannot be compared.
     """
     named = _named(items)
     for name, workdir, _ in named:
         if not workdir.read_metrics():
-            raise UserError(f"{name}: {str(workdir.path)!r} has no iteration yet; leave it out")
+            raise UserError(f"{name}: {str(workdir.path)!r} has no iteration yet; omit it")
     if x == "steps" and len({theirs.env.control_dt for _, _, theirs in named}) > 1:
-        raise UserError("--x=steps: the runs differ in config.env.control_dt; take --x=wall")
+        raise UserError("--x=steps: the runs differ in config.env.control_dt; use --x=wall")
     record = _record(named, title, command, x)
     print(evaluation.study_markdown(record))
     if target is not None:
@@ -52,7 +52,7 @@ def compare(items: Sequence[str], target: Path | None, title: str, command: str,
 def _record(
     named: Sequence[tuple[str, WorkDirectory, ConfigDict]], title: str, command: str, x: str
 ) -> dict[str, Any]:
-    """The runs as a study's record, its variants being their families."""
+    """Returns the runs as a study's record, with one variant per family."""
     measured = {name: record_lib.evaluations(workdir.path) for name, workdir, _ in named}
     everywhere = set.intersection(*(set(found) for found in measured.values()))
     first = measured[named[0][0]]
@@ -90,14 +90,14 @@ def _record(
 
 
 def _played(result: dict[str, Any]) -> tuple[Any, ...]:
-    """What must be equal for two results to be of the same kind of trials."""
+    """Returns the fields that must be equal for two results to be comparable."""
     return tuple(result[name] for name in scoring.KIND)
 
 
 def _named(items: Sequence[str]) -> list[tuple[str, WorkDirectory, ConfigDict]]:
-    """Name, folder and configuration of every run."""
+    """Returns name, work directory and configuration of every run."""
     result: list[tuple[str, WorkDirectory, ConfigDict]] = []
-    families: dict[str, list[str]] = {}  # names by what the members have in common
+    families: dict[str, list[str]] = {}  # names of the runs with equal fields
     for name, folder in _folders(items):
         workdir = WorkDirectory(folder)
         try:
@@ -113,13 +113,13 @@ def _named(items: Sequence[str]) -> list[tuple[str, WorkDirectory, ConfigDict]]:
             name = first + (f"#{len(family) + 1}" if family else "")
             family.append(name)
         if name in (known for known, _, _ in result):
-            raise UserError(f"{name!r} is named twice; give each its own name, NAME=DIR")
+            raise UserError(f"{name!r} is named twice; use different names, NAME=DIR")
         result.append((name, workdir, config))
     return result
 
 
 def _folders(items: Sequence[str]) -> Iterator[tuple[str | None, str]]:
-    """Names, where they are given, and work directories; those of a study one by one."""
+    """Yields names (None if not given) and work directories; a study yields each of its runs."""
     for item in items:
         name, equals, folder = item.rpartition("=")
         if equals and not (folder and re.fullmatch(_NAME, name)):

@@ -1,4 +1,4 @@
-"""A study's design: variants of a configuration, and the tests that all of them play."""
+"""The design of a study: variants of a configuration, and tests that all variants play."""
 
 import dataclasses
 import itertools
@@ -13,7 +13,7 @@ from dactyl_jax import config as config_lib
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """A row of the table: what it is called, and the fields of the configuration that make it."""
+    """One row of the table: its label, and the configuration fields that define it."""
 
     label: str
     changes: Mapping[str, Any]
@@ -21,13 +21,13 @@ class Variant:
 
 @dataclasses.dataclass(frozen=True)
 class Test:
-    """A column of the table: trials that every policy of the study has to play.
+    """One column of the table: trials that every policy of the study plays.
 
     Attributes:
-        label: its heading.
+        label: heading of the column.
         changes: fields of the task; all others are those of the run's training.
-        goals: their distribution, one of `scoring.DISTRIBUTIONS`.
-        goal_timeout_s: simulated seconds that a goal may take.
+        goals: goal distribution, one of `scoring.DISTRIBUTIONS`.
+        goal_timeout_s: time limit per goal, simulated s.
     """
 
     label: str
@@ -38,17 +38,17 @@ class Test:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """What is compared.
+    """A comparison of variants.
 
     Attributes:
-        name: of its files.
-        title: of its table.
-        variants: by name.
-        tests: by name.
-        pairs: variants whose goals are compared, the second being the reference.
-        steps: control steps of a run, where nothing else is asked for.
-        seeds: runs of a variant, where nothing else is asked for.
-        x: what learning curves are drawn along, as `experiments.compare --x`.
+        name: base name of the study's files.
+        title: title of its table.
+        variants: variants by name.
+        tests: tests by name.
+        pairs: pairs of variants to compare; the second is the reference.
+        steps: default number of control steps per run.
+        seeds: default number of runs per variant.
+        x: horizontal axes of the learning curves, as `experiments.compare --x`.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Study:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One training run of a study, done or not."""
+    """One training run of a study, finished or not."""
 
     variant: str
     folder: Path
@@ -75,14 +75,14 @@ class Run:
 
 
 def plan(study: Study, config: ConfigDict, workdir: Path, steps: int, seeds: int) -> list[Run]:
-    """All runs of a study, seed after seed, so that early ones are a study of fewer seeds.
+    """Returns all runs of a study, ordered by seed: the first runs form a study of fewer seeds.
 
     Args:
-        study: what is compared.
-        config: of all runs, but for what makes variants.
-        workdir: of the study.
-        steps: control steps of each run; rounded to whole iterations.
-        seeds: of each variant, from `config.seed` on.
+        study: the study.
+        config: configuration of all runs, except the variants' fields.
+        workdir: work directory of the study.
+        steps: control steps per run; rounded to whole iterations.
+        seeds: number of seeds per variant, starting at `config.seed`.
     """
     result = []
     for seed, (name, variant) in itertools.product(

@@ -1,4 +1,4 @@
-"""What the hand does: grasps, ways to turn the block, and how trials fail."""
+"""Analysis of manipulation: grasps, turning strategies and failures of trials."""
 
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,17 @@ def measure(
     seconds: float,
     seed: int,
 ) -> None:
-    """Plays, tells grasps from contacts, draws and writes.
+    """Simulates hands, classifies grasps from contacts, draws and writes the results.
 
     Args:
-        config: of the task.
+        config: configuration of the task.
         run: the policy, see `policies.load_policy`.
-        target: the JSON of the record; tables and pictures stand beside it.
-        command: what the user typed.
-        goals: their distribution.
-        hands: side by side.
-        seconds: simulated, of each hand.
-        seed: of starts, goals and draws.
+        target: JSON file of the record; tables and figures are written beside it.
+        command: command line, as the user typed it.
+        goals: goal distribution.
+        hands: number of hands simulated in parallel.
+        seconds: simulated seconds per hand.
+        seed: seed of initial states, goals and randomisation.
     """
     checkpoint = policies.load_policy(run)
     env = make_environment(config)

@@ -1,4 +1,4 @@
-"""Training processes, one after the other or side by side, each on its share of the machine."""
+"""Training processes, sequential or parallel, each on its share of the machine."""
 
 import os
 import queue
@@ -20,12 +20,12 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True)
 class Job:
-    """A run to train.
+    """One run to train.
 
     Attributes:
-        name: for messages.
-        arguments: of `experiments.train`.
-        log: the file that takes what it prints.
+        name: name of the run, for messages.
+        arguments: arguments of `experiments.train`.
+        log: file for the process's output.
     """
 
     name: str
@@ -34,20 +34,22 @@ class Job:
 
 
 def train_all(jobs: Sequence[Job], parallel: int) -> bool:
-    """Trains every job in a process of its own.
+    """Trains every job in a separate process.
 
-    A signal to this process stops those that train after their iteration, with a checkpoint. If
-    this process is killed outright they go on to their end.
+    A signal to this process stops the running jobs after their current iteration, with a
+    checkpoint. If this process is killed (SIGKILL), they run to completion.
 
     Args:
-        jobs: in the order in which they start.
-        parallel: how many train at a time; they share the CPUs, or take an accelerator each.
+        jobs: jobs, in starting order.
+        parallel: number of jobs to train in parallel; they share the CPUs or use one accelerator
+            each.
 
     Returns:
-        Whether all came to their end; False after a signal.
+        True if all jobs finished; False after a signal.
 
     Raises:
-        UserError: one failed, or there are too few CPUs or accelerators. The others are stopped.
+        UserError: a job failed, or there are too few CPUs or accelerators. The other jobs are
+            stopped.
     """
     free: queue.SimpleQueue[_Share] = queue.SimpleQueue()
     for share in _shares(parallel):
@@ -75,7 +77,7 @@ def train_all(jobs: Sequence[Job], parallel: int) -> bool:
 
 @dataclass(frozen=True)
 class _Share:
-    """What a process gets: CPUs, or an accelerator's number."""
+    """The resources of one process: CPUs, or an accelerator's number."""
 
     cpus: frozenset[int] | None = None
     accelerator: int | None = None
@@ -86,26 +88,30 @@ def _shares(parallel: int) -> list[_Share]:
         if parallel == 1:
             return [_Share()]
         if parallel > jax.local_device_count():
-            raise UserError(f"--parallel={parallel}: there are {jax.local_device_count()} devices")
+            raise UserError(
+                f"--parallel={parallel}: there are {jax.local_device_count()} devices; lower it"
+            )
         return [_Share(accelerator=number) for number in range(parallel)]
     if parallel == 1 or not hasattr(os, "sched_setaffinity"):
         return [_Share()] * parallel
     cpus = sorted(os.sched_getaffinity(0))
     if parallel > len(cpus):
-        raise UserError(f"--parallel={parallel}: there are {len(cpus)} CPUs for this process")
+        raise UserError(
+            f"--parallel={parallel}: there are {len(cpus)} CPUs for this process; lower it"
+        )
     return [_Share(cpus=frozenset(cpus[i::parallel])) for i in range(parallel)]
 
 
 def _train(job: Job, share: _Share, stop: threading.Event) -> str | None:
-    """Trains one run; what went wrong, or None."""
+    """Trains one run; returns an error message, or None."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)
     if share.accelerator is not None:
         environment["CUDA_VISIBLE_DEVICES"] = str(share.accelerator)
     if share.cpus is not None:
-        os.sched_setaffinity(0, share.cpus)  # of this thread, and of the process it starts
+        os.sched_setaffinity(0, share.cpus)  # this thread and its child process
     with job.log.open("w", encoding="utf-8") as log:
-        # In a session of its own: Ctrl-C reaches it once, through this process.
+        # In a new session, so that Ctrl-C reaches the process once, through this one.
         process = subprocess.Popen(
             [sys.executable, "-m", "experiments.train", *job.arguments],
             stdout=log,

@@ -1,4 +1,4 @@
-"""Measures a study's policies: every one plays every test, once."""
+"""Evaluation of a study's policies: each plays every test once."""
 
 import functools
 import itertools
@@ -20,14 +20,16 @@ from experiments.runs.trials import for_trials
 from experiments.studies.design import Run, Study, Test
 
 TRIAL_SEED = 3
-_TASK = ("seed", "engine", "randomization", "terms", "env")  # what trials depend on
+_TASK = ("seed", "engine", "randomization", "terms", "env")  # fields that determine the trials
 
 
 def measure(
     study: Study, planned: Sequence[Run], trials: int
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Results by run and test; those that are on disk are kept, and one environment serves all
-    policies that are measured on the same task."""
+    """Returns results by run and test.
+
+    Results on disk are reused. Policies with the same task share one environment.
+    """
     groups: dict[str, tuple[ConfigDict, list[tuple[Run, str, Test]]]] = {}
     for (name, test), each in itertools.product(study.tests.items(), planned):
         task = for_trials(each.config, TRIAL_SEED)
@@ -51,12 +53,12 @@ def measure(
                 functools.partial(_play, environment, checkpoint, each, test, trials),
             )
         if environment.cache_info().currsize:
-            jax.clear_caches()  # compiled programs of one task are of no use to the next
+            jax.clear_caches()  # the next task cannot reuse the compiled programs
     return results
 
 
 def task_fields(config: ConfigDict) -> dict[str, Any]:
-    """The fields of a configuration that trials depend on, as a file of JSON gives them back."""
+    """Returns the configuration fields that determine the trials, as read back from JSON."""
     fields = {k: v for k, v in config_lib.leaves(config) if k.split(".")[0] in _TASK}
     return json.loads(json.dumps(fields))
 
@@ -68,7 +70,7 @@ def _play(
     test: Test,
     trials: int,
 ) -> dict[str, Any]:
-    """The result of a test, with intervals; prints what it says."""
+    """Returns the result of a test, with intervals, and prints its summary."""
     result = scoring.evaluate(
         environment(),
         checkpoint.agent,
@@ -86,12 +88,12 @@ def _play(
 def measured_once(
     file: Path, measured_on: Mapping[str, Any], measure: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    """The result in a file, if it is there, whole, and of just this; else measures and keeps it.
+    """Returns the stored result if complete and of the same inputs; else measures and stores it.
 
     Args:
-        file: of this result, JSON.
-        measured_on: all that the result follows from.
-        measure: what makes it.
+        file: JSON file of the result.
+        measured_on: all inputs of the measurement.
+        measure: computes the result.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))

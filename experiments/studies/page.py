@@ -1,4 +1,4 @@
-"""The page docs/results.md, and the records that its tables are made from."""
+"""The page docs/results.md, and the records from which its tables are made."""
 
 import json
 import re
@@ -12,18 +12,18 @@ from experiments.evaluation import scoring
 
 
 def rebuild(docs: Path, folders: list[str]) -> None:
-    """Takes over the records of folders, draws the pictures and fills the page.
+    """Copies records from folders, draws the figures and updates the page.
 
     Args:
-        docs: the folder of results.md.
-        folders: of studies and the like, see `take_over`.
+        docs: folder of results.md.
+        folders: folders with records, see `take_over`.
 
     Raises:
-        UserError: there is no page, no record, or no place on the page for one.
+        UserError: the page, a record, or the record's place on the page is missing.
     """
     page = docs / "results.md"
     if not page.is_file():
-        raise UserError(f"--docs: there is no {str(page)!r}; name the folder that holds it")
+        raise UserError(f"--docs: {str(page)!r} does not exist; name the folder of results.md")
     for folder in folders:
         take_over(Path(folder), docs)
     text = page.read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def rebuild(docs: Path, folders: list[str]) -> None:
 
 
 def content(record: dict[str, Any]) -> str:
-    """What the page says of a record, and shows."""
+    """Returns a record's section of the page: tables and figures."""
     if "variants" in record:
         tables, endings = evaluation.study_sections(record), [*evaluation.study_pictures(record)]
     elif "results" in record:
@@ -52,22 +52,24 @@ def content(record: dict[str, Any]) -> str:
 
 
 def take_over(workdir: Path, docs: Path) -> None:
-    """Copies the records in a study's work directory, and the pictures beside them.
+    """Copies the records in a study's work directory, and the figures beside them.
 
     Raises:
-        UserError: there is none.
+        UserError: the directory has no record.
     """
     records = {
         file.stem: json.loads(file.read_text(encoding="utf-8"))
         for file in sorted(workdir.glob("*.json"))
     }
     if not records:
-        raise UserError(f"--add: {str(workdir)!r} holds no record of a study; run one there first")
+        raise UserError(
+            f"--add: {str(workdir)!r} holds no record of a study; run the study there first"
+        )
     if all("pose" in record for record in records.values()):
         name = workdir.resolve().name
         records = {name: _told(name, [*records.values()])}
     for name, record in records.items():
-        # Lists of numbers on one line: records are kept with the source.
+        # Compact JSON, because records are committed to the repository.
         text = json.dumps(record, allow_nan=False, separators=(",", ":"))
         target = docs / "results" / f"{name}.json"
         files.write_text(target, text.replace('{"name"', '\n{"name"') + "\n")
@@ -76,11 +78,12 @@ def take_over(workdir: Path, docs: Path) -> None:
 
 
 def _told(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The record of trials that were told the pose in several ways: by the sensors first, what
-    comes at once before what is late.
+    """Combines results that differ in the pose source into one record.
+
+    The simulator's sensors come first, and lower latency before higher.
 
     Raises:
-        UserError: they are not all of the same trials, source and machine.
+        UserError: the results differ in trials, source or machine.
     """
     same = (*scoring.KIND, "agent", "checkpoint_step", "engine", "greedy", "commit", "machine")
     for field in same:
@@ -94,14 +97,14 @@ def _told(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def fill(text: str, name: str, content: str) -> str:
-    """A page with the content between the marks of a name replaced.
+    """Replaces the content between the marks of a name.
 
     Raises:
-        UserError: it has no such marks.
+        UserError: the page does not have these marks exactly once.
     """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
     filled, count = pattern.subn(lambda _: f"{begin}\n\n{content}\n\n{end}", text)
     if count != 1:
-        raise UserError(f"results.md must hold the lines {begin!r} and {end!r} once")
+        raise UserError(f"results.md must contain the lines {begin!r} and {end!r} exactly once")
     return filled

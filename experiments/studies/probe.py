@@ -1,4 +1,4 @@
-"""What a policy's memory knows of the hand, read from it by a linear probe."""
+"""What a policy's memory encodes about the hand, measured by a linear probe."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -17,12 +17,12 @@ _MOMENTS_S = (0.08, 0.4, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
 
 
 def probe(planned: Sequence[Run], trials: int, *, variant: str) -> Record:
-    """Probes the memory of a variant's policies, in the world they were trained in.
+    """Probes the memory of a variant's policies in their training world.
 
     Args:
         planned: all runs of the study.
-        trials: of each of its evaluations; there are ten times as many episodes.
-        variant: whose policies have a memory.
+        trials: trials per evaluation; the probe uses ten times as many episodes.
+        variant: the variant, whose policies must have memory.
     """
     probed = [run for run in planned if run.variant == variant]
     episodes = max(_EPISODES_PER_TRIAL * trials, _FEWEST)
@@ -46,7 +46,7 @@ def probe(planned: Sequence[Run], trials: int, *, variant: str) -> Record:
 
 
 def _probe(environment: Callable[[], Reorientation], agent: PolicyAgent, episodes: int) -> Record:
-    """What one policy's memory knows at each of the moments."""
+    """Measures what one policy's memory encodes at each of the moments."""
     env = environment()
     steps = [round(moment / env.control_dt) for moment in _MOMENTS_S]
     recorded = evaluation.record_episodes(

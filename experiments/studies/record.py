@@ -1,4 +1,4 @@
-"""A study's record: what was compared, how each run went, and how it did in the tests."""
+"""The record of a study: variants, training progress of each run, and test results."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,18 +30,18 @@ def assemble(
     pairs: Sequence[tuple[str, str]],
     x: Sequence[str],
 ) -> Record:
-    """A record, with the day, the source and the machine that it is made on.
+    """Returns a record, with the date, source and machine of this process.
 
     Args:
-        name: of the study.
-        title: of its tables.
-        command: that makes it.
-        engine: that the trials ran on.
-        trials: of each test and run.
+        name: name of the study.
+        title: title of its tables.
+        command: command line that made the record.
+        engine: physics engine of the trials.
+        trials: number of trials per test and run.
         tests: `label`, `goals` and `goal_timeout_s` by name.
-        variants: `label` and `runs`, each of `describe`, by name.
-        pairs: variants to compare, the second being the reference.
-        x: what learning curves are drawn along.
+        variants: `label` and `runs` (entries of `describe`) by name.
+        pairs: variants to compare; the second is the reference.
+        x: horizontal axes of the learning curves.
     """
     return {
         "study": name,
@@ -58,11 +58,11 @@ def assemble(
 
 
 def describe(name: str, folder: Path, evaluations: Mapping[str, Mapping[str, Any]]) -> Record:
-    """What a record holds of one run: where it came from, how it went, how it did in the tests.
+    """Returns a record's entry for one run: origin, learning curve and test results.
 
     Args:
-        name: of the run.
-        folder: its work directory.
+        name: name of the run.
+        folder: work directory of the run.
         evaluations: results of `scoring.evaluate`, with intervals, by test.
     """
     workdir = WorkDirectory(folder)
@@ -82,7 +82,7 @@ def describe(name: str, folder: Path, evaluations: Mapping[str, Mapping[str, Any
 
 
 def evaluations(folder: Path) -> dict[str, dict[str, Any]]:
-    """The results that a study left in a run's work directory, by test."""
+    """Loads the study's results from a run's work directory, by test."""
     return {
         file.stem: json.loads(file.read_text(encoding="utf-8"))["result"]
         for file in sorted((folder / "evaluations").glob("*.json"))
@@ -90,7 +90,7 @@ def evaluations(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def curve(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
-    """A run's metrics in a few points: means over successive iterations, and where these end."""
+    """Averages a run's metrics over blocks of iterations; points lie at the ends of the blocks."""
     points = []
     for part in np.array_split(np.arange(len(rows)), min(_CURVE_POINTS, len(rows))):
         last = rows[part[-1]]
@@ -104,7 +104,7 @@ def curve(rows: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
 
 
 def write(record: Record, folder: Path) -> None:
-    """Writes the tables and pictures of a study's record."""
+    """Writes the tables and figures of a study's record."""
     name = record["study"]
     files.write_text(folder / f"{name}.md", evaluation.study_markdown(record))
     for picture, draw in evaluation.study_pictures(record).items():

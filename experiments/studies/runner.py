@@ -1,12 +1,12 @@
-"""A study: variants of a configuration, trained for equal experience and measured alike.
+"""Runs a study: trains variants of a configuration with equal experience, and evaluates them alike.
 
-    WORKDIR/runs/VARIANT-SEED/   a work directory of experiments.train, and evaluations/TEST.json,
-                                 for a study of the memory also probe.json
-    WORKDIR/logs/                what the training printed
-    WORKDIR/NAME.json            the study's record, from which tables and pictures are made
-    WORKDIR/NAME.md, NAME*.png   these
+    WORKDIR/runs/VARIANT-SEED/   work directory of experiments.train, with evaluations/TEST.json;
+                                 in the memory study also probe.json
+    WORKDIR/logs/                output of the training processes
+    WORKDIR/NAME.json            the study's record, from which tables and figures are made
+    WORKDIR/NAME.md, NAME*.png   tables and figures
 
-Whatever is there already is kept: the same command goes on where it was stopped.
+Existing results are kept: the same command resumes a stopped study.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,17 +34,17 @@ def run(
     command: str,
     finish: Finish | None = None,
 ) -> None:
-    """Trains and measures what is not there yet, and writes the study's files.
+    """Trains and evaluates what is missing, and writes the study's files.
 
     Args:
-        study: what is compared.
+        study: the study.
         values: the flags.
-        config: of all runs, but for what makes variants.
-        command: what the user typed.
-        finish: adds to the record, given all runs and the number of trials.
+        config: configuration of all runs, except the variants' fields.
+        command: command line, as the user typed it.
+        finish: returns additions to the record, given all runs and the number of trials.
 
     Raises:
-        UserError: before the first run, for anything that is wrong with the command.
+        UserError: the command is invalid; raised before the first run.
     """
     if values.smoke:
         study = commands.smoke(study, values)
@@ -54,7 +54,7 @@ def run(
     _refuse_decided(study, config, commands.base_config(values))
     planned = design.plan(study, config, workdir, values.steps, values.seeds)
     if not training.train(planned, workdir / "logs", values.parallel):
-        print("Stopped; the same command continues.")
+        print("Stopped; run the same command to continue.")
         return
     results = measurement.measure(study, planned, values.trials)
     record = record_lib.assemble(
@@ -85,13 +85,13 @@ def run(
         record |= finish(planned, values.trials)
     files.write_json(target, record)
     record_lib.write(record, workdir)
-    print(f"Study: {target.with_suffix('.md')}, with pictures beside it", flush=True)
+    print(f"Study: {target.with_suffix('.md')}, with figures in the same folder", flush=True)
 
 
 def _refuse_decided(study: Study, config: ConfigDict, base: ConfigDict) -> None:
-    """Refuses fields that make the variants."""
+    """Refuses fields that the study sets."""
     given, saved = dict(config_lib.leaves(config)), dict(config_lib.leaves(base))
     decided = {field for variant in study.variants.values() for field in variant.changes}
     for field in (*sorted(decided), "run.max_minutes", "run.max_iterations"):
         if given[field] != saved[field]:
-            raise UserError(f"--config.{field}: the study decides on it; leave it out")
+            raise UserError(f"--config.{field}: the study sets this field; leave it out")

@@ -1,4 +1,4 @@
-"""What costs goals: the same hands under every condition of the randomisation."""
+"""Sensitivity to randomisation: the same hands play under every condition."""
 
 import time
 from collections.abc import Sequence
@@ -27,18 +27,18 @@ def measure(
     seconds: float,
     seed: int,
 ) -> None:
-    """Plays under every condition, draws and writes.
+    """Plays under every condition, draws and writes the results.
 
     Args:
-        config: of the task.
+        config: configuration of the task.
         run: the policy, see `policies.load_policy`.
-        target: the JSON of the record; tables and pictures stand beside it.
-        command: what the user typed.
-        terms: the only ones to measure; None: all, and all families.
-        goals: their distribution.
-        hands: side by side.
-        seconds: simulated, of each hand under every condition.
-        seed: of starts, goals and draws.
+        target: JSON file of the record; tables and figures are written beside it.
+        command: command line, as the user typed it.
+        terms: terms to measure; None: all terms and all families.
+        goals: goal distribution.
+        hands: number of hands simulated in parallel.
+        seconds: simulated seconds per hand and condition.
+        seed: seed of initial states, goals and randomisation.
 
     Raises:
         UserError: the policy does not fit the environment.

@@ -1,4 +1,4 @@
-"""Trains a study's runs, each in a process of its own, as far as they are not trained yet."""
+"""Trains the unfinished runs of a study, each in a separate process."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from experiments.studies.design import Run
 
 
 def train(planned: Sequence[Run], logs: Path, parallel: int) -> bool:
-    """Trains what is not trained yet; whether all is."""
+    """Trains the unfinished runs; returns whether all runs are finished."""
     due = [each for each in planned if not _trained(each)]
     print(f"{len(planned)} runs, {len(due)} of them to train.", flush=True)
     jobs = []
@@ -23,7 +23,7 @@ def train(planned: Sequence[Run], logs: Path, parallel: int) -> bool:
             *command_line.device_overrides(each.config),
         ]
         jobs.append(launch.Job(each.name, arguments, logs / f"{each.name}.log"))
-    # A run that was sent a signal of its own ends well, and early.
+    # A run that received a signal directly exits with status 0, but early.
     return launch.train_all(jobs, parallel) and all(_trained(each) for each in due)
 
 
@@ -32,10 +32,10 @@ def _trained(each: Run) -> bool:
 
 
 def iterations(each: Run) -> int:
-    """How far a run has come; waits for a process that trains it.
+    """Returns a run's number of finished iterations; waits for a process that trains it.
 
     Raises:
-        UserError: it is another run, or has gone further than it should.
+        UserError: the directory holds another run, or the run is longer than planned.
     """
     workdir = WorkDirectory(each.folder)
     if not workdir.check(each.config):
@@ -43,11 +43,11 @@ def iterations(each: Run) -> int:
     with workdir.lock(wait=True):
         try:
             done = policies.load_policy(str(each.folder)).iteration
-        except ValueError:  # it was stopped before its first checkpoint
+        except ValueError:  # stopped before its first checkpoint
             return 0
     if done > each.config.run.max_iterations:
         raise UserError(
-            f"--steps: the run in {str(each.folder)!r} has {done} iterations behind it, more than "
-            f"{each.config.run.max_iterations}; give more steps or choose another --workdir"
+            f"--steps: the run in {str(each.folder)!r} has {done} iterations, the plan has only "
+            f"{each.config.run.max_iterations}; increase --steps or choose another --workdir"
         )
     return done

@@ -1,1 +1,1 @@
-"""Training a policy: from a configuration to a run's last checkpoint."""
+"""Policy training, from a configuration to a run's last checkpoint."""

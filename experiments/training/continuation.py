@@ -1,4 +1,4 @@
-"""What a new run takes over from another: its training as a whole, or its policy alone."""
+"""Starts a new run from another one: from its whole training state, or from its policy alone."""
 
 import dataclasses
 import math
@@ -19,10 +19,11 @@ class Source:
     """The run that a new one starts from.
 
     Attributes:
-        run: its name, see `policies.load_policy`.
-        policy: its policy.
-        training: what goes on beside the policy; None where it was not kept, or is not wanted.
-        whole: whether its training goes on, as far as it was kept, or only its policy.
+        run: name of the run, see `policies.load_policy`.
+        policy: policy of the run.
+        training: training state besides the policy; None if it was not saved or is not wanted.
+        whole: whether to continue the training, as far as its state was saved; else only the
+            policy is used.
     """
 
     run: str
@@ -32,22 +33,22 @@ class Source:
 
     @property
     def steps(self) -> int:
-        """Control steps that count on."""
+        """Control steps inherited from the source."""
         return self.policy.steps if self.whole else 0
 
 
 def load(config: ConfigDict) -> Source:
-    """The run named by `config.init_from`.
+    """Loads the run named by `config.init_from`.
 
     Raises:
-        ValueError: there is none, or its actions or observations mean something else.
+        ValueError: the run is missing, or its actions or observations are incompatible.
     """
     theirs = policies.load_config(config.init_from)
     for field in ("action", "smoothed", "policy_observation"):
         if theirs.env[field] != config.env[field]:
             raise UserError(
                 f"--init_from: its policy was trained with env.{field}={theirs.env[field]!r}; "
-                f"give this run --config.env.{field}={theirs.env[field]}"
+                f"set --config.env.{field}={theirs.env[field]} for this run"
             )
     whole = not config.init_from_policy_only
     return Source(
@@ -61,8 +62,11 @@ def load(config: ConfigDict) -> Source:
 def initial_curriculum(
     config: ConfigDict, source: Source | None, teacher: PolicyCheckpoint | None
 ) -> curriculum.CurriculumState:
-    """The curriculum of a new run: with the goals and limits that its source had come to, if that
-    goes on, and the goals of its teacher, if there is one."""
+    """Returns the curriculum state of a new run.
+
+    If the source's training continues, the new run keeps its goal distance and limits. With a
+    teacher, goals start at least at the teacher's goal distance.
+    """
     reached = [teacher.goal_distance] if teacher else [0.0]
     limits = None
     if source and source.whole:
@@ -72,10 +76,10 @@ def initial_curriculum(
 
 
 def begin(state: TrainState, trainer: Trainer, source: Source) -> tuple[TrainState, str]:
-    """A fresh state with what its source gives, and a line that says what that is.
+    """Loads the source into a fresh state; also returns a line that lists what was loaded.
 
     Raises:
-        UserError: the source's policy network is of another design.
+        UserError: the source's policy network has another design.
     """
     agent, training = source.policy.agent, source.training
     field = _difference(agent.network, trainer.networks.policy)
@@ -83,7 +87,7 @@ def begin(state: TrainState, trainer: Trainer, source: Source) -> tuple[TrainSta
         theirs, ours = (getattr(each, field) for each in (agent.network, trainer.networks.policy))
         raise UserError(
             f"--init_from: its policy has {field}={theirs!r}, this run has {ours!r}; "
-            "give this run the same --config.network and --config.env.policy_observation"
+            "set the same --config.network and --config.env.policy_observation for this run"
         )
     anew = _anew(trainer, source)
     learner = state.learner
@@ -110,41 +114,41 @@ def begin(state: TrainState, trainer: Trainer, source: Source) -> tuple[TrainSta
         learner, parameters=parameters, normalizers=normalizers, learning_rate=learning_rate
     )
     fresh = [f"{what} ({why})" if why else what for what, why in anew.items()]
-    said = f"From {source.run}: {', '.join(taken)}. Anew: {', '.join(fresh)}."
+    said = f"Loaded from {source.run}: {', '.join(taken)}. Initialised: {', '.join(fresh)}."
     return dataclasses.replace(state, learner=learner), said
 
 
 def _anew(trainer: Trainer, source: Source) -> dict[str, str]:
-    """What is not taken over, with the reasons."""
+    """Returns what is initialised from scratch, with reasons."""
     config, training = trainer.config, source.training
     reasons = {"Adam's moments": ""}
     if not source.whole:
         return {what: "" for what in (_VALUE, _RATE, "curriculum")} | reasons
     if training is None:
-        reasons |= dict.fromkeys((_VALUE, _RATE), "not kept there")
+        reasons |= dict.fromkeys((_VALUE, _RATE), "not saved there")
     else:
         ours, theirs = trainer.networks.value, training.network
         field = _difference(theirs, ours)
         if field:
             name = "size" if field == "inputs" else field
             there, here = getattr(theirs, field), getattr(ours, field)
-            reasons[_VALUE] = f"of another {name}: {there} there, {here} here"
+            reasons[_VALUE] = f"different {name}: {there} there, {here} here"
         if config.ppo.schedule == "fixed":
             reasons[_RATE] = "config.ppo.schedule is fixed"
     enabled = set(adr.by_term(config, adr.initial(config)))
     missing = len(enabled - set(_kept_limits(config, source)))
     if missing:
-        reasons[f"{_LIMITS} of {missing} terms"] = "not kept there"
+        reasons[f"{_LIMITS} of {missing} terms"] = "not saved there"
     return reasons
 
 
 def _kept_limits(config: ConfigDict, source: Source) -> list[str]:
-    """The terms whose limits go on."""
+    """Returns the terms whose limits are kept."""
     theirs = source.training.limits if source.training else {}
     return [term for term in adr.by_term(config, adr.initial(config)) if term in theirs]
 
 
 def _difference(one: Network, other: Network) -> str | None:
-    """The first field in which two designs differ."""
+    """Returns the first field in which two network designs differ, or None."""
     names = [field.name for field in dataclasses.fields(Network)]
     return next((name for name in names if getattr(one, name) != getattr(other, name)), None)

@@ -1,4 +1,4 @@
-"""What a configuration simulates and learns, as text."""
+"""A text description of what a configuration simulates and learns."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from dactyl_jax import hand, randomization
 from dactyl_jax.envs import Reorientation, make_environment, observation
 from dactyl_jax.learning.networks import ActorCritic, make_networks
 
-# Of the numbers in a term's law; those that are not here are factors, shares or probabilities.
+# Units of the terms' parameters; parameters of unlisted terms are factors, shares or probabilities.
 _UNITS = {
     **{"joint_limits": "rad", "gravity": "m/s2", "orientation_noise": "rad"},
     **{"marker_placement": "m", "fingertip_noise": "m", "position_noise": "m"},
@@ -21,9 +21,9 @@ _UNITS = {
 
 
 def describe(config: ConfigDict) -> str:
-    """Tables of joints, actuators, observations, randomisation and networks."""
+    """Formats tables of joints, actuators, observations, randomisation and networks."""
     config = config.copy_and_resolve_references()
-    config.env.bank_size = 4  # a few starts tell what there is to tell
+    config.env.bank_size = 4  # a few initial states suffice
     config.engine = "native"
     env = make_environment(config)
     sections = (
@@ -46,8 +46,8 @@ def _model(env: Reorientation) -> list[str]:
         f"{model.ngeom} geoms; the palm is tilted by {task.tilt:g} rad",
         f"  a control step is {1000 * task.control_dt:g} ms: {env.substeps} physics steps of "
         f"{1000 * model.opt.timestep:g} ms",
-        f"  a goal is reached within {task.goal_threshold:g} rad; it may take "
-        f"{task.goal_timeout_s:g} s, and an episode ends at {task.max_goals} of them",
+        f"  a goal is reached within {task.goal_threshold:g} rad; its time limit is "
+        f"{task.goal_timeout_s:g} s, and an episode ends after {task.max_goals} goals",
     ]
 
 
@@ -140,7 +140,7 @@ def _networks(networks: ActorCritic) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Aligned columns, indented."""
+    """Formats aligned, indented columns."""
     lines = [tuple(map(str, row)) for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [

@@ -1,7 +1,7 @@
-"""A run's figures as TensorBoard events.
+"""A run's metrics as TensorBoard events.
 
-They are written by the thread that trains, once an iteration: tensorboardX's own thread dies when
-its file cannot be written, and whoever feeds it then waits for ever.
+The training thread writes them, once per iteration. tensorboardX's writer thread is not used: it
+dies if its file cannot be written, and its callers then block forever.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ from tensorboardX.summary import scalar
 
 
 class Events(contextlib.AbstractContextManager):
-    """Writes scalars for TensorBoard; a folder that cannot be written ends them, and nothing else.
+    """Writes scalars for TensorBoard; stops writing if the folder is not writable.
 
     Args:
-        folder: made if it is not there; None writes nothing.
-        first_step: what earlier events say of this step and later ones is void.
+        folder: output folder, created if missing; None disables writing.
+        first_step: earlier events from this step on become void.
     """
 
     def __init__(self, folder: Path | None, first_step: int):
@@ -37,11 +37,11 @@ class Events(contextlib.AbstractContextManager):
             self._end(error)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds a value of each name, scalars, and writes them to disk.
+        """Writes one scalar per name to disk.
 
         Args:
             step: the iteration.
-            values: by the name of their curve, in the units of the metrics.
+            values: values by curve name, in the units of the metrics.
         """
         try:
             for name, value in values.items():
@@ -66,6 +66,6 @@ class Events(contextlib.AbstractContextManager):
     def _end(self, error: OSError) -> None:
         self._writer = None
         print(
-            f"No more TensorBoard events: {error}. The run goes on; metrics.jsonl has its figures.",
+            f"TensorBoard events stopped: {error}. Training continues; see metrics.jsonl instead.",
             file=sys.stderr,
         )

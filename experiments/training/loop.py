@@ -1,4 +1,4 @@
-"""The training loop: iterate, show, record, store, until it is time to stop."""
+"""The training loop: iterate, show progress, record metrics and save checkpoints."""
 
 import dataclasses
 import time
@@ -17,7 +17,7 @@ from experiments.training.signals import stop_signals
 
 
 def save(checkpoints: Checkpoints, trainer: Trainer, state: TrainState) -> None:
-    """Stores a state, and what goes on in other runs."""
+    """Saves a state, with what other runs need to continue from it."""
     checkpoints.save(
         state,
         trainer.networks,
@@ -37,22 +37,22 @@ def train(
     *,
     started: float,
 ) -> tuple[TrainState, bool]:
-    """Iterates until `run.max_minutes` or `run.max_iterations` of the whole run, or a signal.
+    """Trains until the run reaches `run.max_minutes` or `run.max_iterations`, or a signal arrives.
 
-    Metrics of an iteration are on disk before a checkpoint that holds it; on resuming, rows that no
-    checkpoint holds are dropped, so that the record is that of the state.
+    Each iteration's metrics are written before the checkpoint that includes it. Resuming drops rows
+    after the checkpoint, so metrics and state agree.
 
     Args:
-        trainer: of this run.
-        env: the one it trains in.
-        state: to continue from; given up.
-        checkpoints: open; the last state is stored in it whenever this function returns.
-        workdir: takes metrics and TensorBoard events.
+        trainer: trainer of this run.
+        env: its environment.
+        state: state to continue from; its buffers are donated.
+        checkpoints: open checkpoint store; the last state is always saved in it.
+        workdir: receives metrics and TensorBoard events.
         progress: shows each iteration.
-        started: `time.monotonic()` of the program's start, from which its minutes count.
+        started: `time.monotonic()` at the start of the program, from which minutes count.
 
     Returns:
-        The last state, and whether it stopped because of a signal.
+        The last state, and whether a signal stopped the training.
     """
     run = trainer.config.run
     first = processes.is_first()
@@ -90,10 +90,10 @@ def train(
 
 
 def _with_new_bank(env: Reorientation, state: TrainState) -> TrainState:
-    """The state with starts and models drawn anew, in those iterations before which this is due.
+    """Redraws initial states and models in the iterations that are due for it.
 
-    Whether it is due follows from the iteration alone, and checkpoints are stored after iterations:
-    a run that is continued redraws where the uninterrupted one did.
+    This depends only on the iteration, and checkpoints are saved between iterations: a resumed run
+    redraws at the same iterations as an uninterrupted one.
     """
     config, iteration = env.config, int(state.iteration)
     every = config.env.bank_redraw

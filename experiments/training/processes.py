@@ -1,7 +1,7 @@
-"""Several processes of one run, on one host or many, through `jax.distributed`.
+"""Multi-process runs, on one host or several, through `jax.distributed`.
 
-All of them run the same program on the same work directory, which they must share. The first one
-decides and writes; with a single process all of this does nothing.
+All processes run the same program on the same, shared work directory. The first process decides and
+writes; with a single process this module does nothing.
 """
 
 import jax
@@ -16,21 +16,21 @@ def define_flag(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "distributed",
         None,
-        "join the other processes of the run: auto where Slurm, Kubernetes, Open MPI or a TPU "
-        "slice tells who they are, or HOST:PORT,COUNT,NUMBER: the first one's address, how many "
-        "there are, and which one this is, from 0",
+        "join the run's other processes: auto on Slurm, Kubernetes, Open MPI or a TPU slice; or "
+        "HOST:PORT,COUNT,NUMBER with the first process's address, the number of processes, and "
+        "this process's number, from 0",
         flag_values=values,
     )
 
 
 def join(distributed: str | None) -> None:
-    """Waits for the other processes; before JAX computes anything.
+    """Waits for the other processes; call it before JAX computes anything.
 
     Args:
-        distributed: what `--distributed` said.
+        distributed: value of `--distributed`.
 
     Raises:
-        UserError: it is neither `auto` nor HOST:PORT,COUNT,NUMBER.
+        UserError: the value is neither `auto` nor HOST:PORT,COUNT,NUMBER.
     """
     if distributed is None:
         return
@@ -45,18 +45,18 @@ def join(distributed: str | None) -> None:
     count, number = map(int, numbers)
     if number >= count:
         raise UserError(
-            f"--distributed is {distributed!r}; {count} processes have numbers 0 to {count - 1}"
+            f"--distributed is {distributed!r}; with {count} processes NUMBER is 0 to {count - 1}"
         )
     jax.distributed.initialize(address, count, number)
 
 
 def is_first() -> bool:
-    """Whether this process decides and writes."""
+    """Reports whether this process decides and writes."""
     return jax.process_index() == 0
 
 
 def agree(*decisions: bool) -> tuple[bool, ...]:
-    """The first process's decisions, in all of them; waits until each has asked."""
+    """Returns the first process's decisions in all processes; waits until each has called."""
     if jax.process_count() == 1:
         return decisions
     return tuple(bool(x) for x in multihost_utils.broadcast_one_to_all(decisions))

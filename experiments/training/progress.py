@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a live panel on a terminal, plain lines elsewhere."""
+"""Progress display of a training run: a live panel on a terminal, plain lines elsewhere."""
 
 import math
 import time
@@ -12,16 +12,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 _LINE_EVERY = 15.0  # s between plain lines
-_WINDOW = 100  # iterations that goals per failure are of
+_WINDOW = 100  # iterations over which goals per failure are averaged
 
 
 class Progress:
-    """Shows the newest iteration; a context manager.
+    """Context manager that shows the latest iteration.
 
     Args:
-        max_minutes: of the whole run; 0: no limit.
-        max_iterations: of the whole run; 0: no limit.
-        columns: what is shown of a row of metrics, by heading.
+        max_minutes: limit of the whole run; 0: no limit.
+        max_iterations: limit of the whole run; 0: no limit.
+        columns: maps a row of metrics to displayed values by heading.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Progress:
             self._live.stop()
 
     def show(self, row: dict[str, Any]) -> None:
-        """Shows the row of metrics of one iteration."""
+        """Shows one iteration's row of metrics."""
         share, left = self._share_and_left(row)
         shown = {"iteration": f"{row['iteration']}"}
         shown |= self._columns(row) | {"time left": _clock(left)}
@@ -59,7 +59,7 @@ class Progress:
             print(", ".join(f"{name} {value}" for name, value in shown.items()), flush=True)
 
     def _share_and_left(self, row: dict[str, Any]) -> tuple[float, float | None]:
-        """The share of the run that is done, and the minutes that are left, None if unlimited."""
+        """Returns the finished share of the run and the remaining minutes, None if unlimited."""
         iteration, minutes = row["iteration"], row["wall_minutes"]
         shares, left = [0.0], []
         if self._max_minutes:
@@ -76,7 +76,7 @@ class Progress:
 
 
 class _PolicyColumns:
-    """Of a policy's training."""
+    """Columns for policy training."""
 
     def __init__(self) -> None:
         self._full: deque[tuple[int, int]] = deque(maxlen=_WINDOW)  # goals and failures
@@ -108,7 +108,7 @@ def _panel(shown: dict[str, str], share: float) -> Group:
 
 
 def short(count: int) -> str:
-    """A large number in few characters."""
+    """Formats a large number in few characters."""
     for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= unit:
             return f"{count / unit:.2f}{name}"

@@ -1,4 +1,4 @@
-"""One call of the training program: a run begins or continues, trains, and is evaluated."""
+"""One call of the training program: starts or resumes a run, trains and evaluates it."""
 
 import contextlib
 from collections.abc import Callable
@@ -28,24 +28,24 @@ def run(
     dump_nan: str | None = None,
     finish: Callable[[WorkDirectory, ConfigDict], None] | None = None,
 ) -> None:
-    """Trains a new run, or continues the one that is in the work directory.
+    """Trains a new run, or resumes the one in the work directory.
 
     Args:
-        workdir: of the run; locked until this function returns.
-        config: of the run.
-        command: what the user typed; a new run keeps it.
-        started: `time.monotonic()` of the program's start, from which its minutes count.
-        dump_nan: the folder for what diverges, if any.
-        finish: called by the first process when the run has come to its end.
+        workdir: work directory of the run; locked until this function returns.
+        config: configuration of the run.
+        command: command line, as the user typed it; a new run stores it.
+        started: `time.monotonic()` at the start of the program, from which minutes count.
+        dump_nan: folder for diverged simulations, or None.
+        finish: called by the first process when the run is finished.
 
     Raises:
-        UserError: the configuration cannot be trained, or is not that of the run already there.
+        UserError: the configuration cannot be trained, or differs from the existing run's.
     """
     config.engine = physics.resolve_engine(config.engine)
     if config.env.world == "surrogate":
         raise UserError(
-            "config.env.world is 'surrogate', which stands in for the real robot and is not "
-            "trained in; leave it at training, and give it to experiments.evaluate"
+            "config.env.world is 'surrogate', which replaces the physical robot in evaluations; "
+            "train with 'training', and use 'surrogate' in experiments.evaluate"
         )
     workdir.check(config)
     with workdir.lock() if processes.is_first() else contextlib.nullcontext():
@@ -84,7 +84,7 @@ def _train(
     dump_nan: str | None,
     started: float,
 ) -> bool:
-    """Trains to the end, or to a signal; whether it was a signal."""
+    """Trains until the run is finished or a signal arrives; returns whether a signal stopped it."""
     start = continuation.initial_curriculum(config, source, imitated)
     limits = np.asarray(start.limits.strength) if config.adr.enabled else None
     env = make_environment(config, limits, dump_nan=dump_nan)
@@ -113,5 +113,5 @@ def _train(
     finally:
         checkpoints.close()
     if stopped and processes.is_first():
-        print(f"Stopped after iteration {int(state.iteration)}; the same command continues.")
+        print(f"Stopped after iteration {int(state.iteration)}; run the same command to continue.")
     return stopped

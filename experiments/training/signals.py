@@ -1,4 +1,4 @@
-"""Signals that end a run after its iteration."""
+"""Signals that stop a run after its current iteration."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT or SIGTERM sets; a second signal ends the program at once."""
+    """Yields an event that SIGINT or SIGTERM sets; a second signal ends the program immediately."""
     stop = threading.Event()
 
     def handle(number: int, frame: Any) -> None:

@@ -1,4 +1,4 @@
-"""The policy that a run imitates."""
+"""The teacher policy that a run imitates."""
 
 from ml_collections import ConfigDict
 
@@ -8,12 +8,12 @@ from experiments.runs import policies
 
 
 def load(config: ConfigDict) -> PolicyCheckpoint:
-    """The policy named by `config.imitation.teacher`.
+    """Loads the policy named by `config.imitation.teacher`.
 
-    It must act as this run's does, and see what its value function sees.
+    It must have this run's action space, and observe what this run's value function observes.
 
     Raises:
-        UserError: there is none, or it differs.
+        UserError: the policy is missing or incompatible.
     """
     folder = config.imitation.teacher
     theirs = policies.load_config(folder)
@@ -27,7 +27,7 @@ def load(config: ConfigDict) -> PolicyCheckpoint:
         if theirs.env[field] != config.env[field]:
             raise UserError(
                 f"config.imitation.teacher: the policy in {folder!r} was trained with "
-                f"env.{field}={theirs.env[field]!r}; give this run "
-                f"--config.env.{field}={theirs.env[field]}"
+                f"env.{field}={theirs.env[field]!r}; set "
+                f"--config.env.{field}={theirs.env[field]} for this run"
             )
     return policies.load_policy(folder)

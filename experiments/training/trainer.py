@@ -1,4 +1,4 @@
-"""The trainer of a configuration, and whether the device has room for it."""
+"""Makes the trainer of a configuration, and checks that it fits in the device's memory."""
 
 import jax
 from ml_collections import ConfigDict
@@ -16,12 +16,12 @@ def make_trainer(
     teacher: PolicyAgent | None = None,
     steps_before: int = 0,
 ) -> Trainer:
-    """The trainer of a configuration.
+    """Makes the trainer of a configuration.
 
     Args:
-        config: of the run.
-        env: its environments.
-        start: where the curriculum starts; by default as the configuration says.
+        config: configuration of the run.
+        env: its environment.
+        start: initial curriculum state; by default as configured.
         teacher, steps_before: see `Trainer`.
     """
     return Trainer(
@@ -37,10 +37,10 @@ def make_trainer(
 
 
 def check_memory(trainer: Trainer) -> None:
-    """Refuses a run whose state and roll-out alone exceed the device's memory.
+    """Refuses a run whose state and roll-out exceed the device's memory.
 
     Raises:
-        UserError: says how much there is and what to lower.
+        UserError: gives the required and available memory, and the fields to lower.
     """
     config = trainer.config
     state = sum(leaf.size * leaf.dtype.itemsize for leaf in _leaves(trainer))
@@ -49,13 +49,13 @@ def check_memory(trainer: Trainer) -> None:
     limit = machine.memory()
     if needed > limit:
         raise UserError(
-            f"config.num_envs is {config.num_envs}: its state and one roll-out need at least "
+            f"config.num_envs is {config.num_envs}: training state and one roll-out need at least "
             f"{needed / 2**30:.1f} GiB, the device has {limit / 2**30:.1f}; lower config.num_envs, "
             "config.ppo.horizon or config.env.bank_size"
         )
 
 
 def _leaves(trainer: Trainer) -> list[jax.ShapeDtypeStruct]:
-    """Shapes of the state's arrays, without its few keys."""
+    """Returns the shapes of the state's arrays, without its few random keys."""
     leaves = jax.tree.leaves(trainer.state_shape())
     return [x for x in leaves if not jax.dtypes.issubdtype(x.dtype, jax.dtypes.extended)]

@@ -1,1 +1,1 @@
-"""Training and measuring the network that estimates the object's pose."""
+"""Training and evaluation of the network that estimates the object's pose."""

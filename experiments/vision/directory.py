@@ -1,4 +1,4 @@
-"""The work directory of a pose network's run."""
+"""The work directory of a pose network's training run."""
 
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from experiments.runs.workdir import WorkDirectory
 
 
 class VisionDirectory(WorkDirectory):
-    """Of a run of the vision, with a copy of the calibration that it learns with, if any."""
+    """Work directory of a vision run, with a copy of its camera calibration, if any."""
 
     def load_config(self) -> ConfigDict:
-        """As any work directory's; `cameras` is the copy."""
+        """Loads the configuration; `cameras` points to the copied calibration."""
         return schema.saved_at(super().load_config(), self.path)
 
     def check(self, config: ConfigDict) -> bool:
-        """As any work directory's; calibrations are compared by what they hold."""
+        """Checks as in the base class, but compares calibrations by content."""
         if self.config_file.is_file():
             saved = self.load_config()
             if schema.cameras(config) == schema.cameras(saved):
@@ -27,17 +27,17 @@ class VisionDirectory(WorkDirectory):
         return super().check(config)
 
     def claim(self, config: ConfigDict, came_from: dict[str, Any]) -> None:
-        """As any work directory's."""
+        """Copies the calibration, then claims the directory as in the base class."""
         copy_cameras(config, self.path)
         super().claim(config, came_from)
 
 
 def copy_cameras(config: ConfigDict, folder: Path) -> None:
-    """Puts the calibration that a configuration names, if any, where `schema.saved_at` looks."""
+    """Copies the configured calibration, if any, to where `schema.saved_at` reads it."""
     if config.cameras:
         files.write_bytes(folder / schema.CAMERAS, Path(config.cameras).read_bytes())
 
 
 def work_directory(path: str) -> VisionDirectory:
-    """Of a run of the vision."""
+    """Returns the work directory of a vision run."""
     return VisionDirectory(path, schema.default, "experiments.train_vision")

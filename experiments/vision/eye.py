@@ -1,4 +1,4 @@
-"""What tells a policy the pose of the object by cameras."""
+"""Object pose from cameras, for evaluating a policy."""
 
 from dactyl_jax import evaluation, pretrained
 from dactyl_jax.errors import UserError
@@ -7,15 +7,15 @@ from experiments.vision import directory, frames
 
 
 def make_eye(workdir: str | None, renderer: str, *, object: str, tilt: float) -> evaluation.Eye:
-    """What tells a policy the pose of the object by cameras.
+    """Makes the cameras and the pose network that estimate the object's pose for a policy.
 
     Args:
-        workdir: of the network's run; None for the package's.
+        workdir: work directory of the network's run; None: the package's network.
         renderer: `warp` or `gl`.
-        object, tilt: of the task; the network must have been trained with the same.
+        object, tilt: object and palm tilt of the task; must equal those of the network's training.
 
     Raises:
-        UserError: it was trained with another object or tilt.
+        UserError: the network was trained with another object or tilt.
     """
     if workdir is None:
         config, estimator, _ = pretrained.load_vision()
@@ -28,7 +28,7 @@ def make_eye(workdir: str | None, renderer: str, *, object: str, tilt: float) ->
         if config[name] != value:
             raise UserError(
                 f"--vision_workdir: its network was trained with {name}={config[name]!r}, the task "
-                f"has {value!r}; train one with --config.{name}={value}"
+                f"has {value!r}; train a network with --config.{name}={value}"
             )
     model = frames.load_model(config)
     source = frames.make_looks(config, model, frames.HELD_OUT)

@@ -1,4 +1,4 @@
-"""What the vision's programs share: the model, states of real episodes, streams of frames."""
+"""What the vision programs share: the model, states from episodes, and streams of frames."""
 
 import hashlib
 from typing import Any
@@ -19,20 +19,20 @@ from dactyl_jax.vision.frames import FrameSource, Truth
 
 TRAINING, HELD_OUT, SHEET = range(3)  # streams of frames
 _HELD_OUT_STATES = 2000
-_BANK = 256  # starts of the episodes whose states are taken
+_BANK = 256  # initial states of the episodes from which states are sampled
 
 
 def load_model(config: ConfigDict) -> mujoco.MjModel:
-    """The hand and the object as cameras see them."""
+    """Loads the model of the hand and the object with its cameras."""
     return hand.load_model(config.object, tilt=config.tilt, cameras=schema.cameras(config))
 
 
 def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int) -> FrameSource:
-    """Frames of a stream; those that are not training's are of other episodes.
+    """Makes the frame source of a stream; only `TRAINING` uses the training episodes.
 
     Args:
-        config: of the vision.
-        model: with cameras.
+        config: vision configuration.
+        model: model with cameras.
         stream: one of `TRAINING`, `HELD_OUT`, `SHEET`.
     """
     training = stream == TRAINING
@@ -42,13 +42,13 @@ def make_source(config: ConfigDict, model: mujoco.MjModel, stream: int) -> Frame
 
 
 def make_looks(config: ConfigDict, model: mujoco.MjModel, stream: int) -> FrameSource:
-    """Frames of a stream of which only looks and variations count; they show one resting state."""
+    """Makes a source whose frames vary only in appearance and augmentation, not in state."""
     states = pool.Pool(resting_states(model, 1, 0), np.zeros(1, np.int32))
     return FrameSource(config, model, states, stream)
 
 
 def resting_states(model: mujoco.MjModel, count: int, seed: int) -> np.ndarray:
-    """The object in any orientation in a cupped hand, `[count, nq]`: what needs no episodes."""
+    """Returns states `[count, nq]` of the object at random orientations in a cupped hand."""
     layout = hand.layout(model)
     qpos = np.tile(model.qpos0, (count, 1)).astype(np.float32)
     qpos[:, layout.joint_qpos] = layout.coupling.T @ layout.start_targets / 2
@@ -59,8 +59,10 @@ def resting_states(model: mujoco.MjModel, count: int, seed: int) -> np.ndarray:
 
 
 def make_views(renderer: str, model: mujoco.MjModel, size: int, batch: int | None = None) -> Any:
-    """The renderer `warp`, by all CPUs unless `batch` frames at a time are all there is to draw; or
-    `gl`."""
+    """Makes the renderer `warp` or `gl`.
+
+    On a CPU, `warp` uses all cores, unless `batch` limits the number of frames per call.
+    """
     if renderer == "gl":
         return GlViews(model, size)
     warp.config.log_level = warp.LOG_ERROR
@@ -70,7 +72,7 @@ def make_views(renderer: str, model: mujoco.MjModel, size: int, batch: int | Non
 
 
 def make_pool(config: ConfigDict, seed: int, count: int) -> pool.Pool:
-    """States of episodes of the package's policy and of random actions, and of falls."""
+    """Collects states of the package's policy, of random actions and of falls."""
     task, parameters, _ = pretrained.load()
     task.engine, task.seed = "native", seed
     task.env.object, task.env.tilt, task.env.bank_size = config.object, config.tilt, _BANK
@@ -93,6 +95,10 @@ def make_pool(config: ConfigDict, seed: int, count: int) -> pool.Pool:
 
 
 def draw(source: FrameSource, views: Any, numbers: np.ndarray) -> tuple[np.ndarray, Truth]:
-    """Pictures `[n, camera, size, size, 3]` uint8 of the frames of some numbers, and the truth."""
+    """Renders the frames of the given numbers.
+
+    Returns:
+        Pictures `[n, camera, size, size, 3]` uint8, and the ground truth.
+    """
     qpos, looks, truth = source.draw(numbers)
     return views.render(np.asarray(qpos), looks), jax.device_get(truth)

@@ -1,4 +1,4 @@
-"""Errors of a pose network on held-out frames: all cameras, each without one, against occlusion."""
+"""Pose errors on held-out frames: with all cameras, without each one, and against occlusion."""
 
 import dataclasses
 from typing import Any
@@ -18,25 +18,25 @@ from dactyl_jax.vision.unmarked import without_marks
 from experiments.vision import frames as frames_lib
 
 _CHUNK = 50  # frames in memory at once
-_WORST = 6  # frames of which pictures are kept
-# Frames from here on are not those that training looks at; seeds are so far apart.
+_WORST = 6  # frames whose pictures are kept
+# Frame numbers of each seed start at a multiple of this, above those that training evaluates.
 _FIRST = 1_000_000
-_OCCLUSION_SIZE = 100  # pixels; shares of pixels need no more
+_OCCLUSION_SIZE = 100  # pixels; enough to measure the hidden share
 
 
 @dataclasses.dataclass(frozen=True)
 class Errors:
-    """Of frames, `[n]`.
+    """Errors of frames, `[n]`.
 
     Attributes:
-        rotation: rad.
-        position: m.
-        doubt: rad, that the network told.
-        without: errors in orientation and position with each camera's picture blank, by its name.
-        occlusion: share of the object that is hidden.
-        worst: pictures of the frames with the largest error in orientation,
+        rotation: orientation error, rad.
+        position: position error, m.
+        doubt: uncertainty that the network reports, rad.
+        without: orientation and position errors with one camera's picture blank, by camera name.
+        occlusion: hidden share of the object.
+        worst: pictures of the frames with the largest orientation errors,
             `[frame, camera, size, size, 3]` uint8.
-        worst_rotation: their errors, rad.
+        worst_rotation: orientation errors of these frames, rad.
     """
 
     rotation: np.ndarray
@@ -57,15 +57,15 @@ def measure(
     seed: int,
     unmarked: bool = False,
 ) -> Errors:
-    """Draws held-out frames by a renderer and compares estimates with the truth.
+    """Renders held-out frames and compares the estimates with the truth.
 
     Args:
-        config: of the vision; its terms make the frames differ.
+        config: vision configuration; its terms vary the frames.
         estimator: the trained network.
         renderer: `warp` or `gl`.
-        frames: how many.
-        seed: which.
-        unmarked: whether the object has no marks that tell its orientation.
+        frames: number of frames.
+        seed: selects the frames.
+        unmarked: whether to remove the marks that identify the object's orientation.
     """
     model = frames_lib.load_model(config)
     if unmarked:
@@ -104,7 +104,7 @@ def measure(
 
 
 def summarize(errors: Errors) -> dict[str, Any]:
-    """What `experiments.evaluate_vision --json` writes of errors."""
+    """Returns the errors in the format of `experiments.evaluate_vision --json`."""
     return {
         **pose_errors.statistics(errors.rotation, errors.position),
         "frames": len(errors.rotation),
@@ -120,32 +120,32 @@ def summarize(errors: Errors) -> dict[str, Any]:
 
 
 def sentences(result: dict[str, Any]) -> list[str]:
-    """Lines for a result of `summarize`."""
+    """Summarises a result of `summarize` in a few lines."""
 
     def line(title: str, row: dict[str, Any]) -> str:
         rotation, position = row["rotation_deg"], row["position_mm"]
         return (
-            f"{title}: {rotation['median']:.1f} deg and {position['median']:.1f} mm in the median, "
-            f"{rotation['mean']:.1f} +- {rotation['std']:.1f} deg and "
-            f"{position['mean']:.1f} +- {position['std']:.1f} mm on average"
+            f"{title}: median {rotation['median']:.1f} deg and {position['median']:.1f} mm, "
+            f"mean {rotation['mean']:.1f} +- {rotation['std']:.1f} deg and "
+            f"{position['mean']:.1f} +- {position['std']:.1f} mm"
         )
 
     lines = [line(f"{result['frames']} frames", result)]
     lines += [line(f"without camera {name}", row) for name, row in result["without_camera"].items()]
     lines += [
-        f"{100 * row['from']:.1f} to {100 * row['to']:.1f}% hidden: {row['rotation_deg']:.1f} deg "
-        f"and {row['position_mm']:.1f} mm in the median of {row['frames']} frames"
+        f"{100 * row['from']:.1f} to {100 * row['to']:.1f}% hidden: median "
+        f"{row['rotation_deg']:.1f} deg and {row['position_mm']:.1f} mm, {row['frames']} frames"
         for row in result["by_occlusion"]
     ]
     lines += [
-        f"of {row['doubt_deg']:.0f} deg doubt: {row['rotation_deg']:.1f} deg"
+        f"{row['doubt_deg']:.0f} deg reported uncertainty: {row['rotation_deg']:.1f} deg error"
         for row in result["by_doubt"]
     ]
     return [*lines, pose_errors.doubt_sentence(result["doubt"])]
 
 
 def worst_cases(errors: Errors) -> np.ndarray:
-    """The frames with the largest errors below each other, cameras side by side."""
+    """Tiles the frames with the largest errors: one row per frame, cameras in columns."""
     return np.concatenate(np.concatenate(errors.worst, axis=1), axis=1)
 
 
@@ -156,13 +156,13 @@ def _blank(pictures: np.ndarray, camera: int) -> np.ndarray:
 
 
 def _errors(poses: Poses, truth: Truth) -> np.ndarray:
-    """Errors in orientation and position, `[2, n]`."""
+    """Returns orientation and position errors, `[2, n]`."""
     return np.stack(jax.device_get(errors(poses.position, poses.orientation, truth)))
 
 
 def _worst(
     kept: list[tuple[float, np.ndarray]], rotation: np.ndarray, pictures: np.ndarray
 ) -> list[tuple[float, np.ndarray]]:
-    """The worst of those kept and of a chunk: (error, pictures), the largest error first."""
+    """Merges a chunk into the worst frames kept: (error, pictures), largest error first."""
     rows = kept + list(zip(rotation.tolist(), pictures, strict=True))
     return sorted(rows, key=lambda row: -row[0])[:_WORST]

@@ -1,4 +1,4 @@
-"""The vision's training loop: draw frames, learn from them, show, record, store."""
+"""The vision training loop: render frames, train, show progress, record and save checkpoints."""
 
 import time
 from typing import Any
@@ -29,18 +29,18 @@ def train(
     *,
     started: float,
 ) -> tuple[VisionState, bool]:
-    """Iterates until `run.max_minutes` or `run.max_iterations` of the whole run, or a signal.
+    """Trains until the run reaches `run.max_minutes` or `run.max_iterations`, or a signal arrives.
 
     Args:
-        work: what the run works with.
-        state: to continue from; given up.
-        checkpoints: open; the last state is stored in it whenever this function returns.
-        workdir: takes metrics and TensorBoard events.
+        work: trainer and frames of the run.
+        state: state to continue from; its buffers are donated.
+        checkpoints: open checkpoint store; the last state is always saved in it.
+        workdir: receives metrics and TensorBoard events.
         progress: shows each iteration.
-        started: `time.monotonic()` of the program's start, from which its minutes count.
+        started: `time.monotonic()` at the start of the program, from which minutes count.
 
     Returns:
-        The last state, and whether it stopped because of a signal.
+        The last state, and whether a signal stopped the training.
     """
     trainer = work.trainer
     law, run = trainer.config.training, trainer.config.run
@@ -90,7 +90,7 @@ def train(
 
 
 def columns(row: dict[str, Any]) -> dict[str, str]:
-    """What is shown of a row of metrics."""
+    """Returns the displayed columns of a row of metrics."""
     shown = {
         "frames": short(row["frames"]),
         "images/s": f"{row['images_per_second']:.0f}",
@@ -104,7 +104,7 @@ def columns(row: dict[str, Any]) -> dict[str, str]:
 def _look(
     trainer: VisionTrainer, state: VisionState, pictures: np.ndarray, truth: Truth
 ) -> dict[str, dict[str, float]]:
-    """Statistics of the errors on held-out frames."""
+    """Returns statistics of the errors on held-out frames."""
     estimator = Estimator(trainer.network, state.averaged, int(state.iteration), 0)
     poses = estimator.estimate_normal(pictures)
     rotation, position = errors(poses.position, poses.orientation, truth)
@@ -116,7 +116,7 @@ def _medians(looked: dict[str, dict[str, float]]) -> dict[str, float]:
 
 
 def report(work: Work, state: VisionState, workdir: WorkDirectory) -> None:
-    """Measures the errors on held-out frames and draws the learning curve; writes `report/`."""
+    """Measures errors on held-out frames, draws the learning curve and writes `report/`."""
     config = work.trainer.config
     iteration = int(state.iteration)
     looked = _look(work.trainer, state, *work.held_out)
@@ -129,8 +129,8 @@ def report(work: Work, state: VisionState, workdir: WorkDirectory) -> None:
     files.write_json(workdir.report / "evaluation.json", result)
     rotation, position = looked["rotation_deg"], looked["position_mm"]
     print(
-        f"After {result['frames']:,} frames, on {config.run.eval_frames} held-out ones: "
-        f"{rotation['median']:.1f} deg and {position['median']:.1f} mm in the median",
+        f"After {result['frames']:,} frames, median error on {config.run.eval_frames} held-out "
+        f"frames: {rotation['median']:.1f} deg and {position['median']:.1f} mm",
         flush=True,
     )
     rows = [*workdir.read_metrics(), result | _medians(looked)]

@@ -1,10 +1,10 @@
-"""The pose network that a command line names: its flags."""
+"""Flags that name a pose network."""
 
 from absl import flags
 
 
 def define(values: flags.FlagValues) -> None:
-    """Defines `--workdir` or `--pretrained` of a network that is there already."""
+    """Defines `--workdir` and `--pretrained`, which name a trained network."""
     flags.DEFINE_string(
         "workdir",
         None,
@@ -12,5 +12,5 @@ def define(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_boolean(
-        "pretrained", False, "the package's network in place of a run's", flag_values=values
+        "pretrained", False, "use the package's network instead of --workdir", flag_values=values
     )

@@ -11,10 +11,10 @@ from experiments.vision import directory
 
 
 def load_config(values: flags.FlagValues) -> ConfigDict:
-    """The configuration that the network was trained with.
+    """Loads the configuration that the network was trained with.
 
     Raises:
-        ValueError: none is named, or two are, there is none, or it cannot be read.
+        ValueError: neither or both flags are given, or the configuration is missing or unreadable.
     """
     if values.pretrained and values.workdir is not None:
         raise UserError("--workdir and --pretrained each name a network; leave one of them out")
@@ -22,14 +22,14 @@ def load_config(values: flags.FlagValues) -> ConfigDict:
         return pretrained.load_vision()[0]
     if values.workdir is None:
         raise UserError(
-            "--workdir is missing: name one that experiments.train_vision wrote, or give "
+            "--workdir is missing: name a work directory of experiments.train_vision, or give "
             "--pretrained"
         )
     return directory.work_directory(values.workdir).load_config()
 
 
 def load_estimator(values: flags.FlagValues) -> Estimator:
-    """That network, of a run's newest checkpoint; errors as of `load_config`."""
+    """Loads the network from a run's newest checkpoint; errors as in `load_config`."""
     if values.pretrained:
         return pretrained.load_vision()[1]
     return restore_estimator(values.workdir)

@@ -1,4 +1,4 @@
-"""Makes the pose network of the package from a trained run, with its errors on both renderers."""
+"""Packages a trained run's pose network with its errors on both renderers."""
 
 from ml_collections import ConfigDict
 
@@ -10,16 +10,16 @@ from experiments.base import files
 from experiments.runs.workdir import WorkDirectory
 from experiments.vision import directory, held_out
 
-_MOST_BYTES = 8_000_000  # a package is downloaded by everybody
+_MOST_BYTES = 8_000_000  # limit on the package's download size
 
 
 def publish(workdir: WorkDirectory, config: ConfigDict, *, frames: int) -> None:
     """Evaluates the network and writes it to dactyl_jax/pretrained/vision.
 
     Args:
-        workdir: of the run.
-        config: of its training.
-        frames: how many in each evaluation.
+        workdir: work directory of the run.
+        config: its training configuration.
+        frames: number of frames per evaluation.
 
     Raises:
         UserError: the network is too large for the package.
@@ -30,8 +30,8 @@ def publish(workdir: WorkDirectory, config: ConfigDict, *, frames: int) -> None:
     parameters, description = pack_vision(estimator)
     if len(parameters) > _MOST_BYTES:
         raise UserError(
-            f"--workdir: the network takes {len(parameters) / 1e6:.1f} MB, and the package has "
-            f"room for {_MOST_BYTES / 1e6:g}; publish one with a smaller config.network"
+            f"--workdir: the network takes {len(parameters) / 1e6:.1f} MB, the limit is "
+            f"{_MOST_BYTES / 1e6:g} MB; publish a run with a smaller config.network"
         )
     evaluation = {}
     for renderer in ("warp", "gl"):
@@ -45,7 +45,7 @@ def publish(workdir: WorkDirectory, config: ConfigDict, *, frames: int) -> None:
         "wall_minutes": rows[-1]["wall_minutes"] if rows else None,
         "evaluation": evaluation,
     }
-    # A network is there once its metrics are: nobody reads it half replaced.
+    # A network counts as present once its metrics exist, so nobody reads a half-written one.
     last.unlink(missing_ok=True)
     files.write_bytes(folder / "parameters.npz", parameters)
     files.write_json(folder / "config.json", config.to_dict())

@@ -1,4 +1,4 @@
-"""One call of the vision's training program: a run begins or continues, and is measured."""
+"""One call of the vision training program: starts or resumes a run, trains and evaluates it."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from experiments.vision import loop, work
 
 
 def run(workdir: WorkDirectory, config: ConfigDict, command: str, *, started: float) -> None:
-    """Trains, then measures the network and draws the learning curve, also when it is stopped.
+    """Trains, evaluates the network and draws the learning curve, even if training was stopped.
 
     Args:
-        workdir: of the run; locked until this function returns.
-        config: of the run.
-        command: what the user typed; a new run keeps it.
-        started: `time.monotonic()` of the program's start, from which its minutes count.
+        workdir: work directory of the run; locked until this function returns.
+        config: configuration of the run.
+        command: command line, as the user typed it; a new run stores it.
+        started: `time.monotonic()` at the start of the program, from which minutes count.
 
     Raises:
-        UserError: the configuration is not that of the run already there.
+        UserError: the configuration differs from the existing run's.
     """
     workdir.check(config)
     with workdir.lock():
@@ -50,4 +50,4 @@ def _train(
         checkpoints.close()
     loop.report(prepared, state, workdir)
     if stopped:
-        print(f"Stopped after iteration {int(state.iteration)}; the same command continues.")
+        print(f"Stopped after iteration {int(state.iteration)}; run the same command to continue.")

@@ -1,4 +1,4 @@
-"""Renders frames to train on, into shards of a dataset."""
+"""Renders training frames into the shards of a dataset."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from experiments.vision import frames as frames_lib
 
 
 def render(config: ConfigDict, folder: Path, shards: int) -> None:
-    """Renders the shards that are not there yet.
+    """Renders the missing shards.
 
     Args:
-        config: of the vision.
-        folder: of the dataset.
-        shards: how many, of `config.training.frames` frames each.
+        config: vision configuration.
+        folder: folder of the dataset.
+        shards: number of shards, of `config.training.frames` frames each.
 
     Raises:
         UserError: the folder holds frames of another configuration.

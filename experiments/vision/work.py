@@ -1,4 +1,4 @@
-"""What a run of the vision works with: its trainer and its frames."""
+"""The trainer and the frames of a vision run."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from experiments.vision import frames
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What a run works with.
+    """The trainer and the frames of a run.
 
     Attributes:
-        trainer: of the run.
-        frames: pictures and truth of the frames of an iteration, by its number.
-        held_out: frames of other episodes, as the network sees them, and what is known of them.
+        trainer: trainer of the run.
+        frames: returns an iteration's pictures and truth, given the iteration's number.
+        held_out: frames of other episodes, as the network receives them, and their truth.
     """
 
     trainer: VisionTrainer
@@ -29,11 +29,11 @@ class Work:
 
 
 def prepare(config: ConfigDict) -> Work:
-    """Collects the states that frames are drawn of, and draws the held-out ones."""
+    """Collects the states to render, and renders the held-out frames."""
     stored = _stored(config) if config.dataset else None
     network = network_lib.make_network(config)
     model = frames.load_model(config)
-    # Frames that are there already need no states.
+    # Stored frames need no states.
     make = frames.make_looks if stored else frames.make_source
     source = make(config, model, frames.TRAINING)
     views = frames.make_views("warp", model, config.image_size)
@@ -50,7 +50,7 @@ def prepare(config: ConfigDict) -> Work:
 
 
 def _stored(config: ConfigDict) -> Callable[[int], tuple[np.ndarray, Truth]]:
-    """Frames of a dataset, shard by shard, in an order of its own each time through."""
+    """Returns a reader of a dataset's shards, in a new random order for each pass."""
     dataset = Dataset(config.dataset, skip_damaged=config.skip_damaged)
     dataset.check(config)
     _say_damaged(dataset, 0)
@@ -67,7 +67,7 @@ def _stored(config: ConfigDict) -> Callable[[int], tuple[np.ndarray, Truth]]:
 
 
 def _say_damaged(dataset: Dataset, known: int) -> None:
-    """Counts and names the shards that are left out, if there are more than are known."""
+    """Prints the skipped damaged shards, if there are more than `known`."""
     if len(dataset.damaged) > known:
         names = ", ".join(dataset.damaged)
-        print(f"{len(dataset.damaged)} damaged shards are left out: {names}", flush=True)
+        print(f"{len(dataset.damaged)} damaged shards skipped: {names}", flush=True)

@@ -1,4 +1,4 @@
-"""The commands that README.md, WORKSPACE.md and docs/ tell people to type."""
+"""The commands in README.md, WORKSPACE.md and docs/."""
 
 import re
 import shlex
@@ -22,21 +22,21 @@ class Command(NamedTuple):
 
     @property
     def program(self) -> str | None:
-        """The module of ours that it runs, if it does."""
+        """The project's module that the command runs, or None."""
         found = _PROGRAM.match(" ".join(self.words))
         return found and found[1]
 
     @property
     def arguments(self) -> list[str]:
-        """What the program is given."""
+        """The arguments of the program."""
         return list(self.words[3:])
 
 
 def commands(others: tuple[str, ...]) -> Iterator[Command]:
-    """All commands in blocks of code, and those between backticks that begin with `python -m`.
+    """Yields all commands in code blocks, and those in backticks that begin with `python -m`.
 
     Args:
-        others: how those blocks begin that hold something else.
+        others: prefixes of code blocks that hold something else.
     """
     for file in FILES:
         for block in _BLOCK.finditer("\n" + file.read_text(encoding="utf-8")):
@@ -49,7 +49,7 @@ def commands(others: tuple[str, ...]) -> Iterator[Command]:
 
 
 def mentioned_flags() -> Iterator[tuple[str, str | None, str]]:
-    """Flags between backticks outside of whole commands: file, program where it is named, flag."""
+    """Yields flags in backticks outside whole commands: file, program if named, flag."""
     for file, span in code_spans():
         program = re.match(r"((?:experiments|hardware)\.\w+)(?= |$)", span)
         if not span.startswith("python -m "):
@@ -58,7 +58,7 @@ def mentioned_flags() -> Iterator[tuple[str, str | None, str]]:
 
 
 def code_spans() -> Iterator[tuple[str, str]]:
-    """What stands between backticks, each with the name of its file."""
+    """Yields the text of each code span, with the name of its file."""
     for file in FILES:
         text = _BLOCK.sub("\n", "\n" + file.read_text(encoding="utf-8"))
         for span in _SPAN.findall(text):
@@ -66,7 +66,7 @@ def code_spans() -> Iterator[tuple[str, str]]:
 
 
 def _statements(text: str) -> Iterator[tuple[str, ...]]:
-    """The commands of a piece of shell, without comments and what only sets their stage."""
+    """Yields the commands of a shell snippet, without comments and `taskset` prefixes."""
     text = re.sub(r"\\\n", " ", text)
     for line in text.splitlines():
         lexer = shlex.shlex(_optional(line), posix=True, punctuation_chars="&;<>")
@@ -84,6 +84,6 @@ def _statements(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def _optional(line: str) -> str:
-    """A line with what stands in brackets given, and without dots for what is left out."""
+    """Expands bracketed optional arguments and removes ellipses."""
     line = re.sub(r"\[(--[^\[\]]*(?:\[[^\[\]]*\])?[^\[\]]*)\]", r"\1", line)
     return re.sub(r"(?<= )\.\.\.(?= |$)", "", line)

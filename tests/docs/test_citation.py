@@ -1,4 +1,4 @@
-"""CITATION.cff is what its format asks for, and of this version."""
+"""CITATION.cff is valid and has the current version."""
 
 import re
 

@@ -1,7 +1,7 @@
-"""Every command of README.md, WORKSPACE.md and docs/ is one that the programs take.
+"""Every command in README.md, WORKSPACE.md and docs/ is valid.
 
-All of them are read here, by the programs' own parsers and checks. That the programs then do what
-they say, others test: `EXECUTED` names where, and the last test runs what nobody else does.
+The programs' parsers and checks read all commands here. `EXECUTED` names the test that runs each
+program; the last tests run the commands that no other test covers.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from hardware.base import cli as hardware_cli
 from tests.docs.commands import ROOT, Command, code_spans, commands, mentioned_flags
 from tests.experiments.conftest import TINY
 
-# How blocks begin that hold no commands.
+# Prefixes of code blocks without commands.
 NO_COMMANDS = (
     "{",
     "import ",
@@ -38,7 +38,7 @@ NO_COMMANDS = (
     "StepTerm(",
 )
 
-# Where each program is executed; those of the robot's room on a simulated hand.
+# The test that runs each program; the robot programs run on a simulated hand.
 EXECUTED = {
     "experiments.ablations": "experiments/test_study.py",
     "experiments.benchmark": "experiments/test_programs.py",
@@ -72,7 +72,7 @@ EXECUTED = {
     "hardware.simulated_hand": "hardware/robots/test_ros.py",
     "hardware.verify": "hardware/test_bundle.py",
 }
-# Commands of others' programs, and what executes them.
+# Other commands, and what runs them.
 OTHERS = {
     "python3 -m venv .venv": ".ci/run",
     ".venv/bin/pip install -e .[dev]": ".ci/run",
@@ -85,9 +85,9 @@ OTHERS = {
     "python -m tests.viewer.visiting docs/figures/viewer.png": "tests/viewer/test_browser.py",
     "rosmaster --core": "tests/hardware/robots/test_ros.py",
 }
-# Flags that stand for others, of an example, and of others' programs.
+# Placeholder flags, an example's flags, and flags of external programs.
 FOREIGN = ("config.field", "config.terms.contact_time.enabled", "system", "check")
-# Commands that nobody else runs in such a form, and what makes them small.
+# Commands that no other test runs in this form, with arguments that reduce their size.
 REDUCED = {
     "experiments.record --pretrained --pretrained_name=unrandomised --seconds=10 --width=480 "
     "--fps=25 --out=docs/figures/policy.webp": (
@@ -103,13 +103,13 @@ DIVERGENCE = physics.Divergence({}, None, 10, "native", config_lib.default().to_
 
 @pytest.fixture(scope="module")
 def told() -> list[Command]:
-    """All commands."""
+    """Returns all commands."""
     return list(commands(NO_COMMANDS))
 
 
 @pytest.fixture
 def only_parsed(monkeypatch):
-    """Programs that read their command line and end there; every work directory is there."""
+    """Makes programs stop after parsing; pretends that every work directory exists."""
 
     def parse(main, *, summary, define_flags, base_config, argv, schema=config_lib):
         monkeypatch.setattr(WorkDirectory, "load_config", lambda self: schema.default())
@@ -157,7 +157,7 @@ def test_flags_that_are_mentioned_exist(capsys):
 
 
 def _flags(name: str, capsys) -> set[str]:
-    """The flags that a program's `--help` tells of."""
+    """Returns the flags that a program's `--help` lists."""
     with contextlib.suppress(SystemExit):
         importlib.import_module(name).main(["--help"])
     return {"config", "help", *re.findall(r"--(?:\[no\])?([\w.]+)", capsys.readouterr().out)}

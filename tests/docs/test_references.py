@@ -1,4 +1,4 @@
-"""What README.md, WORKSPACE.md and docs/ refer to: pictures with what makes them, and commits."""
+"""References in README.md, WORKSPACE.md and docs/: figures have a source, and commits exist."""
 
 import re
 import subprocess
@@ -7,12 +7,12 @@ import pytest
 
 from tests.docs.commands import FILES, ROOT, code_spans
 
-# Drawn by a run at its end, under another name: the program, whose command is in its section.
+# Figures that a run draws under another name: the program, whose command is in the section.
 AT_THE_END = {"vision.png": "experiments.train_vision"}
 
 
 def test_every_picture_has_what_makes_it():
-    """A command that names it, a record of docs/results, or a run's command in its section."""
+    """A command names it, a record of docs/results makes it, or its section has the command."""
     pictures = r"!\[[^\]]*\]\(([^)]+)\)"
     told = re.sub(pictures, "", "".join(file.read_text(encoding="utf-8") for file in FILES))
     records = tuple(file.stem for file in ROOT.glob("docs/results/*.json"))

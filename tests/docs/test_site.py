@@ -1,4 +1,4 @@
-"""The documentation as a site: it builds without a warning, and its pages need no internet."""
+"""The documentation site builds without warnings, and its pages need no internet access."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.commands import ROOT
 
-# Modules that are documented one by one; of the other packages their own names are.
+# Packages documented module by module; other packages are documented by their exported names.
 ONE_BY_ONE = ("dactyl_jax/vision", "hardware")
 
 

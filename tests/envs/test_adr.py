@@ -27,7 +27,7 @@ def _config(**fields):
 
 
 def _counts(term, episodes, goals, reference=(100, 1000)):
-    """Of a roll-out: `episodes` and `goals` of a term, and of the reference."""
+    """Counters of one roll-out: `episodes` and `goals` of a term, and of the reference."""
     zeros = np.zeros(len(TERMS), np.int32)
     counts = {"tested_episodes": zeros.copy(), "tested_goals": zeros.copy()}
     counts["tested_episodes"][term] = episodes
@@ -36,14 +36,14 @@ def _counts(term, episodes, goals, reference=(100, 1000)):
 
 
 def test_a_limit_follows_the_share_of_the_reference_s_goals_and_the_others_stay():
-    """Ten goals an episode without randomisation: widened from 7 on, narrowed below 4."""
+    """The reference reaches 10 goals per episode: limits widen from 7 on and narrow below 4."""
     config = _config(episodes=10, step=0.1)
     start = adr.initial(config)
     for goals, expected in ((70, 0.4), (69, 0.3), (40, 0.3), (39, 0.2)):
         limits = adr.update(config, start, _counts(FRICTION, 10, goals))
         assert float(limits.strength[FRICTION]) == pytest.approx(expected)
         np.testing.assert_array_equal(np.delete(limits.strength, FRICTION), np.float32(0.3))
-        # Judged: counted anew, the reference of this term included.
+        # The limit was updated: counts restart, including this term's reference.
         assert float(limits.episodes[FRICTION]) == float(limits.reference_episodes[FRICTION]) == 0
         assert float(limits.reference_episodes[BACKLASH]) == 100
 
@@ -73,7 +73,7 @@ def test_a_policy_that_reaches_nothing_moves_no_limit():
         counts = _counts(FRICTION, 10, goals, reference=(10, 9))
         limits = adr.update(config, adr.initial(config), counts)
         assert float(limits.strength[FRICTION]) == pytest.approx(0.3)
-        assert float(limits.episodes[FRICTION]) == 0  # what it was like then is forgotten
+        assert float(limits.episodes[FRICTION]) == 0  # the old counts are discarded
 
 
 def test_a_moved_limit_waits_for_the_next_bank():
@@ -109,7 +109,7 @@ def test_limits_go_on_by_the_names_of_their_terms():
 
 
 def test_counts_by_role():
-    """A term's limit twice, one of them no longer today's; then by strengths as drawn, 0 and 1."""
+    """Two environments at a term's limit, one outdated; then strengths as drawn, 0 and 1."""
     role = np.array([FRICTION, FRICTION, adr.FREE, adr.REFERENCE, adr.REFERENCE, adr.FULL])
     at_limit = np.array([True, False, True, True, True, True])
     ended = np.array([True, True, True, True, False, True])
@@ -153,7 +153,7 @@ def test_a_bank_draws_strengths_by_roles(env):
     assert np.all(drawn <= limits) and np.all(drawn >= 0)
     at = draws.strengths[tested, draws.role[tested]]
     np.testing.assert_array_equal(at, limits[draws.role[tested]])
-    # Where a term is not tested its strength is uniform below the limit.
+    # Strengths of untested terms are uniform below the limit.
     free = tested & (draws.role != FRICTION) & (draws.role != BACKLASH)
     free |= roles[adr.FREE]
     assert 0.05 < draws.strengths[free, FRICTION].mean() < 0.25

@@ -1,4 +1,4 @@
-"""Banks of starts are kept on disk, told apart by all they follow from, and rebuilt if damaged."""
+"""Banks of initial states are cached on disk, keyed by all their inputs, and rebuilt if damaged."""
 
 import jax
 import numpy as np
@@ -25,7 +25,7 @@ def config(tmp_path, monkeypatch):
 
 @pytest.fixture
 def settlings(monkeypatch):
-    """How often the native engine was stepped."""
+    """Counts the native engine's steps."""
     calls = []
     step = physics.NativeEngine.step
 
@@ -136,7 +136,7 @@ def test_a_term_at_strength_zero_is_one_that_is_disabled(config, model):
 def test_a_start_that_settles_at_some_strengths_only_leaves_the_others_in_place(
     config, model, monkeypatch
 ):
-    """Of the second bank, candidate 1 does not settle: 5 takes its place."""
+    """Candidate 1 of the second bank does not settle; candidate 5 replaces it."""
     rows = iter([[True] * 4, [True, False, True, True], [True] * 4])
     monkeypatch.setattr(bank, "_settled", lambda layout, state: np.array(next(rows)))
     first = bank.build(config, model, strengths=_strengths())
@@ -178,4 +178,4 @@ def test_drawn_limits_hold_from_the_start(config, model):
     limits = np.asarray(built.draws.parameters["jnt_range"])[:, joints]
     angles = np.asarray(built.states.qpos)[:, hand.layout(model).joint_qpos]
     beyond = np.maximum(limits[..., 0] - angles, angles - limits[..., 1])
-    assert beyond.max() < 0.1  # rad; limits give way a little
+    assert beyond.max() < 0.1  # rad; joint limits are slightly soft

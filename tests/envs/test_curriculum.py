@@ -1,4 +1,4 @@
-"""The curriculum widens with success and never beyond uniform goals."""
+"""The curriculum's goal distance grows with success, up to uniform goals."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,4 +1,4 @@
-"""The engines play the same task, every term on: the same open-loop episodes end alike on all."""
+"""All engines simulate the same task with every term on: open-loop episodes have equal results."""
 
 import dataclasses
 import functools
@@ -17,13 +17,13 @@ NEAR = jnp.float32(0.9)
 
 @functools.cache
 def _play(engine: str) -> dict[str, np.ndarray]:
-    """Goals, drops and mean contact force (N) of each of 200 open-loop episodes of 3.2 s."""
+    """Returns goals, drops and mean contact force (N) of 200 open-loop episodes of 3.2 s."""
     config = config_lib.default()
     config.engine = engine
     config.randomization = "all"
     config.env.bank_size = EPISODES
     config.env.action = "absolute"
-    config.env.tilt = 0.3  # so that some drop
+    config.env.tilt = 0.3  # so that some objects drop
     env = envs.make_environment(config)
     actions = jax.random.randint(jax.random.key(1), (STEPS, EPISODES, 20), 0, 11)
 
@@ -52,14 +52,14 @@ def _play(engine: str) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("what", ["goals", "drops", "contact force"])
 def test_open_loop_episodes_agree_with_the_native_engine(engine, what):
     ours, native = _play(engine)[what], _play("native")[what]
-    # Contacts make single episodes part; their means must lie within 99% intervals.
+    # Contacts make single episodes diverge; means must lie within 99% intervals.
     deviation = np.sqrt((ours.var(ddof=1) + native.var(ddof=1)) / EPISODES)
     assert abs(ours.mean() - native.mean()) < 2.58 * deviation
-    assert native.mean() > 0.05  # the comparison is of something
+    assert native.mean() > 0.05  # otherwise the comparison is empty
 
 
 def _one_step_in_free_fall(engine: str) -> tuple[envs.EnvState, envs.Outcome]:
-    """A control step without contact of the object, which starts 10 cm above its rest."""
+    """Takes one control step with the object in free fall, 10 cm above its initial height."""
     config = config_lib.default()
     config.engine = engine
     config.randomization = "all"

@@ -1,4 +1,4 @@
-"""Goals lie where the curriculum wants them."""
+"""Goals have the distance that the curriculum sets."""
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +41,7 @@ def test_aligned_goals_are_the_24_upright_poses_turned_about_the_palms_normal():
         rotations.rotate(rotations.conjugate(normal.forearm_quaternion), [0, 0, 1.0])
     )
     np.testing.assert_allclose(world_up, [1, 0, 0], atol=1e-6)
-    up = matrix.transpose(0, 2, 1) @ world_up  # which way of the block points up
+    up = matrix.transpose(0, 2, 1) @ world_up  # the block axis that points up
     np.testing.assert_allclose(np.abs(up).max(axis=1), 1.0, atol=1e-5)
     face = np.abs(up).argmax(axis=1) + 3 * (up.sum(axis=1) < 0)
     np.testing.assert_allclose(np.bincount(face) / NUM, np.full(6, 1 / 6), atol=0.025)

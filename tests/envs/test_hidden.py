@@ -1,4 +1,4 @@
-"""What is hidden: all that was drawn and is remembered, seen by the value function alone."""
+"""Hidden state: the value function alone observes all that was drawn or is remembered."""
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +14,11 @@ from dactyl_jax.randomization.terms import StepTerm
 NUM = 8
 FAR = jnp.float32(jnp.pi)
 STEP_TERMS = (*actuation.TERMS, *sensing.TERMS)
-TRUE = 142  # numbers of the true state, which stand before what is hidden
+TRUE = 142  # size of the true state, which precedes the hidden state
 
 
 class Spy:
-    """An engine that keeps what it was last asked for, traced or not."""
+    """An engine that records its last arguments, whether traced or not."""
 
     def __init__(self, engine):
         self.engine, self.name, self.model = engine, engine.name, engine.model
@@ -40,7 +40,7 @@ def _config(preset, **fields):
 
 @pytest.fixture(scope="module")
 def env():
-    """All terms, those that presets leave out too; knocks in every other step."""
+    """Makes an environment with all terms, and a force on the object every other step."""
     return envs.make_environment(
         _config(
             "all",
@@ -53,7 +53,7 @@ def env():
 
 @pytest.fixture(scope="module")
 def played(env):
-    """States before and after a step of random play, its outcome, and what the engine was given."""
+    """Returns states before and after a random step, its outcome, and the engine's arguments."""
     spy = Spy(env.engine)
     world = envs.Reorientation(env.config, spy)
 
@@ -70,7 +70,7 @@ def played(env):
 
 
 def _named(env, numbers):
-    """What is hidden by name, out of the observation of the value function `[E, ...]`."""
+    """Splits the value function's observation `[E, ...]` into hidden parts by name."""
     ends = TRUE + np.cumsum([part.size for part in env.hidden_parts])
     assert ends[-1] == numbers.shape[1] == env.value_size
     columns = np.split(np.asarray(numbers), [TRUE, *ends[:-1]], axis=1)[1:]

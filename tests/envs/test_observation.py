@@ -15,7 +15,7 @@ _QUARTERS = [rotations.from_axis_angle(axis, np.pi / 2) for axis in np.eye(3)]
 
 
 def _cube_turns():
-    """All products of quarter turns about the axes, as quaternions with a sign of their own."""
+    """Returns all products of quarter turns about the axes, as quaternions of either sign."""
     found = [np.array([1.0, 0, 0, 0])]
     for turn in itertools.cycle(_QUARTERS):
         new = [np.asarray(rotations.multiply(turn, q)) for q in found]
@@ -48,7 +48,7 @@ def test_facing_tells_other_turns_apart(degrees):
 
 
 def test_facing_is_smooth():
-    """No jump anywhere on a turn by 360 degrees, as there is in a quaternion with w >= 0."""
+    """It has no jump over a 360 degree turn, unlike a quaternion with w >= 0."""
     turns = rotations.from_axis_angle(np.array([0.6, 0.0, 0.8]), np.linspace(0, 2 * np.pi, 2001))
     steps = np.abs(np.diff(observation.facing(turns), axis=0)).max()
     assert steps < 4 * 2 * np.pi / 2000

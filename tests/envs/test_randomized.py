@@ -1,5 +1,8 @@
-"""What randomisation does to the task: clean starts, terms at work in it, nothing leaked, and with
-none of it the same bits."""
+"""Effects of randomisation on the task.
+
+Initial states are valid, terms act, nothing leaks to the policy, and results without randomisation
+are bit-identical.
+"""
 
 import copy
 import dataclasses
@@ -38,13 +41,13 @@ def _step(env):
 
 
 def _term(name, **law):
-    """An environment with one term alone."""
+    """Makes an environment with a single term."""
     fields = {f"terms__{name}__{field}": value for field, value in law.items()}
     return _env(**{f"terms__{name}__enabled": True}, **fields)
 
 
 def _start(env, lift=0.0):
-    """Environments at their start, the object `lift` m higher and at rest."""
+    """Returns initial states with the object `lift` m higher and at rest."""
     state = env.reset(jax.random.key(0), NUM, FAR)
     height = hand.layout(env.engine.model).object_qpos[2]
     moved = dataclasses.replace(
@@ -81,7 +84,7 @@ def test_starts_of_drawn_models_do_not_penetrate():
 
 @pytest.mark.slow
 def test_starts_of_drawn_models_do_not_kick():
-    """Object speeds after one control step of the middle action are those of the plain model."""
+    """Object speeds after one step of the middle action match those of the nominal model."""
     speeds = []
     for preset in ("none", "no_unmodelled"):
         env = _env(preset, bank_size=256)
@@ -91,7 +94,7 @@ def test_starts_of_drawn_models_do_not_kick():
         speeds.append([np.linalg.norm(part, axis=1) for part in (speed[:, :3], speed[:, 3:])])
     for plain, drawn, slow in zip(*speeds, (0.1, 1.5), strict=True):  # m/s, rad/s
         assert np.median(drawn) < 1.2 * np.median(plain)
-        assert np.quantile(drawn, 0.95) < 2.0 * np.quantile(plain, 0.95)  # weak ones give way
+        assert np.quantile(drawn, 0.95) < 2.0 * np.quantile(plain, 0.95)  # weaker motors yield
         assert drawn.max() < slow
 
 
@@ -116,7 +119,7 @@ def test_none_is_the_same_bits_twice():
 
 
 def _late_targets(env, state):
-    """What motors get that do now what was asked of them a control step ago, `[NUM, 20]` rad."""
+    """Returns targets of the previous step's command about the current angles, `[NUM, 20]` rad."""
     layout = hand.layout(env.engine.model)
     angles = state.episode.physics.qpos[:, layout.joint_qpos]
     return np.asarray(envs.actions.targets(layout, "relative", state.episode.average.value, angles))
@@ -153,7 +156,7 @@ def test_backlash_moves_no_joint_until_the_play_is_taken_up():
     joint = hand.layout(env.engine.model).joint_qpos[joint]
     state = _start(env, lift=0.1)
     play = state.episode.actuation["backlash"]
-    # The play stands at its lower end: all of it lies before a motion upwards.
+    # The backlash is at its lower end: an upward motion must cross all of it.
     play = play._replace(position=play.position.at[:, actuator].set(-1.0))
     state = state.with_episode(actuation={"backlash": play})
     start = at = np.asarray(state.episode.physics.qpos)[:, joint]
@@ -163,7 +166,7 @@ def test_backlash_moves_no_joint_until_the_play_is_taken_up():
         way = np.asarray(state.episode.physics.ctrl)[:, actuator] - at
         position += way * np.asarray(play.up)[:, actuator] * DT
         held = playing & (position < 1) & ~np.asarray(outcome.done)
-        # The motor holds the angle that it has; the joint only gives way to weights.
+        # The motor holds its current angle; the joint yields only to gravity.
         np.testing.assert_allclose(
             state.episode.command.targets[held, actuator], at[held], atol=1e-6
         )
@@ -209,7 +212,7 @@ def test_control_steps_last_longer_by_the_drawn_excess():
         state, _ = step(state, MIDDLE)
         times.append(np.asarray(state.episode.physics.time))
     lasted = np.diff(times, axis=0)
-    lasted = lasted[lasted > 0]  # without those that started anew
+    lasted = lasted[lasted > 0]  # without environments that were reset
     assert np.all(lasted > DT)
     # Ten physics steps, each longer by 1 / 1250 s in the mean.
     assert lasted.mean() == pytest.approx(DT + 10 / 1250, abs=3e-4)
@@ -266,7 +269,7 @@ def test_a_resized_object_occludes_by_its_own_size():
 
 
 def test_no_privileged_value_reaches_the_policys_input():
-    """Whatever the policy may not know is NaN; its observation must stay finite."""
+    """All hidden values are NaN; the policy's observation must stay finite."""
     env = _env("all", env__value_observation="privileged", env__policy_observation="proprioceptive")
     state = env.reset(jax.random.key(0), NUM, FAR)
     numbers = state.episode.draw.numbers
@@ -283,8 +286,8 @@ def test_no_privileged_value_reaches_the_policys_input():
     assert np.all(np.isnan(np.asarray(after.observation.value)[going_on, drawn]))
     assert np.all(np.isnan(np.asarray(outcome.terminal_observation.value)[:, drawn]))
 
-    # Nor does anything else that is hidden, nor true readings: besides what is sensed, the policy
-    # gets the hand's own at most.
+    # No other hidden value and no true reading reaches it either: besides sensed values, the policy
+    # observes at most the hand's joint readings.
     true = env.true_readings(state)
     unseen = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), env.unseen(state))
     own = ("joint_angles", "joint_velocities", "targets", "action_average")

@@ -1,4 +1,4 @@
-"""The task on the native engine: what a step does, in numbers."""
+"""The task on the native engine: numerical effects of a step."""
 
 import dataclasses
 
@@ -40,7 +40,7 @@ def step(env):
 
 
 def _with_goal(env, state, angle):
-    """The same states with goals `angle` rad away about a fixed axis."""
+    """Returns the same states with goals `angle` rad away about a fixed axis."""
     layout = hand.layout(env.engine.model)
     to_forearm = rotations.conjugate(jnp.asarray(layout.forearm_quaternion, jnp.float32))
     now = rotations.multiply(to_forearm, state.episode.physics.qpos[:, layout.object_qpos[3:]])
@@ -204,7 +204,7 @@ def test_targets_by_bins():
 
 
 def test_average_of_unit_actions_worked_out_by_hand():
-    """Kept 0.3 a step: of +1 always, then -1, the average is 1, then 0.3 - 0.7, then ..."""
+    """The average keeps 0.3 per step: after +1 throughout, then -1, it is 1, 0.3 - 0.7, ..."""
     average, seen = envs.actions.no_average(1), []
     assert envs.actions.kept_share(0.3, 0.08) == 0.3
     assert envs.actions.kept_share(0.3, 0.04) == pytest.approx(0.3**0.5)
@@ -260,7 +260,7 @@ def test_the_same_task_with_other_goals(env):
 
 
 def test_order_of_noise_average_delay_and_play():
-    """All actuators late, noise of a known offset, no play: what the motors got, by hand."""
+    """All actuators are delayed, noise is a known offset, backlash is off; targets by hand."""
     env = make(
         env__action="relative",
         terms__action_noise__enabled=True,

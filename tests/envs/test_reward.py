@@ -1,4 +1,4 @@
-"""The reward is a table: its terms add up, are reported by name, and one more is one more line."""
+"""The reward is a table: terms are summed and reported by name, and a new term needs one line."""
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,7 @@ def action_rate(monkeypatch):
 
 
 def test_a_term_is_added_in_one_place(action_rate):
-    """The field, its effect and its metric follow; policies that were trained without it load."""
+    """Its field, effect and metric follow; policies trained without it still load."""
     config = config_lib.default()
     assert config.env.reward.action_rate == -0.1
     config.engine, config.randomization, config.num_envs = "native", "none", 8

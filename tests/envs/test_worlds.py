@@ -1,4 +1,4 @@
-"""The surrogate world: what it is in numbers, beside the world of training."""
+"""The surrogate world compared numerically with the training world."""
 
 import dataclasses
 
@@ -92,7 +92,7 @@ def test_every_joint_and_actuator_is_in_the_table():
 
 
 def contact_frictions(model: mujoco.MjModel, geom: str) -> set[float]:
-    """Sliding friction of contacts of the object with a geom in which it is put."""
+    """Returns sliding friction of contacts between the object and a geom that it penetrates."""
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     data.qpos[hand.layout(model).object_qpos[:3]] = data.geom(geom).xpos
@@ -161,7 +161,7 @@ def test_its_terms_are_its_own():
 
 
 def test_its_motors_are_off_by_shares_of_their_ranges():
-    """Steadily by 2% and again by 2% of the range, and by 3% of the way to go."""
+    """By a constant 2% of the range, another 2%, and 3% of the remaining motion."""
     config, _ = build("surrogate", smoothed="target")
     law, half_range, angles = config.terms.action_noise, 0.8, jnp.full(20, 0.1)
     signal = actuation.Command(jnp.full(20, 0.5), None, None, None)
@@ -183,7 +183,7 @@ def test_its_motors_are_off_by_shares_of_their_ranges():
 
 
 def test_backlash_takes_longer_than_in_training():
-    """Mean time in which an actuator that is 1 rad off takes up half of its play."""
+    """Mean time in which an actuator with a 1 rad error takes up half of its backlash."""
 
     def mean_time(config) -> float:
         keys = jax.random.split(jax.random.key(0), 2000)
@@ -209,7 +209,7 @@ def test_physics_steps_must_fit():
 @pytest.mark.parametrize("locked_wrist", [False, True])
 @pytest.mark.parametrize("kind", hand.OBJECTS)
 def test_the_hand_holds_an_object_at_rest(kind, locked_wrist):
-    """Two seconds under constant targets."""
+    """For two seconds under constant targets."""
     config, model = build("surrogate", object=kind, locked_wrist=locked_wrist)
     layout, engine = hand.layout(model), physics.make_engine("native", model)
     state = cupped(model, ENVS)
@@ -224,13 +224,13 @@ def test_the_hand_holds_an_object_at_rest(kind, locked_wrist):
     assert (speed < 0.02).mean() > 0.9
     angles = np.asarray(state.qpos)[:, layout.joint_qpos] @ layout.coupling.T
     error = np.abs(angles - layout.start_targets).mean()
-    assert 0.005 < error < 0.05  # friction and springs keep it off, and it is a hand still
+    assert 0.005 < error < 0.05  # friction and springs cause an error, but the motors still track
     if locked_wrist:
         assert np.abs(state.qpos[:, :2]).max() < 5e-4
 
 
 def cupped(model: mujoco.MjModel, num_envs: int) -> physics.State:
-    """The hand in its starting posture, an upright object just above the palm."""
+    """Returns the hand in its initial posture, with an upright object just above the palm."""
     layout = hand.layout(model)
     state = physics.initial_state(model, num_envs)
     qpos = np.array(state.qpos)
@@ -256,7 +256,7 @@ def test_random_play_stays_sound(surrogate):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mjx-jax", "mjx-warp"])
 def test_engines_agree_on_the_surrogate(name, surrogate):
-    """A closing hand, its object out of reach."""
+    """The hand closes while the object is out of reach."""
     layout = hand.layout(surrogate)
     state = cupped(surrogate, 2)
     qpos = np.array(state.qpos)

@@ -1,4 +1,4 @@
-"""Comparisons of cells worked out by hand; a sooner time-out ends trials where a real one would."""
+"""Comparisons of cells, checked by hand; a shorter time limit ends trials as a real one would."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Grasps, ways to turn and failures, told from contacts made by hand."""
+"""Grasps, turning strategies and failures, classified from hand-made contacts."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ DT = 0.08
 
 
 def seen(steps=1, *, palm=False, **digits):
-    """Moments in which digits touch at their points; `tip_ff=...` with the tip."""
+    """Returns moments in which digits touch at given points; `tip_ff=...` with the fingertip."""
     points = np.full((steps, 5, 3), np.nan)
     tips = np.zeros((steps, 5), bool)
     for name, point in digits.items():
@@ -30,7 +30,7 @@ def seen(steps=1, *, palm=False, **digits):
 
 
 def turning(steps, axis, speed):
-    """Orientations that turn about an axis of the object at a speed in rad/s."""
+    """Returns orientations that turn about an axis of the object at a speed in rad/s."""
     x, y, z = np.asarray(axis) / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     angles = speed * DT * np.arange(steps)[:, None, None]
@@ -104,7 +104,7 @@ def test_failures_by_how_they_came():
 
 
 def test_contacts_are_found_where_they_are():
-    """A block in the air, on the palm, and on the last link of a straight middle finger."""
+    """The block is in the air, on the palm, or on the last link of a straight middle finger."""
     model = hand.load_model("block")
     layout = hand.layout(model)
     finger = mujoco.MjData(model)

@@ -1,4 +1,4 @@
-"""The picture of a run."""
+"""The learning-curve figure of a run."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The linear probe of a memory, on memories of which it is known what they hold."""
+"""The linear probe, on memories with known content."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ EPISODES = 600
 
 @pytest.fixture
 def recorded():
-    """Memories that hold the size from the second moment on, and nothing else."""
+    """Returns memories that encode the size from the second moment on, and nothing else."""
     rng = np.random.default_rng(0)
     hidden = {
         name: rng.uniform(0.5, 1.5, (EPISODES, count))
@@ -44,7 +44,7 @@ def test_a_moment_with_few_episodes_is_left_open(recorded):
 
 
 def test_the_same_model_is_never_on_both_sides():
-    """With a single model a fold, its number can be memorised, but not predicted."""
+    """With one model per fold, its number can be memorised but not predicted."""
     rng = np.random.default_rng(0)
     model = np.repeat(np.arange(50), 12)
     features, targets = np.eye(50)[model], rng.normal(size=(50, 1))[model]

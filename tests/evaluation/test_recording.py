@@ -1,4 +1,4 @@
-"""A recording between its rows."""
+"""Interpolation of a recording."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from dactyl_jax import evaluation
 
 
 def test_a_recording_is_read_between_its_rows():
-    """A joint bends by 1 rad while the object turns a quarter, told by its other quaternion."""
+    """A joint bends by 1 rad; the object makes a quarter turn, given by the negated quaternion."""
     qpos = np.zeros((2, 31))
     qpos[1, 3] = 1.0
     qpos[:, -4] = 1.0

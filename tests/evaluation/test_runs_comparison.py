@@ -1,4 +1,4 @@
-"""Runs side by side: seeds in one colour."""
+"""Comparison of runs: all seeds of a family have one colour."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What costs goals: conditions, counts of hands, and what a record says and shows of them."""
+"""Sensitivity to randomisation: conditions, counts per hand, records and figures."""
 
 import dataclasses
 import types
@@ -59,9 +59,9 @@ class State:
 
 
 class Scripted:
-    """Hand i reaches a goal every 2 steps; every 3 (i + 1) it drops, or, if i is odd, times out.
+    """Hand i reaches a goal every 2 steps and drops every 3 (i + 1); if i is odd, it times out.
 
-    The bank says how many goals a goal counts.
+    The bank sets how many goals one goal counts.
     """
 
     control_dt = 0.08
@@ -123,7 +123,7 @@ def test_goals_per_failure_are_of_all_hands_together():
 
 
 def _record(terms=None):
-    """Terms cost the more the later they come; hand-made counts of four hands."""
+    """Returns hand-made counts of four hands; later terms cost more goals."""
     config = _config(terms__gravity__enabled=False)
     entries = []
     for condition in sensitivity.conditions(config, terms):

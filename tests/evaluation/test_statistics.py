@@ -1,4 +1,4 @@
-"""Statistics of four trials worked out by hand."""
+"""Statistics of four trials, checked by hand."""
 
 import math
 

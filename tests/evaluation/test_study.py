@@ -1,4 +1,4 @@
-"""A study's intervals, tables and pictures, from a record made by hand."""
+"""A study's intervals, tables and figures, from a hand-made record."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Trials count the first episode of each environment, and nothing after it."""
+"""Trials count only the first episode of each environment."""
 
 import dataclasses
 import types
@@ -41,7 +41,7 @@ class Scripted:
     num_bins = 11
 
     def __init__(self):
-        self.sizes = []  # numbers of environments that a step was compiled for
+        self.sizes = []  # batch sizes for which a step was compiled
 
     def reset(self, key, num_envs, goal_distance):
         del key, goal_distance
@@ -99,7 +99,7 @@ def test_the_first_episode_counts(agent):
 
 
 def test_trials_are_the_same_in_ever_fewer_environments(monkeypatch):
-    """The last ones are not stepped among those that have long ended."""
+    """Finished environments are removed from the batch."""
     monkeypatch.setattr(trials_lib, "_CHUNKS_BETWEEN_HALVINGS", 2)
     env = Scripted()
     trials = run_trials(env, RandomAgent(20, 11), trials=65, seed=0, goal_distance=0.9)
@@ -141,5 +141,5 @@ def test_a_recording_is_of_the_environment_that_does_best():
     assert recording.qpos.shape == (10, 2)
     assert recording.goal.shape == (10, 4)
     assert recording.drops == 0
-    assert recording.qpos[0, 1] == 3  # the first that goes on throughout, with 5 goals
+    assert recording.qpos[0, 1] == 3  # the first that never ends, with 5 goals
     np.testing.assert_array_equal(recording.goals, np.arange(1, 11) // 2)

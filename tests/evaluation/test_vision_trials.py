@@ -1,4 +1,4 @@
-"""Trials in which cameras tell the pose: the same starts, what the policy is told, and when."""
+"""Trials with camera poses: equal initial states, the poses that the policy receives, latency."""
 
 import jax
 import jax.numpy as jnp
@@ -21,12 +21,15 @@ def env():
     config.ppo.minibatches = config.ppo.chunk = config.ppo.horizon = 1
     config.randomization = "none"
     config.env.goal_timeout_s = 4.0
-    config.env.motors, config.env.tilt = "published", 0.3  # strong and steep: how it acts matters
+    config.env.motors, config.env.tilt = (
+        "published",
+        0.3,
+    )  # strong motors and a steep palm, so that actions matter
     return make_environment(config)
 
 
 class Clairvoyant:
-    """Cameras and a network that see the true pose, or one beside it, and count their looks."""
+    """Cameras and a network that return the true pose or an offset one, and count their calls."""
 
     def __init__(self, env, shift=0.0):
         self._env, self._shift = env, shift
@@ -53,7 +56,7 @@ class Clairvoyant:
 
 @jax.tree_util.register_static
 class Follower:
-    """An agent whose motors go by where it is told that the object is."""
+    """An agent that acts on the object position it receives."""
 
     def __init__(self, env):
         self._bins = env.num_bins
@@ -86,7 +89,7 @@ def test_a_true_pose_is_what_sensors_without_errors_say(env):
 
 @pytest.mark.slow
 def test_trials_start_and_end_as_with_the_state(env):
-    """An agent that acts on the pose does as with the sensors if cameras see it as soon."""
+    """With exact camera poses, an agent acts as with simulated sensors of the same latency."""
     agent = Follower(env)
     seer = Clairvoyant(env)
     how = {"trials": 3, "seed": 5, "goal_distance": 0.9}
@@ -96,18 +99,18 @@ def test_trials_start_and_end_as_with_the_state(env):
         by_eye, doubt = run_vision_trials(env, agent, _eye(seer), **how, latency=latency)
         for name in ("steps", "goals", "timed_out", "dropped"):
             np.testing.assert_array_equal(getattr(by_eye, name), getattr(expected, name))
-    # It looks once a step at those that still play.
+    # It is called once per step for the unfinished trials.
     assert sum(seer.looked) == len(doubt) == by_eye.steps.sum()
     assert max(seer.looked) == 3
     assert 0.0 < np.mean(doubt > LARGEST_DOUBT) < 1.0
-    # What it is told decides how trials end: an object seen in another place, or seen late.
+    # Wrong or late poses change how trials end.
     misled, _ = run_vision_trials(env, agent, _eye(Clairvoyant(env, 0.01)), **how, latency=0)
     assert (misled.steps != by_state.steps).any()
     assert (late.steps != by_state.steps).any()
 
 
 def test_a_pose_arrives_when_it_is_due(env):
-    """Of both environments; in the second an episode begins with the fourth step."""
+    """In both environments; in the second one an episode begins at the fourth step."""
     state = env.reset(jax.random.key(1), 2, 0.9)
     turns = np.linspace(0.1, 0.5, 5)
     waiting, told = none_waiting(2, 2), []

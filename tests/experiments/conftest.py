@@ -1,4 +1,4 @@
-"""A run so small that it trains in seconds, shared by the tests of the programs."""
+"""A run that trains within seconds, shared by the tests of the programs."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from experiments import train
 
 TINY = [
     "--engine=native",
-    "--config.randomization=none",  # a step of it compiles in a third of the time
+    "--config.randomization=none",  # its step compiles in a third of the time
     "--config.num_envs=4",
     "--config.env.bank_size=4",
     "--config.ppo.horizon=4",
@@ -24,13 +24,13 @@ TINY = [
 
 @pytest.fixture(scope="session")
 def tiny() -> list[str]:
-    """Arguments of `experiments.train` for a tiny run on the native engine."""
+    """Returns arguments of `experiments.train` for a tiny run on the native engine."""
     return list(TINY)
 
 
 @pytest.fixture
 def no_report(monkeypatch):
-    """Training without what follows it."""
+    """Disables the report after training."""
     from experiments.evaluation import end_of_run
 
     monkeypatch.setattr(end_of_run, "write", lambda workdir, env: None)
@@ -38,7 +38,7 @@ def no_report(monkeypatch):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A work directory after two iterations, without a report."""
+    """Returns a work directory after two iterations, without a report."""
     from experiments.evaluation import end_of_run
 
     folder = tmp_path_factory.mktemp("run") / "tiny"

@@ -1,4 +1,4 @@
-"""The benchmark's sweep, its comparison with Gymnasium-Robotics, the profile, the device check."""
+"""The benchmark's sweep, the comparison with Gymnasium-Robotics, the profile, the device check."""
 
 import json
 import os
@@ -113,7 +113,7 @@ def test_a_profile_needs_a_new_folder(tmp_path, capsys):
     assert "--out is missing" in capsys.readouterr().err
     (tmp_path / "file").touch()
     assert profile.main([f"--out={tmp_path}"]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -137,4 +137,4 @@ def test_an_unknown_step_of_the_device_check_is_refused(tmp_path):
     command = ["experiments/accelerator_check.sh", str(tmp_path), "dance"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "dance is no step" in done.stderr
+    assert "dance is not a step" in done.stderr

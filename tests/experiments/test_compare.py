@@ -1,4 +1,4 @@
-"""Several runs in one picture, from the command line."""
+"""Comparison of several runs, from the command line."""
 
 import json
 import shutil

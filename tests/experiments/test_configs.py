@@ -1,4 +1,4 @@
-"""The policies' presets: each trains in miniature."""
+"""The policy presets: each trains at reduced size."""
 
 import pytest
 
@@ -15,7 +15,7 @@ SMALLER = [
     "--max_iterations=2",
 ]
 
-# Those of the pose network have a schema of their own, and tests in test_vision_programs.py.
+# The pose network's presets have another schema; test_vision_programs.py tests them.
 PRESETS = [
     path
     for path in sorted(command_line.CONFIGS.glob("[!_]*.py"))
@@ -25,7 +25,7 @@ PRESETS = [
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_a_preset_trains_in_miniature(path, tmp_path, no_report):
-    """As it is but for sizes: its horizon, chunks, passes, terms and networks' kinds."""
+    """Only sizes are reduced; horizon, chunks, passes, terms and network types are unchanged."""
     assert train.main([f"--config={path}", f"--workdir={tmp_path}/run", *SMALLER]) == 0
     workdir = WorkDirectory(tmp_path / "run")
     rows = workdir.read_metrics()

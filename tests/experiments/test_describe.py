@@ -1,4 +1,4 @@
-"""What `experiments.describe` prints."""
+"""The output of `experiments.describe`."""
 
 from experiments import describe
 

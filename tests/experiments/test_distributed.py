@@ -1,4 +1,4 @@
-"""One run on one device, on two, and in two processes: the same parameters."""
+"""One run on one device, on two, and in two processes ends with the same parameters."""
 
 import json
 import os
@@ -30,7 +30,7 @@ _RUN = [
     "--config.ppo.minibatches=4",
     "--config.ppo.passes=2",
     "--config.randomization=all",
-    "--config.env.motors=published",  # with which random play soon drops the object
+    "--config.env.motors=published",  # random actions soon drop the object
     "--config.env.tilt=0.3",
     "--config.network.ordinal=true",
     "--config.env.bank_redraw=2",
@@ -70,7 +70,7 @@ def one_device(tmp_path_factory):
 
 
 def _assert_same(folder, expected):
-    """Parameters to 1e-5, and every row of metrics but the clock's."""
+    """Compares parameters to 1e-5, and all metrics except times."""
     ours, theirs = (restore_policy(path).agent.parameters for path in (folder, expected))
     assert set(ours) == set(theirs)
     for name, layer in theirs.items():

@@ -1,4 +1,4 @@
-"""Imports among the experiments look down, and only programs import late."""
+"""Import layers of the experiments; only programs import inside functions."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ FLOORS = (
     ["experiments.vision"],
     ["experiments.studies", "experiments.benchmarks", "experiments.export"],
 )
-# Programs that answer --help before the networks, the engines and the pictures are loaded.
+# Programs that print --help without loading networks, engines or renderers.
 QUICK = ("train", "benchmark", "compare", "report", "memory", "ablations", "variants", "scale")
 SLOW_TO_LOAD = ("flax", "matplotlib", "mujoco.mjx", "orbax", "scipy", "warp")
 
@@ -31,7 +31,7 @@ def files() -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def programs(files) -> list[str]:
-    """The files at the top, each a room of its own, and what executes the notebook."""
+    """Returns the program modules, each a room by itself, and the notebook's executor."""
     top = [name for name, file in files.items() if file.parent.name == "experiments"]
     return [*top, "experiments.notebooks", "experiments.examples"]
 

@@ -1,4 +1,4 @@
-"""The program that tells grasps, on a tiny run."""
+"""The grasp analysis on a tiny run."""
 
 import json
 
@@ -16,7 +16,7 @@ def test_grasps_are_told_and_drawn(trained, tmp_path, capsys):
     assert sum(found["share"] for found in record["grasps"].values()) == pytest.approx(1)
     for found in record["grasps"].values():
         assert (found["example"] is None) == (found["times"] == 0)
-    assert record["minutes"] == pytest.approx(4 * 4 / 60, rel=0.25)  # but for ends of episodes
+    assert record["minutes"] == pytest.approx(4 * 4 / 60, rel=0.25)  # except episode ends
     assert sum(record["failures"].values()) > 0
     assert evaluation.grasps.markdown(record) in capsys.readouterr().out
     assert (tmp_path / "grasps.png").stat().st_size > 20_000

@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom, and what is committed of it came from its code."""
+"""The notebook runs from top to bottom, and its committed outputs match its code."""
 
 import itertools
 from pathlib import Path
@@ -9,7 +9,7 @@ from experiments.notebooks import execute
 
 
 def shape(notebook) -> list:
-    """Of each cell of code, what kinds of outputs it has."""
+    """Returns the types of outputs of each code cell."""
     return [
         [(o.output_type, o.get("name"), sorted(o.get("data", ()))) for o in cell.outputs]
         for cell in notebook.cells
@@ -18,7 +18,7 @@ def shape(notebook) -> list:
 
 
 def test_the_committed_outputs_are_those_of_the_committed_code():
-    """`python -m experiments.notebooks.execute` makes them anew after a change."""
+    """After a change, run `python -m experiments.notebooks.execute`."""
     notebook = execute.read()
     assert notebook.metadata["executed"] == execute.digest(notebook)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -34,7 +34,7 @@ def test_every_cell_of_code_is_explained():
 
 @pytest.mark.slow
 def test_it_runs_from_top_to_bottom(tmp_path: Path):
-    """About four minutes of one core."""
+    """This takes about four minutes on one core."""
     notebook = execute.read()
     committed = shape(notebook)
     execute.execute(notebook, tmp_path)

@@ -1,4 +1,4 @@
-"""What `experiments.play` says where it cannot play."""
+"""Error messages of `experiments.play`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Evaluate, record, benchmark and the report, on a tiny run."""
+"""Evaluate, record, benchmark and the final report, on a tiny run."""
 
 import json
 import shutil
@@ -69,7 +69,7 @@ def test_greedy_trials_say_so_and_chance_has_none(trained, tmp_path, capsys):
 @pytest.mark.slow
 def test_trials_by_sight_and_late_ones_say_so(trained, tmp_path, capsys):
     flags = [f"--workdir={trained}", "--trials=2", "--goals=near", "--goal_timeout_s=0.8"]
-    flags.append("--config.env.tilt=0.3")  # at which the package's network learned
+    flags.append("--config.env.tilt=0.3")  # the tilt in the package network's training
     for told, latency in (
         (["--pose=state"], 0),
         (["--pose=state", "--pose_latency=2"], 2),
@@ -132,7 +132,7 @@ def test_record_writes_a_video(trained, tmp_path):
     flags = [f"--out={target}", "--seconds=0.4", "--width=160", "--fps=25"]
     assert record.main([f"--workdir={trained}", *flags]) == 0
     frames = [*imageio.get_reader(target).iter_data()]
-    assert len(frames) == 9  # at 5 control steps and half-way between them
+    assert len(frames) == 9  # 5 control steps and the midpoints
     assert frames[0].shape == (120, 160, 3)
 
 
@@ -143,7 +143,7 @@ def test_a_run_ends_with_a_report_and_the_same_command_ends_with_it_again(tiny, 
         assert train.main(arguments) == 0
         results = json.loads((tmp_path / "run" / "report" / "evaluation.json").read_text())
         assert set(results) == {"near", "final", "uniform"}
-        for result in results.values():  # where it came from, the run's own origin.json tells
+        for result in results.values():  # the run's origin.json holds the origin
             assert set(result) >= KEYS
         for name in ("report/learning_curve.png", "videos/policy.mp4"):
             file = tmp_path / "run" / name

@@ -1,4 +1,4 @@
-"""A tiny run becomes a policy of the package, and programs use it as they use the run."""
+"""Publishing a tiny run as a policy of the package; programs use the policy like the run."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ NAME = "unrandomised"
 
 
 def pretend(env, agent, *, trials, seed, distribution, **settings):
-    """A result without a trial, with what it was asked for."""
+    """Returns a made-up result with the requested settings, without running trials."""
     goals = {"mean": 1.0, "std": 0.0, "median": 1.0, "max": 1, "per_trial": [1] * trials}
     asked = {
         "agent": type(agent).__name__,
@@ -47,7 +47,7 @@ def publish_tiny(trained, root):
 
 @pytest.fixture(scope="module")
 def package(trained, tmp_path_factory):
-    """A folder for the package's policies, with the tiny run's; its trials are made up."""
+    """Makes a package folder with the tiny run's policy; the trials are made up."""
     root = tmp_path_factory.mktemp("pretrained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scoring, "evaluate", pretend)
@@ -91,7 +91,7 @@ def test_a_policy_is_published_with_what_is_known_of_it(trained, shipped):
             assert result["world"] == ("surrogate" if world == "surrogate" else "training")
             assert result["goal_distribution"] == "uniform"
             assert (result["trials"], result["goal_timeout_s"]) == (2, 0.8)
-            assert result["config_seed"] != config.seed  # starts that it was not trained on
+            assert result["config_seed"] != config.seed  # initial states unseen in training
             assert result["checkpoint_step"] == (32 if name == "policy" else None)
             assert result["goals"]["mean_interval"] == [1.0, 1.0]
 
@@ -205,8 +205,8 @@ def test_flags_that_do_not_go_together(program, trained, shipped, tmp_path, caps
     out = [f"--out={tmp_path}/v.mp4"] if program is record else []
     for arguments, named in (
         ([f"--workdir={trained}", "--pretrained"], "leave one of them out"),
-        ([f"--workdir={trained}", f"--pretrained_name={NAME}"], "goes with --pretrained; add it"),
-        (["--pretrained_name=policy"], "goes with --pretrained; add it"),
+        ([f"--workdir={trained}", f"--pretrained_name={NAME}"], "goes with --pretrained; add"),
+        (["--pretrained_name=policy"], "goes with --pretrained; add"),
         (["--pretrained", "--pretrained_name=best"], "policy|unrandomised"),
         (["--pretrained"], "experiments.publish --workdir=DIR --name=policy"),
     ):

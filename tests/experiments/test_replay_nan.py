@@ -1,4 +1,4 @@
-"""A run that diverges leaves a file, and `experiments.replay_nan` opens it."""
+"""A diverging run leaves a file, and `experiments.replay_nan` opens it."""
 
 import dataclasses
 import socket
@@ -24,7 +24,7 @@ def test_from_training_to_the_replay(tiny, tmp_path, monkeypatch):
     build = reorientation.build
 
     def unstable(config, model, *given, **named):
-        """Starts under a damping that drives the joints on."""
+        """Builds the bank with negative damping, which accelerates the joints."""
         bank = build(config, model, *given, **named)
         damping = jnp.full((bank.size, model.nv), -0.5, jnp.float32)
         draws = dataclasses.replace(bank.draws, parameters={"dof_damping": damping})

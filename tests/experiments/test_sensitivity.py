@@ -1,4 +1,4 @@
-"""The program that tells what costs goals, on a tiny run."""
+"""The sensitivity analysis on a tiny run."""
 
 import json
 
@@ -34,7 +34,10 @@ def test_what_costs_goals_is_measured_told_and_drawn(trained, tmp_path, capsys):
     ("flags", "named"),
     [
         (["--terms="], "--terms is empty; name some of object_size, mass, "),
-        (["--terms=backlash,gian"], "--terms: 'gian' is no term; choose of object_size, mass, "),
+        (
+            ["--terms=backlash,gian"],
+            "--terms: 'gian' is not a term; choose from object_size, mass, ",
+        ),
         (["--config.env.world=surrogate"], "config.env.world is 'surrogate'"),
         (["--hands=1"], "--hands"),
     ],

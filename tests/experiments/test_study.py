@@ -1,4 +1,4 @@
-"""Studies: what they train, measure, keep and refuse."""
+"""Studies: training, evaluation, reuse of results and refused commands."""
 
 import json
 import os
@@ -49,7 +49,7 @@ TWO = design.Study(
 
 
 def lay_out(planned, trained):
-    """Makes every run the shared one, but for its configuration."""
+    """Copies the shared run to every run of the study, with the planned configuration."""
     for each in planned:
         if not each.folder.exists():
             shutil.copytree(trained, each.folder)
@@ -60,7 +60,7 @@ def lay_out(planned, trained):
 
 @pytest.fixture
 def already_trained(trained, monkeypatch):
-    """Stands in for training."""
+    """Replaces training with copies of the shared run."""
     monkeypatch.setattr(
         training, "train", lambda planned, logs, parallel: lay_out(planned, trained)
     )
@@ -71,7 +71,7 @@ def run_two(values, config, command):
 
 
 def run(workdir, tiny, *more):
-    # The study decides on what `tiny` says of the run's length.
+    # Without the run length in `tiny`, because the study sets it.
     size = [each for each in tiny if each != "--config.run.max_minutes=0"]
     main = commands.program(TWO, run_two, "")
     return main([f"--workdir={workdir}", "--trials=3", *size, *more])
@@ -104,7 +104,7 @@ def test_a_study_measures_once_and_says_what_it_found(
     with pytest.raises(pytest.fail.Exception, match="measured again"):
         run(workdir, tiny, "--seeds=1")
 
-    # The same table and pictures of its work directories, and on the page.
+    # The work directories and the page give the same table and figures.
     shutil.rmtree(workdir / "runs" / "a-0")
     capsys.readouterr()
     assert compare.main([str(workdir), f"--out={tmp_path}/curves.png", "--x=steps"]) == 0
@@ -131,9 +131,9 @@ def test_wrong_commands_are_refused_before_anything_is_trained(tiny, tmp_path, m
     other.mkdir(parents=True)
     (other / "notes.txt").touch()
     for arguments, named in (
-        (["--config.ppo.discount=0.5"], "--config.ppo.discount: the study decides"),
+        (["--config.ppo.discount=0.5"], "--config.ppo.discount: the study sets"),
         (["--max_minutes=3"], "max_minutes"),
-        (["--config.run.max_iterations=3"], "--config.run.max_iterations: the study decides"),
+        (["--config.run.max_iterations=3"], "--config.run.max_iterations: the study sets"),
         (["--trials=1"], "--trials"),
         (["--seeds=0"], "--seeds"),
         ([f"--workdir={file}"], "is not a folder"),
@@ -157,7 +157,7 @@ def test_a_run_that_went_further_is_refused(already_trained, trained, tiny, tmp_
 
 
 def test_a_run_that_ended_early_is_not_all_of_it(trained, tiny, tmp_path, monkeypatch):
-    """As one does that gets a signal of its own: its process ends well."""
+    """A run that receives a signal directly exits with status 0."""
     _, config = command_line.parse(
         tiny, command_line.define_engine_flag, command_line.device_preset
     )
@@ -209,7 +209,7 @@ def test_trials_by_sight_are_one_record(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_s_variants_train_for_equal_experience(name):
-    """As planned: every configuration is one that may be, and they differ in what they say."""
+    """All planned configurations are valid, and the variants differ as declared."""
     one = STUDIES[name]
     assert one.name == name.split()[0]
     config = command_line.load_config_file(str(command_line.CONFIGS / "quick.py"))
@@ -259,7 +259,7 @@ def start(name, workdir):
 
 
 def finished(name, workdir):
-    """The record that a smoking study ends with."""
+    """Runs a study with --smoke to its end and returns its record."""
     process = start(name, workdir)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
@@ -308,7 +308,7 @@ def test_a_study_that_was_stopped_goes_on(tmp_path):
         time.sleep(0.05)
     first.send_signal(signal.SIGTERM)
     output, _ = first.communicate(timeout=120)
-    assert first.returncode == 0 and "the same command continues" in output
+    assert first.returncode == 0 and "run the same command to continue" in output
     assert not (tmp_path / "scale.json").exists()
     origin = run.origin_file.read_text()
     record = finished("scale", tmp_path)

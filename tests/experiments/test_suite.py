@@ -1,4 +1,4 @@
-"""The paper's suite over tiny policies: its table, its cells, and what it refuses."""
+"""The paper's suite over tiny policies: its table, its cells and refused commands."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from experiments.runs.trials import trial_seed
 
 @pytest.fixture
 def quick(monkeypatch):
-    """One world, one short time-out, one agent to compare with."""
+    """Reduces the suite to one world, one short time limit and one baseline agent."""
     monkeypatch.setattr(paper, "WORLDS", {"none": paper.WORLDS["none"]})
     monkeypatch.setattr(paper, "GOAL_TIMEOUTS_S", (0.4,))
     monkeypatch.setattr(paper, "AGENTS", {"zero": paper.AGENTS["zero"]})
@@ -71,7 +71,7 @@ def test_a_suite_measures_each_cell_once(
     assert not measured
     assert table(out) == first
 
-    # A checkpoint that has changed is measured; the rest is kept.
+    # Only a changed checkpoint is measured again.
     assert train.main([*tiny, f"--workdir={ours}", "--max_iterations=3"]) == 0
     assert run(out, policies) == 0
     assert measured == ["PolicyAgent"]
@@ -156,7 +156,7 @@ def test_a_suite_runs_in_every_world(trained, tmp_path, monkeypatch):
     transfers = [x for x in found["differences"] if x["of"]["row"] == x["against"]["row"]]
     assert len(transfers) == 6
 
-    # Trials of another seed are measured beside them.
+    # Trials of another seed are measured and stored in addition.
     monkeypatch.setattr(paper, "WORLDS", {"none": paper.WORLDS["none"]})
     assert run(tmp_path, f"block={trained}", "--seed=1") == 0
     assert len([*(tmp_path / "cells").iterdir()]) == 18 + 6

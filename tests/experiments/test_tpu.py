@@ -1,4 +1,4 @@
-"""A whole iteration on the engine for TPUs lowers for one, without a TPU and without Warp."""
+"""A training iteration lowers for a TPU, without a TPU and without Warp."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Training from the command line: stop, continue, refuse, start from another run."""
+"""Training from the command line: stop, resume, refuse, start from another run."""
 
 import dataclasses
 import functools
@@ -33,7 +33,7 @@ from experiments.training.trainer import make_trainer
 
 
 def arrays(workdir):
-    """All arrays of the newest checkpoint's state."""
+    """Returns all arrays of the newest checkpoint's state."""
     config = WorkDirectory(workdir).load_config()
     trainer = make_trainer(config, make_environment(config))
     checkpoints = Checkpoints(workdir)
@@ -65,7 +65,7 @@ def test_a_run_leaves_its_configuration_checkpoint_and_metrics(trained):
     assert set(origin) == {"command", "commit", "date", "machine"}
     assert origin["command"].startswith("python -m experiments.train --engine=native ")
     assert origin["command"].endswith(" --max_iterations=2")
-    assert "'--config.network.dense=(8,)'" in origin["command"]  # ready for a shell
+    assert "'--config.network.dense=(8,)'" in origin["command"]  # shell-quoted
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ def test_a_run_in_parts_equals_a_run_in_one(tiny, tmp_path, no_report, capsys):
     assert "Continuing after iteration 1" in capsys.readouterr().out
     assert iterations(tmp_path / "run") == [1, 2]
     command = json.loads((tmp_path / "run" / "origin.json").read_text())["command"]
-    assert command.endswith("--max_iterations=1")  # the one that started it
+    assert command.endswith("--max_iterations=1")  # the command that started the run
     assert arrays(tmp_path / "run") == arrays(tmp_path / "straight")
 
 
@@ -100,8 +100,7 @@ ADR = [
 
 @pytest.mark.slow
 def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report, monkeypatch):
-    """Episodes so short that no goal is reached: told that there were some without randomisation,
-    limits must narrow."""
+    """Episodes reach no goal, the reference counts 9 goals per episode: limits must narrow."""
     count = adr.count
 
     def pretend(role, *happened):
@@ -119,7 +118,7 @@ def test_limits_of_randomisation_move_and_are_resumed(tiny, tmp_path, no_report,
     assert len(limits) == 7 and "limit_friction" in limits
     assert all(0 <= value <= 0.5 for values in limits.values() for value in values)
     assert sum(values[-1] < 0.45 for values in limits.values()) >= 2
-    # A limit that moved waits for the next bank: at most one step in three iterations.
+    # After a step, a limit waits for the next bank: at most one step per three iterations.
     for values in limits.values():
         assert np.all(np.abs(np.diff(values)) < 0.1 + 1e-6)
         assert values[0] - values[2] < 0.1 + 1e-6
@@ -189,12 +188,12 @@ def test_impossible_sizes_are_refused_before_anything_is_written(
 
 
 def same(ours, theirs):
-    """Whether all arrays of two trees are equal."""
+    """Reports whether all arrays of two trees are equal."""
     leaves = jax.tree.leaves(ours), jax.tree.leaves(theirs)
     return all(np.array_equal(a, b) for a, b in zip(*leaves, strict=True))
 
 
-AT_ONCE = "--config.run.max_minutes=1e-9"  # no iteration: what was taken over, as it was
+AT_ONCE = "--config.run.max_minutes=1e-9"  # no iterations: the state stays as loaded
 
 
 def test_the_training_goes_on_whole(trained, tiny, tmp_path, no_report, capsys):
@@ -202,8 +201,8 @@ def test_the_training_goes_on_whole(trained, tiny, tmp_path, no_report, capsys):
     arguments = [f"--workdir={run}", f"--init_from={trained}", "--config.seed=5"]
     assert train.main([*tiny, *arguments, AT_ONCE]) == 0
     said = capsys.readouterr().out
-    assert f"From {trained}: policy, value function, learning rate" in said
-    assert "Anew: Adam's moments.\n" in said
+    assert f"Loaded from {trained}: policy, value function, learning rate" in said
+    assert "Initialised: Adam's moments.\n" in said
     ours, theirs = restore_policy(run), restore_policy(trained)
     assert (ours.iteration, ours.steps, ours.steps_before) == (0, 32, 32)
     assert ours.goal_distance == theirs.goal_distance
@@ -211,9 +210,9 @@ def test_the_training_goes_on_whole(trained, tiny, tmp_path, no_report, capsys):
     ours, theirs = restore_continuation(run), restore_continuation(trained)
     for field in ("parameters", "observation", "target", "learning_rate"):
         assert same(getattr(ours, field), getattr(theirs, field)), field
-    # The source is not needed any more, and steps count on.
+    # Resuming does not need the source, and steps continue from its count.
     assert train.main([*tiny, *arguments, "--max_iterations=1"]) == 0
-    assert "From" not in capsys.readouterr().out
+    assert "Loaded from" not in capsys.readouterr().out
     assert WorkDirectory(run).read_metrics()[-1]["control_steps"] == 48
     assert restore_policy(run).steps == 48
 
@@ -222,7 +221,9 @@ def test_a_policy_goes_on_alone_where_that_is_asked_for(trained, tiny, tmp_path,
     run = tmp_path / "run"
     arguments = [f"--workdir={run}", f"--init_from={trained}", "--init_from_policy_only"]
     assert train.main([*tiny, *arguments, "--config.seed=5", AT_ONCE]) == 0
-    assert "policy. Anew: value function, learning rate, curriculum," in capsys.readouterr().out
+    assert (
+        "policy. Initialised: value function, learning rate, curriculum," in capsys.readouterr().out
+    )
     assert same(restore_policy(run).agent, restore_policy(trained).agent)
     assert restore_policy(run).steps == 0
     ours, theirs = restore_continuation(run), restore_continuation(trained)
@@ -232,8 +233,10 @@ def test_a_policy_goes_on_alone_where_that_is_asked_for(trained, tiny, tmp_path,
 
 @pytest.fixture(scope="module")
 def trainers(tiny):
-    """A maker of trainers in the tiny run's world, by fields of their configuration; it trains
-    nothing."""
+    """Returns a factory of trainers in the tiny run's environment, by configuration fields.
+
+    No test here trains with them.
+    """
 
     @functools.cache
     def make(**fields):
@@ -247,7 +250,7 @@ def trainers(tiny):
 
 
 def source(trainer, whole=True, **changed):
-    """A source at the end of a training in the trainer's world, with some of it changed."""
+    """Returns a source at the end of training in the trainer's environment, with some changes."""
     networks, count = trainer.networks, jnp.float32(7.0)
     parameters = networks.initial_parameters(jax.random.key(9))
     seen, wanted = (
@@ -270,12 +273,12 @@ def test_a_value_function_of_another_size_starts_anew(trainers):
         trainer.initial_state(), trainer, source(trainer, network=network)
     )
     inputs = trainer.networks.value.inputs
-    assert f"value function (of another size: 479 there, {inputs} here)" in said
+    assert f"value function (different size: 479 there, {inputs} here)" in said
     assert float(state.learner.normalizers.value_observation.count) == 0
     assert float(state.learner.learning_rate) == pytest.approx(1e-3)
     network = dataclasses.replace(trainer.networks.value, lstm=99)
     _, said = continuation.begin(trainer.initial_state(), trainer, source(trainer, network=network))
-    assert "value function (of another lstm: 99 there, 8 here)" in said
+    assert "value function (different lstm: 99 there, 8 here)" in said
 
 
 def test_a_fixed_learning_rate_stays_the_run_s_own(trainers):
@@ -291,7 +294,7 @@ def test_what_was_not_kept_starts_anew(trainers):
     old = dataclasses.replace(source(trainer), training=None)
     state, said = continuation.begin(trainer.initial_state(), trainer, old)
     assert "policy, goals up to" in said
-    assert "value function (not kept there), learning rate (not kept there)" in said
+    assert "value function (not saved there), learning rate (not saved there)" in said
     assert same(state.learner.parameters["policy"], old.policy.agent.parameters)
 
 
@@ -317,7 +320,7 @@ def test_a_policy_of_another_design_is_refused(trained, tiny, tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def teacher(tiny, tmp_path_factory):
-    """The work directory of a tiny run that sees the state, without memory."""
+    """Returns the work directory of a tiny run with full state observations and no memory."""
     from experiments.evaluation import end_of_run
 
     folder = tmp_path_factory.mktemp("teacher") / "run"
@@ -392,7 +395,7 @@ def test_a_signal_stops_cleanly_with_a_checkpoint(tiny, tmp_path, number):
     process.send_signal(number)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 0, output
-    assert "the same command continues" in output
+    assert "run the same command to continue" in output
     assert "Traceback" not in output
     assert restore_policy(tmp_path / "run").iteration == iterations(tmp_path / "run")[-1]
 
@@ -408,13 +411,13 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_still_takes_over(
         patch.setattr(loop, "save", kill)
         assert train.main(arguments) == command_line.EXIT_INTERRUPTED
     assert train.main(arguments) == 0
-    assert "From" in capsys.readouterr().out
+    assert "Loaded from" in capsys.readouterr().out
     assert same(restore_policy(tmp_path / "run").agent, restore_policy(trained).agent)
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_bits(tiny, tmp_path):
-    """SIGKILL at random moments; each new process first adds at least one checkpoint."""
+    """SIGKILL arrives at random times; each new process first adds at least one checkpoint."""
     arguments = [
         "--config.run.checkpoint_s=0.05",
         "--config.randomization=basic",

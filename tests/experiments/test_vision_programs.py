@@ -1,4 +1,4 @@
-"""Sheet, dataset, training and evaluation of the vision, on tiny pictures of a few states."""
+"""The vision programs: sheet, dataset, training and evaluation on tiny images of a few states."""
 
 import contextlib
 import dataclasses
@@ -46,7 +46,7 @@ TINY = [
 
 @pytest.fixture(scope="module", autouse=True)
 def few_states():
-    """A few states instead of those of episodes, which take minutes to collect."""
+    """Replaces the states of episodes, which take minutes to collect, with a few others."""
 
     def make_pool(config, seed, count):
         qpos = frames_lib.resting_states(hand.load_model(config.object), 16, seed)
@@ -59,7 +59,7 @@ def few_states():
 
 
 class Stop:
-    """The event that a signal sets, as if one came in the second iteration."""
+    """A stop event that is set as if a signal arrived in the second iteration."""
 
     asked = 0
 
@@ -70,7 +70,7 @@ class Stop:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A work directory after four iterations, stopped and continued after two."""
+    """Returns a work directory after four iterations, stopped and resumed after two."""
     folder = tmp_path_factory.mktemp("vision") / "run"
     arguments = [*TINY, f"--workdir={folder}", "--max_iterations=4"]
     with pytest.MonkeyPatch.context() as patch:
@@ -83,7 +83,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    """Three shards."""
+    """Returns a dataset of three shards."""
     folder = tmp_path_factory.mktemp("vision") / "frames"
     assert render_dataset.main([*TINY, f"--out={folder}", "--shards=3"]) == 0
     return folder
@@ -136,7 +136,7 @@ def test_minutes_are_of_the_whole_run(trained, tmp_path, capsys):
 
 
 def moved_rig(file, by: float = 0.01):
-    """A calibration of cameras beside those of the simulation."""
+    """Writes a calibration whose cameras are displaced from the simulation's."""
     cameras = [
         dataclasses.replace(camera, position=tuple(x + by for x in camera.position))
         for camera in hand.RIG
@@ -152,12 +152,12 @@ def test_a_run_keeps_the_calibration_it_began_with(tmp_path):
     workdir.claim(first, {})
     assert workdir.check(first)
     kept = hand.read_rig(rig)
-    # The same one is the same under any name, another one is another under the same.
+    # Calibrations are compared by content, not by name.
     assert workdir.check(configured(f"--config.cameras={moved_rig(tmp_path / 'elsewhere.json')}"))
     moved_rig(rig, 0.02)
     with pytest.raises(ValueError, match="has cameras="):
         workdir.check(first)
-    # On another machine the run brings its own.
+    # On another machine the run uses its copy.
     rig.unlink()
     moved = directory.work_directory(str(workdir.path.rename(tmp_path / "moved")))
     assert schema.cameras(moved.load_config()) == kept
@@ -208,7 +208,7 @@ def test_networks_are_taken_as_they_were_trained(trained, program, flag, capsys)
     assert program.main([f"--workdir={trained}", f"--config.{flag}"]) == 2
     error = capsys.readouterr().err
     field = flag.partition("=")[0]
-    assert f"--config.{field}: runs are taken as they were trained" in error
+    assert f"--config.{field}: the run's training configuration is used" in error
     assert error.count("\n") == 1
 
 
@@ -223,7 +223,7 @@ def test_the_sheet_shows_frames_and_what_the_network_sees(tmp_path):
 
 
 def configured(*flags):
-    """The configuration that a command line of the training gives."""
+    """Returns the configuration of a training command line."""
     arguments = [*TINY, *flags]
     return command_line.parse(
         arguments, command_line.define_training_flags, preset.device_preset, schema
@@ -231,7 +231,7 @@ def configured(*flags):
 
 
 def copied(dataset, folder, shards: int, change=lambda pictures: pictures):
-    """A copy of the first shards of a dataset, with their pictures changed."""
+    """Copies the first shards of a dataset and changes their pictures."""
     folder.mkdir()
     index = json.loads((dataset / "index.json").read_text())
     del index["shards"][shards:]
@@ -261,7 +261,7 @@ def test_training_from_a_dataset_is_training_on_the_frames_it_holds(
         losses[name] = rows(folder)[0]["loss"]
     assert losses["same"] == rows(trained)[0]["loss"]
     assert losses["inverted"] != losses["same"]
-    # Only the held-out frames are drawn, and need states.
+    # Only the held-out frames are rendered, and need states.
     assert set(collected) == {frames_lib._HELD_OUT_STATES}
 
 
@@ -280,7 +280,7 @@ def test_each_pass_goes_through_all_shards_and_what_breaks_meanwhile_is_skipped(
     file = folder / "frames-00001.npz"
     file.write_bytes(file.read_bytes()[:-2000])
     assert set(shards(range(9))) == {0, 2}
-    assert capsys.readouterr().out == f"1 damaged shards are left out: {file.name}\n"
+    assert capsys.readouterr().out == f"1 damaged shards skipped: {file.name}\n"
     strict = work._stored(configured(f"--config.dataset={copied(dataset, tmp_path / 'b', 1)}"))
     (tmp_path / "b" / "frames-00000.npz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"frames-00000\.npz' cannot be read"):
@@ -311,7 +311,7 @@ def test_a_damaged_shard_ends_the_program_or_is_skipped_and_counted(dataset, tmp
         assert file.name in error and error.count("\n") == 1
         skipping = [*arguments, "--config.skip_damaged=true", f"--workdir={tmp_path}/two"]
         assert train_vision.main(skipping) == 0
-        assert f"1 damaged shards are left out: {file.name}" in capsys.readouterr().out
+        assert f"1 damaged shards skipped: {file.name}" in capsys.readouterr().out
     finally:
         file.write_bytes(whole)
 
@@ -402,7 +402,7 @@ def test_the_benchmark_compares_both_renderers(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_the_ray_tracer_is_four_times_as_fast_as_opengl_at_full_quality(tmp_path):
-    """On two cores or more, with all terms of the appearance on; how fast each is, is not said."""
+    """On two or more cores, with all appearance terms on; absolute rates are not checked."""
     target = tmp_path / "rates.json"
     assert benchmark_views.main([f"--json={target}"]) == 0
     result = json.loads(target.read_text())

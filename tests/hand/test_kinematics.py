@@ -1,4 +1,4 @@
-"""Forward kinematics against MuJoCo's."""
+"""Forward kinematics agree with MuJoCo."""
 
 import jax
 import mujoco
@@ -9,7 +9,7 @@ from dactyl_jax.hand import kinematics, rotations
 
 
 def mujoco_poses(model: mujoco.MjModel, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions [n, 5, 3] and rotation matrices [n, 5, 3, 3] in the forearm's frame."""
+    """Returns positions [n, 5, 3] and rotation matrices [n, 5, 3, 3] in the forearm's frame."""
     layout, data = hand.layout(model), mujoco.MjData(model)
     forearm = data.body("rh_forearm")
     sites = [data.site(name) for name in hand.FINGERTIPS]
@@ -32,7 +32,7 @@ def test_fingertip_poses_agree_with_mujoco_over_the_joint_ranges():
     assert links.shape == (50, 5, 4)
     expected_tips, expected_links = mujoco_poses(model, angles)
     np.testing.assert_allclose(tips, expected_tips, atol=1e-6)
-    columns = rotations.rotate(links[..., None, :], np.eye(3))  # the links' axes, one a row
+    columns = rotations.rotate(links[..., None, :], np.eye(3))  # the links' axes in rows
     np.testing.assert_allclose(np.swapaxes(columns, -1, -2), expected_links, atol=2e-6)
 
 

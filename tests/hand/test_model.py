@@ -1,4 +1,4 @@
-"""The hand's model against the published figures, and its behaviour in simulation."""
+"""The hand model against published values, and its simulated behaviour."""
 
 import dataclasses
 
@@ -122,7 +122,7 @@ def test_a_locked_wrist_keeps_all_sizes(model):
 
 
 def test_a_locked_wrist_holds_at_zero_whatever_comes():
-    """Full jumps of all targets every 80 ms, gains, damping and limits drawn."""
+    """All targets jump over their full range every 80 ms; gains, damping and limits are drawn."""
     model = hand.load_model("block", locked_wrist=True)
     engine, rng = physics.make_engine("native", model), np.random.default_rng(0)
     drawn = physics.nominal_parameters(
@@ -206,7 +206,7 @@ def simulate(model, controls, settle, starts) -> tuple[np.ndarray, mujoco.batch.
 
 
 def above_palm(model, num: int, seed: int) -> np.ndarray:
-    """Starts with the object 6 cm above the palm's middle, orientations uniform."""
+    """Returns states with the object 6 cm above the palm's centre, at random orientations."""
     layout, rng = hand.layout(model), np.random.default_rng(seed)
     qpos = np.tile(model.qpos0, (num, 1))
     fingers = [i for i, name in enumerate(hand.JOINTS) if name.endswith("FJ3")]
@@ -277,7 +277,7 @@ def test_an_object_laid_on_the_palm_stays(name):
 
 
 def touching(model, draws: int) -> set[tuple[str, str]]:
-    """Names of geoms that touch in random, overlapping poses of the hand."""
+    """Returns the geoms that touch in random, overlapping poses of the hand."""
     layout, rng, data = hand.layout(model), np.random.default_rng(0), mujoco.MjData(model)
     ranges = np.array([model.joint(name).range for name in hand.JOINTS])
     pairs = set()
@@ -361,7 +361,7 @@ def test_bad_arguments_are_named():
     ("motors", "most"), [("published", 0.5), ("damped", 0.05), ("calibrated", 0.12)]
 )
 def test_overshoot_of_a_finger_at_the_smallest_damping_and_the_largest_gain(motors, most):
-    """A third of the range at once; the shares are of that step. Published motors ring."""
+    """Steps of a third of the range; overshoot is a share of the step. Published motors ring."""
     worst = 0.0
     for number, name in enumerate(hand.ACTUATORS):
         if "WR" in name:

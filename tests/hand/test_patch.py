@@ -1,4 +1,4 @@
-"""A model patch replaces what it names, nothing else, and is refused in words when it is wrong."""
+"""A model patch replaces only the fields it names; invalid patches raise clear errors."""
 
 import json
 
@@ -44,7 +44,7 @@ def test_only_what_is_named_changes(file, locked_wrist):
         "jnt_range": [joint.id],
         "actuator_gainprm": [motor.id],
         "actuator_biasprm": [motor.id],
-        "actuator_ctrlrange": [],  # what controllers may ask for stays
+        "actuator_ctrlrange": [],  # the controllers' range stays
         "body_mass": [],
     }
     for field, rows in changed.items():

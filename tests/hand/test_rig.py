@@ -1,4 +1,4 @@
-"""The cameras: where they are, what they look at, their calibration on disk."""
+"""The cameras: poses, view directions, and calibration files."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Quaternion functions against MuJoCo's and against closed forms."""
+"""Quaternion functions agree with MuJoCo and with closed forms."""
 
 import jax
 import mujoco

@@ -1,4 +1,4 @@
-"""Distances of points to the surfaces of the three objects."""
+"""Distances from points to the surfaces of the three objects."""
 
 import mujoco
 import numpy as np

@@ -14,7 +14,7 @@ _SURE = 4.0  # log-odds with which the teacher presses the right bin
 
 
 def _teacher():
-    """Sees the cue at every step and presses its bin; without memory, one layer by hand."""
+    """Returns a hand-made teacher without memory; it sees the cue and presses its bin."""
     network = Network(5, 6, (3,), 3, memory=False, activation="relu", head_scale=1.0)
     parameters = network.initial_parameters(jax.random.key(0))
     parameters = jax.tree.map(jnp.zeros_like, parameters)
@@ -41,13 +41,15 @@ def _run(trainer, iterations):
 
 
 def test_a_student_with_memory_learns_what_its_teacher_sees():
-    """From the cue's first step alone it comes to press what the teacher sees at all steps."""
+    """The student sees the cue only at the first step; the teacher sees it at all steps."""
     _, rows = _run(_trainer(_teacher()), 20)
     right = np.exp(_SURE) / (np.exp(_SURE) + 2)
     assert rows[0]["imitation_loss"] > 1.0
     assert rows[-1]["imitation_loss"] < 0.1
     assert rows[0]["reward"] < 0.2
-    np.testing.assert_allclose(rows[-1]["reward"], right**2, atol=0.05)  # as unsure as the teacher
+    np.testing.assert_allclose(
+        rows[-1]["reward"], right**2, atol=0.05
+    )  # as uncertain as the teacher
     assert all(row["learning_rate"] == np.float32(1e-2) for row in rows)
 
 
@@ -61,7 +63,7 @@ def test_then_reinforcement_goes_on_alone():
 
 
 def test_the_value_function_learns_from_the_first():
-    """The student still presses at random now and then, and returns differ by more than luck."""
+    """The student still acts at random at times, so returns vary by more than chance."""
     _, rows = _run(_trainer(_teacher()), 5)
     assert rows[0]["explained_variance"] < 0.1
     assert rows[-1]["explained_variance"] > 0.15

@@ -14,7 +14,7 @@ from tests.learning import toy
 
 @functools.cache
 def _recorded(memory):
-    """A learner as of a run under way, so that no weight or statistic hides a difference."""
+    """Returns a partly trained learner, so that no weight or statistic hides a difference."""
     config, env = toy.config(), toy.Recall()
     config.network.memory = config.network.value_memory = memory
     networks = make_networks(config, env)
@@ -153,8 +153,8 @@ def test_an_update_that_is_not_finite_is_skipped_and_counted():
     config, networks, learner, trajectory = _setup(passes=1, minibatches=16)
     broken = dataclasses.replace(trajectory, reward=trajectory.reward.at[1, 7, 3].set(jnp.nan))
     after, metrics = ppo.update(config, networks, learner, broken, jax.random.key(0))
-    # One chunk a minibatch: the NaN spoils chunk 1 of environment 3, and chunk 0 unless an episode
-    # ended in between; target statistics with a NaN are left out, so all other chunks still learn.
+    # One chunk per minibatch: the NaN corrupts chunk 1 of environment 3, and chunk 0 unless an
+    # episode ended in between. Target statistics skip NaN, so all other chunks still learn.
     assert 1 <= metrics["skipped_updates"] <= 2
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(after))
     moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), after.parameters, learner.parameters)

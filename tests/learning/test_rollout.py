@@ -61,7 +61,7 @@ def test_next_values_within_an_episode_at_a_time_out_and_at_an_end():
 
 
 def test_chunks_start_from_the_recorded_memory():
-    """A value unrolled over a later chunk from its recorded memory is that of the roll-out."""
+    """Unrolling the value function over a later chunk reproduces the roll-out's values."""
     config, env = toy.config(), toy.Recall()
     networks = make_networks(config, env)
     learner = ppo.initial_learner(config, networks, jax.random.key(0))

@@ -10,7 +10,7 @@ from tests.learning import toy
 
 @functools.cache
 def _trained(memory: bool) -> dict[str, float]:
-    """Metrics after 40 iterations of the task that needs memory."""
+    """Returns metrics after 40 iterations of the task that needs memory."""
     config = toy.config()
     config.network.memory = config.network.value_memory = memory
     trainer = Trainer(config, toy.Recall(), toy.initial_curriculum(), toy.update_curriculum)
@@ -29,7 +29,7 @@ def test_memory_solves_a_task_that_needs_it():
 
 
 def test_without_memory_the_task_stays_unsolved():
-    """Only the first step of an episode shows the cue: of 4.5 steps, 1 + 3.5 / 3 can be right."""
+    """Only an episode's first step shows the cue: of 4.5 steps, 1 + 3.5 / 3 can be right."""
     assert 0.3 < _trained(memory=False)["reward"] < 0.6
 
 
@@ -51,7 +51,7 @@ def test_the_curriculum_is_told_the_counts():
     np.testing.assert_allclose(
         state.curriculum.goal_distance, 0.9 + 1e-3 * metrics["goals"], rtol=1e-6
     )
-    # Counters that are single are metrics; tables are the curriculum's alone.
+    # Scalar counters are metrics; tables are only for the curriculum.
     assert metrics["full_goals"] == metrics["goals"] > 0
     assert "right_and_left" not in metrics
 

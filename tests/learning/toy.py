@@ -1,4 +1,4 @@
-"""A task for tests of learning: press the bin that a cue names, or named some steps ago."""
+"""A toy task for learning tests: press the bin that a cue shows, or showed some steps ago."""
 
 import dataclasses
 
@@ -48,9 +48,9 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Recall:
-    """The cue shows at the first step only (`memory`) or always; pressing its bin is worth 1 a
-    step. The value function sees what the policy sees, or always the cue (`informed`).
+    """The cue shows at the first step only (`memory`) or always; its bin gives reward 1 per step.
 
+    The value function observes what the policy observes, or always the cue (`informed`).
     Episodes last `shortest` to `longest` steps; those of even length end by a time-out.
     """
 
@@ -134,7 +134,7 @@ def update_curriculum(curriculum, events) -> Curriculum:
 
 
 def config(**ppo) -> ConfigDict:
-    """A configuration of the size of this task."""
+    """Returns a configuration sized for this task."""
     config = configuration.default()
     config.num_envs = 64
     config.network.update({"memory": True, "dense": (32,), "lstm": 16, "activation": "tanh"})

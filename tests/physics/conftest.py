@@ -1,4 +1,4 @@
-"""Models, parameters and compiled engines that the tests of physics share."""
+"""Models, parameters and compiled engines shared by the physics tests."""
 
 import dataclasses
 import functools
@@ -10,7 +10,7 @@ import pytest
 
 from dactyl_jax import hand, physics
 
-# Everything that the randomisation of physics draws, or will.
+# All fields that physics randomisation may draw.
 DRAWN = (
     "actuator_biasprm",
     "actuator_gainprm",
@@ -26,7 +26,7 @@ DRAWN = (
 
 
 def draw_parameters(model: mujoco.MjModel, num_envs: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Every field of DRAWN, drawn for every environment; without derived constants."""
+    """Draws every field of DRAWN for every environment; without derived constants."""
     rng = np.random.default_rng(seed)
     drawn = physics.nominal_parameters(model, num_envs, DRAWN)
 
@@ -51,7 +51,7 @@ def draw_parameters(model: mujoco.MjModel, num_envs: int, seed: int = 0) -> dict
 
 
 def state_under_targets(model: mujoco.MjModel, num_envs: int, seed: int = 0) -> physics.State:
-    """The reference pose with targets drawn over each actuator's whole range."""
+    """Returns the reference pose with targets drawn over each actuator's full range."""
     low, high = model.actuator_ctrlrange.T
     targets = np.random.default_rng(seed).uniform(low, high, (num_envs, model.nu))
     return dataclasses.replace(
@@ -66,7 +66,7 @@ def hand_model() -> mujoco.MjModel:
 
 @pytest.fixture(scope="session")
 def untouched_model() -> mujoco.MjModel:
-    """The hand and the block, neither of which touches anything."""
+    """Returns a model in which neither the hand nor the block touches anything."""
     model = hand.load_model("block", finger_collisions=False)
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
     return model
@@ -74,7 +74,7 @@ def untouched_model() -> mujoco.MjModel:
 
 @pytest.fixture(scope="session")
 def untouched_engine(untouched_model):
-    """Name -> the engine on the untouched model; made (and compiled) once per session."""
+    """Returns engines of the untouched model by name, compiled once per session."""
     return functools.cache(lambda name: physics.make_engine(name, untouched_model))
 
 
@@ -89,7 +89,7 @@ def targets_for():
 
 
 def equal(one, other) -> bool:
-    """Whether two pytrees of arrays are the same bit for bit."""
+    """Reports whether two pytrees of arrays are bit-identical."""
     same = jax.tree.map(lambda a, b: np.array_equal(np.asarray(a), np.asarray(b)), one, other)
     return all(jax.tree.leaves(same))
 

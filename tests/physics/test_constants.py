@@ -1,4 +1,4 @@
-"""Derived constants: what the host derives is what MuJoCo and MJX use."""
+"""Derived constants agree with MuJoCo and MJX."""
 
 import mujoco
 import numpy as np
@@ -57,7 +57,7 @@ def test_the_native_engine_holds_the_same_constants(hand_model, parameters_for):
 
 
 def test_every_constant_that_mujoco_derives_is_known(hand_model):
-    """A constant that a later MuJoCo derives from our fields must not be missed."""
+    """The test fails if a later MuJoCo derives another constant from these fields."""
     batch = Batch(hand_model, 1)
     floats = [
         name

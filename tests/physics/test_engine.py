@@ -1,4 +1,4 @@
-"""Choosing an engine: the right one by default, one clear line for a wrong one."""
+"""Engine selection: the default per device, and one-line errors."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""The MJX engines: they agree with the native one, and hide neither overflow nor divergence."""
+"""The MJX engines agree with the native one, and report overflow and divergence."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ ENVS, STEPS = 4, 10
 def test_joints_agree_without_contact(
     name, untouched_model, untouched_engine, parameters_for, targets_for
 ):
-    """1e-3 rad after 30 steps, every term drawn for every environment and constants derived."""
+    """Within 1e-3 rad after 30 steps, every term drawn per environment, constants derived."""
     parameters = physics.derive(untouched_model, parameters_for(untouched_model, ENVS))
     ours = native = targets_for(untouched_model, ENVS)
     for _ in range(3):
@@ -27,7 +27,7 @@ def test_joints_agree_without_contact(
         native, _ = untouched_engine("native").step(parameters, native, STEPS)
     np.testing.assert_allclose(ours.qpos, native.qpos, atol=1e-3)
     np.testing.assert_allclose(ours.time, native.time, rtol=1e-6)
-    assert np.ptp(np.asarray(ours.qpos), axis=0).max() > 0.3  # environments do differ
+    assert np.ptp(np.asarray(ours.qpos), axis=0).max() > 0.3  # environments differ
     assert not np.any(info.diverged)
     assert not np.any(info.overflow)
 
@@ -60,7 +60,7 @@ def test_a_step_depends_on_its_arguments_alone(
 
 
 def test_too_little_room_is_reported():
-    """A closing hand around the block needs more contacts and constraints than are given."""
+    """A hand closing around the block exceeds the limits of contacts and constraints."""
     model = hand.load_model("block")
     state = _closing(model, 3)
     roomy = MjxEngine(model, "warp")
@@ -76,7 +76,7 @@ def test_too_little_room_is_reported():
 
 @pytest.mark.parametrize("kind", hand.OBJECTS)
 def test_room_is_enough_for_play(kind):
-    """Play other than the one that sized the room stays within it."""
+    """Random actions other than those that set the limits stay within them."""
     model = hand.load_model(kind)
     room = MjxEngine(model, "warp")._capacity
     engine = physics.NativeEngine(model)
@@ -102,7 +102,7 @@ EPISODES, CONTROL_STEPS = 200, 8
 
 @functools.cache
 def _contact_forces(name: str) -> np.ndarray:
-    """Mean size of the contact force [N] of each of 200 episodes with a closing hand."""
+    """Returns the mean contact force [N] of each of 200 episodes with a closing hand."""
     model = hand.load_model("block", finger_collisions=False)
     rng = np.random.default_rng(0)
     mass = physics.nominal_parameters(model, EPISODES, ["body_mass", "body_inertia"])
@@ -130,7 +130,7 @@ def _contact_forces(name: str) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MJX_ENGINES)
 def test_contact_forces_agree_over_episodes(name):
-    """Contacts make single episodes part; the means over them lie within 99% intervals."""
+    """Contacts make single episodes diverge; their means lie within 99% intervals."""
     ours, native = _contact_forces(name), _contact_forces("native")
     deviation = np.sqrt((ours.var(ddof=1) + native.var(ddof=1)) / EPISODES)
     assert native.mean() > 0.3

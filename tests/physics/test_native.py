@@ -1,4 +1,4 @@
-"""The native engine: right constants, no memory of earlier calls, nothing silent."""
+"""The native engine: correct constants, no state from earlier calls, no silent failures."""
 
 import dataclasses
 import os
@@ -83,7 +83,7 @@ def test_interleaved_sets_of_environments_do_not_mix(
     hand_model, parameters_for, targets_for, bitwise_equal
 ):
     sets = [(parameters_for(hand_model, 5, s), targets_for(hand_model, 5, s)) for s in (0, 1)]
-    # Half of the second set's rows are the first's: only the others are to be rewritten.
+    # Half of the second set's rows equal the first's: only the others must be rewritten.
     for name, values in sets[1][0].items():
         values[:2] = sets[0][0][name][:2]
     together = NativeEngine(hand_model)
@@ -131,7 +131,7 @@ def test_compiled_scan_equals_eager_calls(hand_model, parameters_for, targets_fo
 
 
 def test_a_thousand_environments_in_a_compiled_scan(hand_model):
-    """Large arguments reach the callback without waiting for the thread that it runs on."""
+    """Large arguments must reach the callback without waiting for the callback's thread."""
     engine = NativeEngine(hand_model)
     mass = jnp.asarray(physics.nominal_parameters(hand_model, 2048, ["body_mass"])["body_mass"])
 
@@ -184,7 +184,7 @@ def test_divergence_is_flagged_and_stays_alone(hand_model, field, value, bitwise
     for row in (0, 2):
         ours, theirs = (jax.tree.map(lambda x, row=row: x[row], s) for s in (stepped, expected))
         assert bitwise_equal(ours, theirs)
-    # The bad row leaves nothing behind.
+    # The bad row does not affect later calls.
     assert bitwise_equal(engine.step({}, state, 10), (expected, clean))
 
 
@@ -223,7 +223,7 @@ engine = physics.NativeEngine(model)
 state = physics.initial_state(model, 8192)
 assert state.qpos.nbytes > 100_000
 step = jax.jit(lambda state: engine.step({{}}, state, 1))
-# Arrays that are still on their way to JAX make it run the step on its thread, not on the caller's.
+# With arrays still in transfer, JAX runs the step on another thread than the caller's.
 for _ in range(5):
     jax.block_until_ready(step(jax.tree.map(np.array, state)))
 """
@@ -231,7 +231,7 @@ for _ in range(5):
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot pin processes")
 def test_one_cpu_is_enough():
-    """Where XLA has a single thread, a callback with large arguments waits for ever."""
+    """With a single XLA thread, a callback that waits for large arguments would never return."""
     environment = {key: value for key, value in os.environ.items() if "NPROC" not in key}
     command = [sys.executable, "-c", ON_ONE_CPU]
     subprocess.run(command, check=True, timeout=120, env=environment)

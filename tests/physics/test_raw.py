@@ -1,4 +1,4 @@
-"""Bare stepping does the engine's own work."""
+"""Bare stepping does the same work as the engine."""
 
 import dataclasses
 

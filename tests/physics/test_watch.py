@@ -1,4 +1,4 @@
-"""What is written down where a simulation diverges, and that it brings the divergence back."""
+"""Files of diverged simulations reproduce the divergence."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ def engine() -> physics.NativeEngine:
 
 
 def given(engine, factors: list[float]):
-    """An environment for each factor of the damping, the fingers on their way to a grasp."""
+    """Returns one environment per damping factor, with the fingers closing to a grasp."""
     state = physics.initial_state(engine.model, len(factors))
     state = dataclasses.replace(state, ctrl=jnp.full_like(state.ctrl, 0.3))
     fields = ("dof_damping", "geom_friction")

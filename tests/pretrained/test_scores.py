@@ -1,4 +1,4 @@
-"""The policies of the package still do what their metrics say, on starts and hands of their own."""
+"""The package's policies reproduce their published scores, on new initial states and hands."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Policies survive their files, and files that are wrong are named."""
+"""Policies survive saving and loading; damaged files are named."""
 
 import dataclasses
 import json
@@ -30,7 +30,7 @@ def checkpoint(memory=True):
 
 
 def training():
-    """A value function of another size, and the rest of what goes on."""
+    """Returns a value function of another size, and the rest of the training state."""
     network = Network(
         inputs=7, outputs=1, dense=(5,), lstm=4, memory=False, activation="elu", head_scale=1.0
     )
@@ -54,7 +54,7 @@ def keep(folder, kept, continuation=None):
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A package with one policy."""
+    """Makes a package with one policy."""
     monkeypatch.setattr(store, "ROOT", tmp_path)
     keep(tmp_path / "policy", checkpoint())
     return tmp_path

@@ -1,4 +1,4 @@
-"""The pose network of the package still sees what its metrics say, in frames that it never saw."""
+"""The package's pose network reproduces its published scores, on new frames."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from experiments.vision import held_out
 
 
 def skip_without(renderer: str) -> None:
-    """Skips a test where there is no OpenGL, if it needs it."""
+    """Skips a test that needs OpenGL where OpenGL is missing."""
     if renderer == "gl":
         try:
             rendering.GlViews(hand.load_model("block", cameras=hand.RIG), 16).close()

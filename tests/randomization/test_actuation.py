@@ -1,4 +1,4 @@
-"""Actuation terms follow their laws, remember what they should, and act on the simulated hand."""
+"""Actuation terms follow their laws, keep their state, and act on the simulated hand."""
 
 import dataclasses
 import zlib
@@ -26,7 +26,7 @@ def _keys(seed, num=NUM):
 
 
 def _command(value=0.5, timestep=SIM_DT):
-    """What is asked, and the targets, are the value."""
+    """Returns a command whose request and targets have the given value."""
     return Command(jnp.full(20, value), jnp.full(20, value), jnp.zeros(3), jnp.float32(timestep))
 
 
@@ -38,7 +38,7 @@ def _scene(angles=0.0, rest=0.0, unit=1.0, mass=0.1):
 
 
 class _Episodes:
-    """Episodes of one term, all with the same law, strength, commands and scene."""
+    """Episodes of one term with equal law, strength, commands and scene."""
 
     def __init__(self, name, strength=1.0, num=NUM, signal=None, scene=None, **changes):
         term, law = TERMS[name], ConfigDict({**TERMS[name].law, **changes})
@@ -51,7 +51,7 @@ class _Episodes:
         )
 
     def step(self, signal=None, scene=None):
-        """The commands after the term, `[num, ...]`."""
+        """Returns the commands after the term, `[num, ...]`."""
         self._steps += 1
         self.memory, signal = self._apply(
             _keys(self._steps, self._num),
@@ -91,7 +91,7 @@ def test_an_episodes_factor_scales_the_unit_action_alike_in_every_step():
 
 
 def test_noise_on_targets_is_in_half_ranges_and_scales_the_way_to_go():
-    """As runs that smooth targets have it: what is asked is a target, and to rest is to stay."""
+    """With smoothed targets, the request is a target, and resting means staying in place."""
     scene = _scene(rest=-0.7, unit=0.8)
     laws = {"multiplicative_episode": 0.0, "multiplicative_step": 0.015}
     episodes = _Episodes("action_noise", scene=scene, additive_episode=0, additive_step=0, **laws)
@@ -158,8 +158,8 @@ def _play(position, down=20.0, up=10.0):
 def test_backlash_takes_up_play_before_it_passes_motion():
     episodes = _Episodes("backlash", num=1)
     episodes.memory = _play(0.0)
-    # Upwards 0.5 rad at a rate of 10 takes up 0.4 of the play in 0.08 s: half of the third step
-    # is left. Downwards the rate is 20, and twice the play lies ahead: half of the third, again.
+    # Upwards, 0.5 rad at a rate of 10 takes up 0.4 of the backlash in 0.08 s: half of the third
+    # step is left. Downwards, the rate is 20 over twice the backlash: again half of the third.
     for target, passed, position in [
         *[(0.5, 0.0, 0.4), (0.5, 0.0, 0.8), (0.5, 0.25, 1.0), (0.5, 0.5, 1.0)],
         *[(-0.5, 0.0, 0.2), (-0.5, 0.0, -0.6), (-0.5, -0.25, -1.0), (-0.5, -0.5, -1.0)],
@@ -226,7 +226,7 @@ def test_a_control_step_lasts_longer_by_a_sum_of_exponentials(strength):
         np.quantile(total, QUANTILES), np.quantile(expected, QUANTILES), rtol=0.02
     )
     nominal = episodes.step().timestep
-    mean = strength * np.log(8.0) / 8750  # that of 1/rate
+    mean = strength * np.log(8.0) / 8750  # the mean of 1/rate
     assert np.mean(nominal - SIM_DT) == pytest.approx(mean, rel=0.02)
 
 
@@ -259,7 +259,7 @@ def test_motors_terms_act_one_after_the_other():
     memory = pipeline.begin(_keys(0, 1), strengths, signal, scene)
     memory["backlash"] = _play(-1.0)
     _, after = jax.jit(pipeline.apply)(_keys(1, 1), strengths, memory, signal, scene)
-    np.testing.assert_allclose(after.targets, 0.2, atol=1e-6)  # downwards: no play to take up
+    np.testing.assert_allclose(after.targets, 0.2, atol=1e-6)  # downwards: no backlash to take up
     assert after.timestep[0] > SIM_DT
 
 
@@ -269,7 +269,7 @@ def engine():
 
 
 def _weightless(engine):
-    """Parameters and state of one hand and block without weight, the fingers half bent."""
+    """Returns parameters and state of a weightless hand and block, with half-bent fingers."""
     layout = hand.layout(engine.model)
     state = physics.initial_state(engine.model, 1)
     bent = jnp.asarray(np.linalg.pinv(layout.coupling) @ layout.start_targets, jnp.float32)
@@ -285,7 +285,7 @@ def test_a_finger_rests_until_its_play_is_taken_up(engine):
     episodes.memory = _play(-1.0)
     goal = layout.start_targets + np.eye(20)[LOOSE] * 0.5
     angles = []
-    for _ in range(10):  # 0.4 of the play's 2 in each step: the sixth is the first to pass motion
+    for _ in range(10):  # each step takes up 0.4 of 2: the sixth is the first that moves the joint
         angle = jnp.asarray(layout.coupling, jnp.float32) @ state.qpos[0, layout.joint_qpos]
         angles.append(float(angle[LOOSE]) - layout.start_targets[LOOSE])
         command = _command()._replace(targets=jnp.asarray(goal, jnp.float32))

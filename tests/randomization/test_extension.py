@@ -1,4 +1,4 @@
-"""A term and a number of the observation are each added in one place; saved policies still load."""
+"""A new term and a new observation part need one line each; saved policies still load."""
 
 import jax
 import jax.numpy as jnp
@@ -14,12 +14,12 @@ from dactyl_jax.randomization.terms import StepTerm
 
 
 def _begin(key, law, strength, signal, scene):
-    """Motors hold what they received last."""
+    """Motors hold their last command."""
     return signal.targets
 
 
 def _apply(key, law, strength, memory, signal, scene):
-    """Each motor misses a command now and then."""
+    """Each motor sometimes misses a command."""
     missed = jax.random.bernoulli(key, strength * law.probability, memory.shape)
     received = jnp.where(missed, memory, signal.targets)
     return received, signal._replace(targets=received)
@@ -29,7 +29,7 @@ def _apply(key, law, strength, memory, signal, scene):
 def deaf_motor(monkeypatch):
     law = {"probability": 1.0}
     term = StepTerm("deaf_motor", "unmodelled", "ours", law, _begin, _apply, units={"": "rad"})
-    # A line of the table; what follows from it at import follows here by hand.
+    # One line of the table; what the import derives from it is set by hand here.
     for module, name in (
         (actuation, "ON_MOTORS"),
         (actuation, "TERMS"),

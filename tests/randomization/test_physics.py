@@ -1,4 +1,4 @@
-"""Physics terms follow their laws, and each draw depends on seed, term and number alone."""
+"""Physics terms follow their laws; draws depend only on seed, term and number."""
 
 import numpy as np
 import pytest
@@ -62,8 +62,8 @@ def test_joint_limits_are_normal_shifts_that_leave_the_middle_fifth(model):
     )
     inside = np.minimum(drawn[..., 1], high) - np.maximum(drawn[..., 0], low)
     assert np.all(inside >= 0.2 * (high - low) - 1e-12)
-    assert np.any(inside < 0.2001 * (high - low))  # narrow joints do come to that
-    # A wide joint's limits are hardly ever clipped, and its shifts are those of the paper.
+    assert np.any(inside < 0.2001 * (high - low))  # narrow joints reach this
+    # A wide joint's limits are rarely clipped, and its shifts match the paper's.
     wide = int(np.argmax(high - low))
     for side in (0, 1):
         assert stats.kstest(numbers[:, 2 * wide + side], stats.norm(0, 0.15).cdf).pvalue > 1e-3

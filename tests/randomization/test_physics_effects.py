@@ -1,4 +1,4 @@
-"""What each physics term does to the world, on the native engine."""
+"""The effect of each physics term on the simulation, on the native engine."""
 
 import dataclasses
 
@@ -38,7 +38,7 @@ def _draw(model, term, **law):
 
 
 def _state(model, layout, *, height=0.5, targets=None):
-    """The hand at rest in its reference pose and the block `height` m above the palm."""
+    """Returns the hand at rest in its reference pose, with the block `height` m above the palm."""
     state = physics.initial_state(model, NUM)
     qpos = state.qpos.at[:, layout.object_qpos[:3]].set(
         jnp.asarray(layout.palm_position + np.array([0, 0, height]), jnp.float32)
@@ -71,7 +71,7 @@ def test_a_heavier_block_accelerates_less_under_the_same_force(model, layout, en
 
 
 def _approach(model, layout, engine, parameters, steps):
-    """How far FFJ3 has come to a target 0.5 rad away, share of the way, `[NUM]`."""
+    """Returns how far FFJ3 has moved towards a target 0.5 rad away, as a share, `[NUM]`."""
     targets = np.zeros(20)
     targets[hand.ACTUATORS.index("rh_A_FFJ3")] = 0.5
     after, _ = engine.step(parameters, _state(model, layout, targets=targets), steps)
@@ -102,7 +102,7 @@ def test_a_joint_stops_at_its_drawn_limit(model, layout, engine):
     angle = np.asarray(after.qpos)[:, layout.joint_qpos[hand.JOINTS.index("rh_THJ5")]]
     limit = np.minimum(parameters["jnt_range"][:, joint, 1], 1.047)
     np.testing.assert_allclose(angle, limit, atol=0.05)
-    assert limit.min() < 0.95  # some limit does bind
+    assert limit.min() < 0.95  # some limit is active
 
 
 def test_a_larger_block_rests_higher(layout):
@@ -111,7 +111,7 @@ def test_a_larger_block_rests_higher(layout):
     parameters, factor = _draw(model, "object_size", low=0.8, high=1.2)
     after, _ = engine.step(parameters, _state(model, layout, height=0.03), 100)
     height = np.asarray(after.qpos)[:, layout.object_qpos[2]] - layout.palm_position[2]
-    # The wrist gives way by the same few millimetres under all of them.
+    # The wrist yields by the same few millimetres in all environments.
     sag = height - 0.025 * factor[:, 0]
     np.testing.assert_allclose(sag, sag.mean(), atol=2e-4)
     assert np.ptp(factor) > 0.1

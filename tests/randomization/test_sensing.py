@@ -1,4 +1,4 @@
-"""Sensing terms: their laws over many environments, what they remember, what they act on."""
+"""Sensing terms: laws over many environments, state, and effects."""
 
 import functools
 
@@ -34,7 +34,7 @@ SCENE = sensing.SensingScene(
 
 @functools.cache
 def compiled(name, **law):
-    """A term's two functions over environments, the truth and the strength alike for all."""
+    """Compiles a term's two functions over environments, with shared truth and strength."""
     term = TERMS[name]
     fixed = ConfigDict({**term.law, **law})
 
@@ -65,21 +65,21 @@ class Player:
         self.memory = begin(self.keys, strength, TRUTH, SCENE)
 
     def step(self, signal=TRUTH, scene=SCENE):
-        """One reading of every environment, each from fresh draws."""
+        """Reads every environment once, with fresh draws."""
         self.keys = following(self.keys)
         self.memory, sensed = self._apply(self.keys, self.strength, self.memory, signal, scene)
         return jax.tree.map(np.asarray, sensed)
 
 
 def moved(distance):
-    """The truth with everything moved [m], so that a reading tells when it was taken."""
+    """Returns the truth with all positions moved [m], which identifies the time of a reading."""
     return TRUTH._replace(
         fingertips=TRUTH.fingertips + distance, position=TRUTH.position + distance
     )
 
 
 def turned_by(orientation):
-    """The rotation from the true orientation to the one sensed, as a vector `[..., 3]` rad."""
+    """Returns the rotation from the true to the sensed orientation, as a vector `[..., 3]` rad."""
     error = rotations.canonical(rotations.multiply(orientation, rotations.conjugate(TURN)))
     axis = error[:, 1:] / jnp.linalg.norm(error[:, 1:], axis=-1, keepdims=True)
     return np.asarray(axis * rotations.angle(error)[:, None])
@@ -209,7 +209,7 @@ def test_a_marker_is_hidden_by_what_is_close_and_by_nothing_else():
 def test_a_marker_that_was_never_seen_gives_the_first_reading_there_is():
     player = Player("marker_occlusion", num=4)
     scene = SCENE._replace(spacing=jnp.zeros(5))
-    for distance in (0.01, 0.02):  # what `begin` was given is the truth, which nobody reads
+    for distance in (0.01, 0.02):  # `begin` received the truth, which is not a reading
         sensed = player.step(moved(distance), scene)
         np.testing.assert_array_equal(sensed.fingertips[0], moved(0.01).fingertips)
 
@@ -261,7 +261,7 @@ def test_a_lost_marker_stays_where_it_was_for_a_second_in_the_mean():
     for time in (finger_time, object_time):
         assert time.min() == pytest.approx(DT)
         assert time.mean() == pytest.approx(1.0, rel=0.03)
-        # Memoryless: of those lost for 1 s, as many last another second as of all.
+        # Memoryless: markers lost for 1 s last another second as often as all lost markers.
         longer, twice = (time > 1.0).mean(), (time > 2.0).mean()
         assert twice == pytest.approx(longer**2, abs=0.015)
 

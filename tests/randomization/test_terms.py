@@ -1,4 +1,4 @@
-"""Presets take and leave whole families; a term's own flag wins; laws are checked."""
+"""Presets select families; a term's own flag overrides them; laws are validated."""
 
 import pytest
 

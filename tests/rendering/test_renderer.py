@@ -1,4 +1,4 @@
-"""Pictures show what they should: the hand, the object and the goal, each where it is."""
+"""Pictures show the hand, the object and the goal at their places."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ IDENTITY = np.array([1.0, 0, 0, 0])
 
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
-    """As loaded; the object turned; the goal turned; the fingers bent; as loaded."""
+    """Returns pictures as loaded; object turned; goal turned; fingers bent; as loaded again."""
     model = hand.load_model("block", goal=True)
     layout = hand.layout(model)
     qpos = np.tile(model.qpos0, (5, 1))

@@ -1,4 +1,4 @@
-"""Videos are written whole or not at all."""
+"""Videos are written completely or not at all."""
 
 import imageio.v2 as imageio
 import numpy as np

@@ -1,4 +1,4 @@
-"""Camera views: the two renderers agree, and each frame's own looks reach its picture."""
+"""Camera views: the two renderers agree, and each frame has its own appearance."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ def two(looks: Looks) -> Looks:
 
 
 def second(looks: Looks, **changes) -> Looks:
-    """Two frames' looks, of which the second one's are changed."""
+    """Returns two frames' appearances, the second one changed."""
     rows = two(looks)
     return dataclasses.replace(
         rows, **{name: getattr(rows, name).at[1].set(value) for name, value in changes.items()}
@@ -45,7 +45,7 @@ def second(looks: Looks, **changes) -> Looks:
 
 
 def moved(one: np.ndarray, other: np.ndarray) -> int:
-    """Pixels that differ clearly."""
+    """Counts pixels that differ clearly."""
     return int((np.abs(one.astype(int) - other).sum(axis=-1) > 30).sum())
 
 
@@ -112,7 +112,7 @@ def test_opengl_shows_the_same(model, views, qpos):
     fine.close()
     assert 0 < np.abs(drawn - best).mean() < 1
     assert traced.shape == drawn.shape
-    # Shadows on the table, smoothed edges and rounding are all that differ.
+    # Only table shadows, smoothed edges and rounding differ.
     assert np.median(np.abs(traced - drawn)) < 6
     correlation = np.corrcoef(traced.ravel(), drawn.ravel())[0, 1]
     assert correlation > 0.9

@@ -1,4 +1,4 @@
-"""The viewer as people meet it: the program, and a page of it in headless Chromium."""
+"""The viewer end to end: the program, and its page in headless Chromium."""
 
 import itertools
 import re
@@ -18,13 +18,13 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium"),
 ]
-# The scene, beside the panel and below what Chromium says of software rendering.
+# The scene, beside the panel and below Chromium's warning about software rendering.
 SCENE = {"x": 0, "y": 190, "width": 660, "height": 440}
 
 
 @pytest.fixture(scope="module")
 def visit() -> Iterator[Visit]:
-    """One program and one page of it for all tests."""
+    """Starts one program and opens one page for all tests."""
     pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
     with visiting() as opened:
         yield opened
@@ -36,7 +36,7 @@ def scene(visit: Visit, path: Path) -> np.ndarray:
 
 
 def changed(one: np.ndarray, other: np.ndarray) -> int:
-    """Pixels that differ clearly."""
+    """Counts pixels that differ clearly."""
     return int((np.abs(one - other).max(axis=-1) > 40).sum())
 
 
@@ -45,7 +45,7 @@ def press(visit: Visit, name: str) -> None:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    """Whether it comes true; a page that is drawn in software may take seconds to answer."""
+    """Waits until a condition holds; a page rendered in software may take seconds to respond."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -131,7 +131,7 @@ def test_another_agent_acts(visit):
 
 
 def test_the_block_is_dropped_in_and_pushed(visit, tmp_path):
-    """Without gravity it stays where it is let go, until it is pushed."""
+    """Without gravity it stays where it is released, until it is pushed."""
     visit.page.get_by_role("checkbox").first.uncheck()
     press(visit, "Pause")
     assert eventually(lambda: visit.page.inner_text("#pace") == "paused")
@@ -164,7 +164,7 @@ def test_the_surrogate_has_no_randomisation_to_switch(visit, tmp_path):
 
 
 def test_a_taken_port_is_refused_in_one_line(visit):
-    visit.page.close()  # the program rests while nobody looks
+    visit.page.close()  # the program pauses without viewers
     result = subprocess.run(
         command(visit.port), cwd=ROOT, capture_output=True, text=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""A hand at play: what people can change, and what it does to the physics."""
+"""Interactive simulation: user controls and their effects on the physics."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_physics_is_that_of_draws_and_adjustments(play, world):
     model = world.env.engine.model
     mass = float(model.body("object").mass[0])
     play.adjustments = Adjustments(friction=0.5, mass=2.0, gain=1.5, gravity=0.5, delay=1)
-    for _ in range(3):  # once, not once a step
+    for _ in range(3):  # once, not in every step
         felt = play.step().felt
     np.testing.assert_allclose(felt, (0.5, 2 * mass, 1.5, 0.5 * 9.81), rtol=1e-5)
     play.enter(world, randomised=True)

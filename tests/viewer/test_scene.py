@@ -1,4 +1,4 @@
-"""What the page draws: states between two, letters without textures, bars."""
+"""The scene on the page: interpolated states, letters without textures, bars."""
 
 import mujoco
 import numpy as np

@@ -1,6 +1,6 @@
-"""The viewer's program and a page of it in headless Chromium.
+"""Starts the viewer's program and opens its page in headless Chromium.
 
-python -m tests.viewer.visiting FILE.png    takes a picture of the page
+python -m tests.viewer.visiting FILE.png    takes a screenshot of the page
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PYTHON = os.environ.get("VIEWER_PYTHON", sys.executable)  # may have the extra `viewer` alone
+PYTHON = os.environ.get("VIEWER_PYTHON", sys.executable)  # may have only the extra `viewer`
 CHROMIUM = shutil.which("chromium")
 ROOT = Path(__file__).parents[2]
 _SIZE = {"width": 1000, "height": 640}
@@ -25,11 +25,11 @@ class Visit(NamedTuple):
     """An open page.
 
     Attributes:
-        page: as Playwright has it.
-        port: of the program.
-        answered_after: s from the program's start.
-        requests: addresses that the page asked for so far.
-        errors: that it has met so far.
+        page: Playwright's page.
+        port: port of the program.
+        answered_after: seconds from the program's start to its first response.
+        requests: addresses that the page has requested.
+        errors: errors on the page.
     """
 
     page: Any
@@ -40,13 +40,13 @@ class Visit(NamedTuple):
 
 
 def command(port: int) -> list[str]:
-    """Starts the program."""
+    """Returns the command that starts the program."""
     return [PYTHON, "-m", "experiments.play", f"--port={port}"]
 
 
 @contextlib.contextmanager
 def visiting() -> Iterator[Visit]:
-    """Starts the program on one core, where that can be asked for, and opens its page."""
+    """Starts the program, on one core if possible, and opens its page."""
     from playwright import sync_api
 
     with socket.socket() as free:
@@ -81,7 +81,7 @@ def visiting() -> Iterator[Visit]:
 
 
 def wait_for_answer(program: subprocess.Popen, port: int) -> float:
-    """When the program answered, by the clock of `time.monotonic`."""
+    """Returns the time of the program's first response, by `time.monotonic`."""
     while program.poll() is None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
@@ -96,7 +96,7 @@ def wait_for_answer(program: subprocess.Popen, port: int) -> float:
 
 
 def take_picture(page: Any, path: Path) -> None:
-    """Writes a PNG of the page, without what Chromium says of software rendering."""
+    """Writes a PNG of the page, without Chromium's warning about software rendering."""
     notice = page.get_by_role("alert")
     for close in notice.get_by_role("button").all():
         close.click()

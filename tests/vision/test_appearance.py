@@ -1,4 +1,4 @@
-"""Each term of the appearance follows its law, acts alone, and leaves the rest as it was."""
+"""Each appearance term follows its law and changes nothing else."""
 
 import colorsys
 import dataclasses
@@ -29,7 +29,7 @@ def start(model) -> Looks:
 
 @pytest.fixture(scope="module")
 def drawn(model, start) -> dict[str, Looks]:
-    """Looks of many frames with each term enabled alone, with `none` and with `all`."""
+    """Draws the appearances of many frames: each term alone, `none`, and `all`."""
     materials = terms.materials(model)
     names = [term.name for term in appearance.TERMS]
     config = config_lib.default()
@@ -130,7 +130,7 @@ def test_colours_of_the_object_stay_near_and_tellable(model, drawn):
         assert 0.1 < np.abs(after[:, 1] - before[1]).max() <= 0.1501
         assert 0.1 < np.abs(after[:, 2] - before[2]).max() <= 0.1501
         hues.append((after[:, 0].min(), after[:, 0].max(), after))
-    # No two faces come to be of the same hue: ranges of the six do not overlap.
+    # No two faces have the same hue: the six ranges do not overlap.
     centres = np.array([np.angle(np.exp(2j * np.pi * rows[:, 0]).mean()) for *_, rows in hues])
     gaps = np.abs((centres[:, None] - centres + np.pi) % (2 * np.pi) - np.pi)[
         np.triu_indices(6, 1)

@@ -1,4 +1,4 @@
-"""Calibration on rendered boards: what is found is what they were rendered with."""
+"""Calibration on rendered boards recovers the rendering parameters."""
 
 import json
 
@@ -17,15 +17,15 @@ MATRIX = np.array([[900.0, 0, 325.0], [0, 905.0, 236.0], [0, 0, 1]])
 PIXELS_PER_METRE = 4000.0
 
 
-DISTORTION = np.array([-0.12, 0.05, 0.001, -0.001, 0.0])  # of a wide lens, as OpenCV has it
+DISTORTION = np.array([-0.12, 0.05, 0.001, -0.001, 0.0])  # a wide lens, OpenCV's coefficients
 
 
 def picture(turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """What a camera without distortion sees of the board, [height, width] uint8.
+    """Renders the board as seen by a camera without distortion, [height, width] uint8.
 
     Args:
-        turn: [3, 3], from the board's frame to OpenCV's camera frame.
-        shift: [3] m, of the board's first corner there.
+        turn: [3, 3], rotation from the board's frame to OpenCV's camera frame.
+        shift: [3], m, the board's first corner in the camera frame.
     """
     board = calibration.board_picture(PIXELS_PER_METRE)
     # The middle of the first pixel lies half a pixel inside the board.
@@ -46,7 +46,7 @@ def picture(turn: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def distorted(seen: np.ndarray) -> np.ndarray:
-    """The same picture through a lens with `DISTORTION`."""
+    """Distorts a picture as a lens with `DISTORTION` does."""
     pixels = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1)
     straight = cv2.undistortPoints(
         pixels.reshape(-1, 1, 2).astype(np.float32), MATRIX, DISTORTION, P=MATRIX
@@ -63,13 +63,13 @@ CENTRE = np.array([calibration.COLUMNS, calibration.ROWS, 0]) * calibration.SQUA
 
 
 def held(turn: np.ndarray, middle) -> np.ndarray:
-    """The picture of a board whose middle is at a place before the camera."""
+    """Renders a board whose centre is at a given place before the camera."""
     return picture(turn, np.array(middle) - turn @ CENTRE)
 
 
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
-    """Of the board held in a dozen places."""
+    """Renders the board in a dozen poses."""
     rng = np.random.default_rng(0)
     return [
         held(
@@ -92,7 +92,7 @@ def test_intrinsics_are_found(camera):
 
 
 def board_before(camera: Camera, board: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """What a camera without distortion sees of a board that stands in the forearm's frame."""
+    """Renders a board fixed in the forearm's frame, as seen by a camera without distortion."""
     eye = calibration._matrix(camera.quaternion) @ calibration._FLIP  # OpenCV's axes
     return picture(eye.T @ board, eye.T @ (corner - np.array(camera.position)))
 
@@ -105,7 +105,7 @@ def is_found(found: Camera, wanted: Camera) -> None:
 
 
 def test_a_camera_of_the_rig_is_found_where_it_is(camera):
-    """The board lies flat before the hand; the camera stands as in the simulation."""
+    """The board lies flat before the hand; the camera has its simulated pose."""
     for wanted in RIG:
         eye = calibration._matrix(wanted.quaternion) @ calibration._FLIP
         # The board faces the camera, a little askew, 0.45 m before it.
@@ -117,7 +117,7 @@ def test_a_camera_of_the_rig_is_found_where_it_is(camera):
 
 
 def test_the_program_finds_the_rig_through_lenses_that_distort(pictures, tmp_path, capsys):
-    # One place of the board, which all three cameras see: above the palm, facing away from it.
+    # One board pose that all three cameras see: above the palm, facing away from it.
     board = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
     corner = np.array([0.05, 0.0, 0.305]) - board @ CENTRE
     for camera in RIG:
@@ -131,7 +131,7 @@ def test_the_program_finds_the_rig_through_lenses_that_distort(pictures, tmp_pat
     for name, numbers in (("position", corner), ("quaternion", calibration._quaternion(board))):
         flags.append(f"--board_{name}={','.join(map(str, numbers))}")
     assert calibrate_cameras.main(flags) == 0
-    assert capsys.readouterr().out.count("pixels left over") == 3
+    assert capsys.readouterr().out.count("reprojection error") == 3
     for found, wanted in zip(read_rig(tmp_path / "rig.json"), RIG, strict=True):
         is_found(found, wanted)
     for row in json.loads((tmp_path / "rig.json").read_text()):
@@ -144,7 +144,7 @@ def test_square_pictures_have_the_field_of_view_that_is_told(camera):
     view = np.radians(calibration.square_field_of_view(camera))
     square = calibration.to_square(held(about(0, 0, 0), [0, 0, 0.5]), camera, 200)
     assert square.shape == (200, 200)
-    # Square edges 30 mm apart at 0.5 m: on the chessboard's middle row, transitions tell pixels.
+    # Square edges 30 mm apart at 0.5 m: transitions in the chessboard's middle row give pixels.
     expected = 200 / (2 * np.tan(view / 2)) * calibration.SQUARE / 0.5
     corners, numbers, _, _ = cv2.aruco.CharucoDetector(calibration._board()).detectBoard(square)
     places = {int(n): p for n, p in zip(numbers.ravel(), corners.reshape(-1, 2), strict=True)}

@@ -1,4 +1,4 @@
-"""Frames: poses by the published shares, the truth where the pictures show it."""
+"""Frames: pose distributions as published, and ground truth that matches the pictures."""
 
 import dataclasses
 
@@ -25,12 +25,12 @@ def model():
 
 @pytest.fixture(scope="module")
 def drawing(model) -> FrameSource:
-    """With all terms; draws eight frames at a time, which are compiled once."""
+    """Makes a frame source with all terms; tests draw eight frames at a time, compiled once."""
     return source(model, resting(model))
 
 
 def resting(model, count: int = 4) -> np.ndarray:
-    """States with the object in a cupped hand, `[count, nq]`."""
+    """Returns states with the object in a cupped hand, `[count, nq]`."""
     layout = hand.layout(model)
     qpos = np.tile(model.qpos0, (count, 1)).astype(np.float32)
     qpos[:, layout.joint_qpos] = layout.coupling.T @ layout.start_targets / 2
@@ -75,7 +75,7 @@ def test_poses_are_kept_turned_and_jittered_by_their_shares(model):
     jittered = moved > 1e-6
     spread = pose[jittered, :3] - qpos[0, layout.object_qpos[:3]]
     np.testing.assert_allclose(spread.std(axis=0), 0.005, rtol=0.1)
-    # Of three normal components of 15 degrees each: 15 * sqrt(8 / pi) on average.
+    # The mean norm of three normal components of 15 degrees each is 15 * sqrt(8 / pi).
     assert abs(angle[jittered].mean() - 15 * np.sqrt(8 / np.pi)) < 1.5
     np.testing.assert_array_equal(
         states[:, layout.joint_qpos], np.tile(qpos[:, layout.joint_qpos], (3000, 1))

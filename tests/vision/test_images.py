@@ -1,4 +1,4 @@
-"""What becomes of a picture before the network sees it."""
+"""Augmentation of pictures before they reach the network."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ def pictures() -> np.ndarray:
 
 
 def apply(name: str, pictures, count: int = 200, **law) -> np.ndarray:
-    """A term on the same pictures, `[count, 3, size, size, 3]`."""
+    """Applies a term to the same pictures, `[count, 3, size, size, 3]`."""
     term = next(term for term in images.TERMS if term.name == name)
     config = config_lib.default().terms[name]
     config.update(law)
@@ -32,7 +32,7 @@ def test_normalised_pictures_have_mean_0_and_variance_1(pictures):
         normal = np.asarray(images.normalize(each))
         np.testing.assert_allclose(normal.mean(axis=(1, 2, 3)), 0, atol=1e-5)
         np.testing.assert_allclose(normal.std(axis=(1, 2, 3)), 1, atol=1e-5)
-    # Of one colour: nothing to see, no division by zero.
+    # A single colour must not cause a division by zero.
     assert not np.asarray(images.normalize(np.full_like(pictures, 9))).any()
 
 

@@ -1,4 +1,4 @@
-"""The network: its shapes, its rotations, what it makes of doubt, and that it learns."""
+"""The network: shapes, rotations, uncertainty, and learning."""
 
 import dataclasses
 
@@ -158,7 +158,7 @@ def test_wrong_pictures_are_named():
 
 @pytest.fixture(scope="module")
 def learning():
-    """A trainer, eight frames of noise and their truth."""
+    """Returns a trainer, eight frames of noise and their truth."""
     config = small_config(
         **{"training.learning_rate": 3e-3, "training.passes": 12, "training.batch": 4}
     )

@@ -1,4 +1,4 @@
-"""The states that frames are drawn of."""
+"""The states from which frames are rendered."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Without marks a block looks the same whichever face is which, by both renderers."""
+"""Without marks a block's faces are identical, in both renderers."""
 
 import dataclasses
 

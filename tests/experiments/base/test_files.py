@@ -1,4 +1,4 @@
-"""Files are whole or not there."""
+"""Atomic file writes."""
 
 import json
 

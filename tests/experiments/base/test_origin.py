@@ -1,4 +1,4 @@
-"""Where a run came from: the commit of its source, and what is not one."""
+"""The origin of a run: the commit of its source, if there is one."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ from experiments.runs.workdir import WorkDirectory
 
 @pytest.fixture
 def tree(tmp_path):
-    """A git checkout with one commit."""
+    """Makes a git checkout with one commit."""
 
     def git(*arguments):
         who = ("-c", "user.name=a", "-c", "user.email=a@b")

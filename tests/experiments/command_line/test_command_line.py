@@ -1,4 +1,4 @@
-"""Every error of a user's: one line that names it, exit status 2, nothing else."""
+"""User errors print one line that names the error, and exit with status 2."""
 
 import json
 import os
@@ -141,7 +141,7 @@ SCHEMAS = {"task": config_lib, "vision": vision_config}
 
 
 def over_saved(schema, *arguments):
-    """What a command line makes of a saved configuration, of which only JSON is known."""
+    """Parses a command line over a configuration restored from JSON."""
     saved = ConfigDict(json.loads(json.dumps(schema.default().to_dict())))
     unchecked = SimpleNamespace(default=schema.default, validate=lambda config: None)
     return command_line.parse(arguments, define_flags, lambda values: saved, unchecked)[1]
@@ -253,7 +253,7 @@ def test_users_errors_are_messages_and_all_others_keep_their_traceback(capsys):
     def divide(values, config):
         raise ZeroDivisionError
 
-    def multiply(values, config):  # as in a term that somebody adds
+    def multiply(values, config):  # as in a user-defined term
         np.zeros(3) @ np.zeros(4)
 
     for mistake, error in ((divide, ZeroDivisionError), (multiply, ValueError)):

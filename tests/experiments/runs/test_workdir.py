@@ -1,4 +1,4 @@
-"""Work directories: only the same run continues in one, and its record fits its state."""
+"""Work directories: only the same run resumes in one, and its metrics match its state."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_a_directory_from_before_a_field_is_read(claimed):
     del fields["terms"]["mass"]["low"]
     claimed.config_file.write_text(json.dumps(fields))
     expected = dactyl_jax.config.default()
-    expected.terms.gravity.enabled = False  # the run did not know it
+    expected.terms.gravity.enabled = False  # the run predates this field
     assert claimed.load_config() == expected
     assert claimed.check(expected)
 

@@ -1,4 +1,4 @@
-"""TensorBoard events: all that is added is there; what cannot be written ends only them."""
+"""TensorBoard events: all scalars are written, and write errors stop only the events."""
 
 import struct
 
@@ -9,7 +9,7 @@ from experiments.training.events import Events
 
 
 def _read(folder):
-    """(step, name, value) of all scalars; a record is its length, a checksum, itself, another."""
+    """Returns (step, name, value) of all scalars; a record is length, checksum, data, checksum."""
     (file,) = folder.iterdir()
     content, result = file.read_bytes(), []
     while content:
@@ -39,7 +39,7 @@ def test_what_cannot_be_written_ends_events_alone(when, tmp_path, capsys, monkey
         for step in range(2, 5):
             events.add(step, {"loss": 0.5})
     said = capsys.readouterr().err
-    assert said.count("No more TensorBoard events") == said.count("\n") == 1
+    assert said.count("TensorBoard events stopped") == said.count("\n") == 1
 
 
 def _full():

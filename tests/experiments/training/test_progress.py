@@ -1,4 +1,4 @@
-"""What is shown of a row of metrics."""
+"""The progress display of a row of metrics."""
 
 from experiments.training import progress
 
