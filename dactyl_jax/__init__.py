@@ -8,9 +8,9 @@ from dactyl_jax.cpus import available_cpus
 
 # With one CPU, XLA uses one thread. A host callback, such as the native engine's, then deadlocks:
 # it occupies that thread while waiting for it to copy the callback's arguments. JAX reads this
-# variable at start-up. (jaxlib 0.10.2, with arguments larger than 100 kB)
-if available_cpus() == 1:
-    os.environ.setdefault("PJRT_NPROC", "2")
+# variable at start-up, before which the CPUs of a process may become fewer. (jaxlib 0.10.2, with
+# arguments larger than 100 kB)
+os.environ.setdefault("PJRT_NPROC", str(max(available_cpus(), 2)))
 
 __all__ = ["load_policy", "make", "register", "tasks"]
 
