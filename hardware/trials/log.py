@@ -54,6 +54,9 @@ class Log:
     Args:
         path: of a new file.
         about: what holds for the whole session, as text.
+
+    Attributes:
+        failure: why no more is written; None while it is.
     """
 
     def __init__(self, path: Path, about: dict[str, str]):
@@ -69,7 +72,7 @@ class Log:
         self._rows: queue.SimpleQueue[tuple[str, float, dict[str, Any]] | None] = (
             queue.SimpleQueue()
         )
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
         self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
         self._thread.start()
 
@@ -93,23 +96,23 @@ class Log:
         self._rows.put(None)
         self._thread.join()
         try:
-            if self._failure is not None:
-                raise self._failure
+            if self.failure is not None:
+                raise self.failure
             self._writer.finish()
         finally:
             self._stream.close()
 
     def _drain(self) -> None:
         for topic, time, message in iter(self._rows.get, None):
-            if self._failure is not None:
+            if self.failure is not None:
                 continue
             try:
                 stamp = int(time * 1e9)
                 row = {name: _plain(value) for name, value in message.items()}
                 content = json.dumps(row, allow_nan=False).encode()
                 self._writer.add_message(self._channels[topic], stamp, content, stamp)
-            except Exception as error:  # for `close` to raise: trials go on without a log
-                self._failure = error
+            except Exception as error:  # for whoever asks, and for `close` to raise
+                self.failure = error
 
 
 def read(path: str) -> Iterator[tuple[str, float, dict[str, Any]]]:
