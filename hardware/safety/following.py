@@ -15,8 +15,8 @@ LAG = 0.1  # s, time constant with which a free actuator follows its target
 # the hand stay below half of that. Small ranges have room for play.
 APART = ((0.6, 0.5), (0.35, 2.0))
 PLAY = 0.2  # rad
-FROZEN = 0.15  # s for which no reading changes by a bit, after ...
-MOVED = 0.05  # rad that a command moved since one did
+FROZEN = 0.1  # s for which no reading changes by a bit, after ...
+MOVED = 0.02  # rad that a command moved since one did
 
 
 class Following:
@@ -60,28 +60,29 @@ class Following:
         before, self._before = self._before, state
         if before is None or self._commands is None or state.stamp <= before.stamp:
             return self.fault
-        self.fault = self._frozen(before, state) or self._astray(before, state)
+        now = self._commands, before, state
+        self.fault = self._frozen(*now) or self._astray(*now)
         return self.fault
 
-    def _frozen(self, before: JointState, state: JointState) -> str:
+    def _frozen(self, commands: np.ndarray, before: JointState, state: JointState) -> str:
         """Sensors have noise: to the last bit, a hand does not stand still while it is moved."""
         same = np.array_equal(state.position, before.position)
         if not (same and np.array_equal(state.velocity, before.velocity)):
-            self._anchor, self._moved = self._commands, None
+            self._anchor, self._moved = commands, None
             return ""
-        if self._moved is None and np.abs(self._commands - self._anchor).max() > MOVED:
+        if self._moved is None and np.abs(commands - self._anchor).max() > MOVED:
             self._moved = state.stamp
         if self._moved is None or state.stamp - self._moved <= FROZEN:
             return ""
         still = seconds(state.stamp - self._moved)
         return f"joint states: no reading changed by a bit in {still}, and the hand was moved"
 
-    def _astray(self, before: JointState, state: JointState) -> str:
+    def _astray(self, commands: np.ndarray, before: JointState, state: JointState) -> str:
         angles = self._coupling @ state.position
         if self._expected is None:
             self._expected, self._since[:] = angles, state.stamp
         share = 1 - np.exp(-(state.stamp - before.stamp) / LAG)
-        self._expected = self._expected + share * (self._commands - self._expected)
+        self._expected = self._expected + share * (commands - self._expected)
         near = np.abs(angles - self._expected) <= self._allowed
         self._since[near] = state.stamp
         late = state.stamp - self._since
@@ -92,5 +93,5 @@ class Following:
         return (
             f"{self._actuators[worst]} does not follow: for {seconds(late[:, worst].max())} it has "
             f"been far from where it was told to be; it is at {angles[worst]:.2f} rad, told "
-            f"{self._commands[worst]:.2f}"
+            f"{commands[worst]:.2f}"
         )

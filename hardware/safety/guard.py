@@ -153,7 +153,7 @@ class Guard:
             self._reason = self._unseen = ""
             self._running, self._needs = True, needs
             if targets is not None and np.isfinite(targets).all():
-                self._targets = np.asarray(targets, float)
+                self._targets, self._readings.doubt = np.asarray(targets, float), ""
                 self._following.start(self._targets)
             self._began = self._now()
             self.check()
@@ -263,7 +263,7 @@ class Guard:
         if now - self._joints.stamp > STALE:
             missing, age = self._readings.missing(), seconds(now - self._joints.stamp)
             return f"joint states: the last good one of {missing} is {age} old{why}"
-        return ""
+        return f"joint states: {self._readings.doubt}" if self._readings.doubt else ""
 
     def _report_limits(self, asked: np.ndarray, allowed: np.ndarray) -> None:
         """Says when a command begins to be limited."""

@@ -44,7 +44,8 @@ def of_maker() -> Limits:
 
 def of_bundle(bundle: Bundle) -> Limits:
     """What a bundle says of itself."""
-    return Limits(*bundle.limits.T, bundle.max_rates)
+    low, high = bundle.limits.T
+    return Limits(low, high, bundle.max_rates)
 
 
 def of_hand(joints: Mapping[str, Joint]) -> Limits:
@@ -54,7 +55,8 @@ def of_hand(joints: Mapping[str, Joint]) -> Limits:
         joints: all of its joints, by name.
     """
     rows = [[joints[name] for name in names] for names in shadow_hand.ACTUATORS.values()]
-    return Limits(*np.array([np.sum(row, axis=0) for row in rows]).T)
+    low, high, rates = np.array([np.sum(row, axis=0) for row in rows]).T
+    return Limits(low, high, rates)
 
 
 def smallest(*limits: Limits) -> Limits:

@@ -1,7 +1,8 @@
 """What a hand's sensors say, joined from their messages, and whether that can be true.
 
 A message may hold some of the joints only, and those of other hands. One whose numbers cannot be a
-reading of this hand is left out as a whole, for a reason in words.
+reading of this hand is left out as a whole, for a reason in words; what comes after it is in doubt,
+however plausible it is by itself.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Readings:
         self._stamps = np.full(count, -np.inf)  # of good readings
         self._heard = np.full(count, -np.inf)  # of readings, good or not
         self.refused = ""  # why the last message was left out; empty if it was not
+        self.doubt = ""  # why readings are not to be believed from now on
 
     def take(self, message: JointState, now: float) -> str:
         """Takes a message.
@@ -94,7 +96,9 @@ class Readings:
             return "one came out of order"
         if now - stamp > STALE:
             return f"one is {seconds(now - stamp)} old"
-        return self._implausible(np.asarray(message.position, float)[theirs], ours, stamp)
+        reason = self._implausible(np.asarray(message.position, float)[theirs], ours, stamp)
+        self.doubt = reason or self.doubt
+        return reason
 
     def _implausible(self, position: np.ndarray, ours: np.ndarray, stamp: float) -> str:
         """Why no hand of this kind reads such angles then, if it does not."""

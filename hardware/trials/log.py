@@ -24,6 +24,7 @@ JSON has no word for what is no finite number: it is null in the file, and NaN w
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import json
@@ -36,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from hardware.base.errors import UserError
+from hardware.base.errors import Held, UserError, describe
 
 TOPICS = (
     *("/joint_states", "/pose", "/estimate", "/fingertips", "/command"),
@@ -90,17 +91,20 @@ class Log:
         """Writes what is left and finishes the file.
 
         Raises:
-            OSError: it could not be written, such as on a full disk; what came before is there.
-            Exception: whatever else was wrong with a message; likewise.
+            Held: not all could be written, such as on a full disk; what came before is there.
         """
         self._rows.put(None)
         self._thread.join()
         try:
-            if self.failure is not None:
-                raise self.failure
-            self._writer.finish()
+            if self.failure is None:
+                self._writer.finish()
+        except OSError as error:
+            self.failure = error
         finally:
-            self._stream.close()
+            with contextlib.suppress(OSError):
+                self._stream.close()
+        if self.failure is not None:
+            raise Held(f"the log: {describe(self.failure)}")
 
     def _drain(self) -> None:
         for topic, time, message in iter(self._rows.get, None):

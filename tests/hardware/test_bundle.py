@@ -7,7 +7,7 @@ import pytest
 from hardware import verify
 from hardware.base import rotations
 from hardware.base.errors import UserError
-from hardware.bundle import store
+from hardware.bundle import arrays, store
 
 ALL = (*store.FILES, *store.VISION_FILES)
 
@@ -94,7 +94,7 @@ def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys)
     for name, (array, change, message) in cases.items():
         spoilt = {key: values.copy() for key, values in golden.items()}
         spoilt[array][1, 3] += np.asarray(change, spoilt[array].dtype)
-        files["golden.npz"] = store.pack_arrays(spoilt)
+        files["golden.npz"] = arrays.pack(spoilt)
         store.write(tmp_path / name, files)
         assert verify.main([str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
@@ -109,9 +109,9 @@ def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys)
 )
 def test_what_is_no_number_differs(file, array, folder, tmp_path, capsys):
     files = {name: (folder / name).read_bytes() for name in ALL}
-    arrays = dict(np.load(str(folder / file)))
-    arrays[array].flat[-1] = np.nan
-    files[file] = store.pack_arrays(arrays)
+    spoilt = arrays.unpack(files[file])
+    spoilt[array].flat[-1] = np.nan
+    files[file] = arrays.pack(spoilt)
     store.write(tmp_path / "spoilt", files)
     assert verify.main([str(tmp_path / "spoilt")]) == 2
     assert "off by nan" in capsys.readouterr().err
@@ -134,7 +134,7 @@ def test_a_network_that_sees_something_else_is_found(contents, folder, tmp_path,
     for name, (values, message) in cases.items():
         spoilt = {key: array.copy() for key, array in golden.items()}
         spoilt[name][1] = values
-        files["pictures.npz"] = store.pack_arrays(spoilt)
+        files["pictures.npz"] = arrays.pack(spoilt)
         store.write(tmp_path / name, files)
         assert verify.main([str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
@@ -152,10 +152,10 @@ def test_a_pose_network_and_a_contract_without_one_are_not_trusted(folder, blind
 
 
 def test_nothing_in_a_bundle_is_pickled(contents):
-    arrays = [*contents.golden().values(), *contents.golden_pictures().values()]
-    assert all(array.dtype.kind in "fiub" for array in arrays)
+    found = [*contents.golden().values(), *contents.golden_pictures().values()]
+    assert all(array.dtype.kind in "fiub" for array in found)
     with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
-        store.pack_arrays({"x": np.array([object()])})
+        arrays.pack({"x": np.array([object()])})
 
 
 def test_the_contract_says_what_a_controller_needs(contents):

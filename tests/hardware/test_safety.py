@@ -8,9 +8,8 @@ from hardware.base import rotations
 from hardware.base.messages import JointState
 from hardware.policy import actions
 from hardware.robots.robot import Listeners
-from hardware.safety import limits, motion, readings
+from hardware.safety import limits, motion
 from hardware.safety.guard import CHECK_PERIOD, COMMANDS_STALE, Guard, Watched
-from hardware.safety.limits import Limits
 from hardware.sight.mount import AT_FOREARM
 from hardware.trials.bench import Bench
 from hardware.trials.goals import RandomGoals

@@ -265,19 +265,20 @@ def test_the_service_stops_for_good(ros, folder):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
-    assert "no pose of it is newer than 2 s" in program.stdout.readline()
+    assert "no pose of it is newer than 0.3 s" in program.stdout.readline()
     call = (
         f"import sys; sys.path.append({DEBIAN!r}); import rospy\n"
         "from std_srvs.srv import Trigger\n"
         "rospy.init_node('stopper', disable_signals=True)\n"
-        "rospy.wait_for_service('/stop'); print(rospy.ServiceProxy('/stop', Trigger)())"
+        "rospy.wait_for_service('/dactyl_jax/stop')\n"
+        "print(rospy.ServiceProxy('/dactyl_jax/stop', Trigger)())"
     )
     assert "success: True" in subprocess.check_output(
         [sys.executable, "-c", call], env=ros.environment, text=True, timeout=PATIENCE
     )
     output = program.communicate(timeout=PATIENCE)[0]
     assert program.returncode == 0
-    assert "goals, stop (stopped by the service /stop)" in output
+    assert "goals, stop (stopped by the service /dactyl_jax/stop)" in output
     assert "trial 2" not in output
 
 
