@@ -39,6 +39,7 @@ CHANGELOG
 :glob:
 :caption: Guides
 docs/*
+docs/robot/*
 ```
 
 ```{toctree}

@@ -26,7 +26,7 @@ from hardware.sight import cameras
 from hardware.sight.camera_tracker import LARGEST_DOUBT, known_cameras
 from hardware.sight.cameras import Camera
 from hardware.sight.mount import AT_FOREARM, load_mount
-from hardware.trials import goals, report, verification
+from hardware.trials import first_time, goals, report, verification
 from hardware.trials.bench import Bench
 from hardware.trials.goals import RandomGoals
 from hardware.trials.log import Log
@@ -58,6 +58,7 @@ def run(flags: argparse.Namespace) -> None:
         cameras=rig,
         largest_doubt=flags.largest_doubt or LARGEST_DOUBT,
         patience=flags.patience_s,
+        rates=first_time.SHARE if flags.first_time else 1.0,
     )
     if flags.robot == "ros":
         session.stop_on_enter()
@@ -65,6 +66,11 @@ def run(flags: argparse.Namespace) -> None:
     gc.collect()
     gc.freeze()  # else a full collection interrupts the loop for tens of milliseconds
     try:
+        if flags.first_time:
+            if not first_time.run(session):
+                raise Held(session.guard.fault)
+            print("all actuators do as they are told; leave --first_time out to run the policy")
+            return
         for trial in range(flags.trials):
             result = session.run(lab, trial, flags.goal_timeout_s)
             results.append(result)
@@ -165,6 +171,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=cli.whole_number(0), default=0, help="of all draws")
     parser.add_argument(
         "--greedy", action="store_true", help="takes the most probable actions, samples none"
+    )
+    parser.add_argument(
+        "--first_time",
+        action="store_true",
+        help="runs no policy: moves one actuator after the other, slowly, with nothing in the "
+        "hand, and looks whether it does as told",
     )
     parser.add_argument("--log", help="a new .mcap file for every message")
     parser.add_argument(

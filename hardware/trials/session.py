@@ -33,6 +33,7 @@ from hardware.trials.trial import Result, Trial
 LISTEN = 0.2  # s to hear of the hand before anything is asked of it
 OBJECT, FINGERTIPS = "object pose", "fingertips"  # as guard and tracker call them
 TRACKER_PATIENCE, CAMERA_PATIENCE = 0.3, 2.0  # s that what is seen may be old
+CAMERA_LOOKS = 3  # control steps in a row that must see a goal reached: networks may be wrong once
 
 
 def _say(line: str) -> None:
@@ -66,6 +67,7 @@ class Session:
         largest_doubt: of poses that are believed, rad, see `CameraTracker`.
         patience: s that what is seen may be old while the policy acts; None takes
             `TRACKER_PATIENCE`, with cameras `CAMERA_PATIENCE`.
+        rates: share of the usual ones at which actuators may be commanded.
         log: takes everything; None keeps no log.
         say: shows a line to the user.
     """
@@ -81,6 +83,7 @@ class Session:
         cameras: Sequence[Camera] | None = None,
         largest_doubt: float = LARGEST_DOUBT,
         patience: float | None = None,
+        rates: float = 1.0,
         say: Callable[[str], None] = _say,
     ):
         self.bundle, self.robot = bundle, robot
@@ -94,9 +97,10 @@ class Session:
         self.computing: list[float] = []  # s, from readings to command
         self.looking: list[float] = []  # s, from three pictures to a pose
         self._mount, self.tracker = mount, Tracker(mount.frame, self.event)
+        allowed = limits.smallest(*filter(None, (limits.of_bundle(bundle), robot.limits())))
         self.guard = Guard(
             bundle,
-            limits.smallest(*filter(None, (limits.of_bundle(bundle), robot.limits()))),
+            allowed._replace(rates=rates * allowed.rates),
             robot.now,
             robot.send,
             self._watched(),
@@ -155,7 +159,8 @@ class Session:
         result = Result("", "", goals=0, steps=0, steps_to_last_goal=0)
         seen: deque[Pose] = deque(maxlen=3)  # the object's last poses in control steps
         if prepared:
-            progress = Trial(self.bundle, lab.goals, trial, timeout_s, self.event)
+            looks = 1 if self._camera_tracker is None else CAMERA_LOOKS
+            progress = Trial(self.bundle, lab.goals, trial, timeout_s, self.event, looks)
             lab.chooser.begin(trial)
             self._controller.begin(lab.chooser.choose)
             end = ""

@@ -167,6 +167,83 @@ def test_joints_are_put_in_order_by_name(rig, contents):
     np.testing.assert_array_equal(joints.velocity, 100 + np.argsort(shuffled)[:24])
 
 
+def test_an_actuator_that_does_not_follow_is_named(rig, contents):
+    """It may push against something, but not for long if it lies far from its target."""
+    joint, follow = contents.joints.index("rh_FFJ3"), rig.hand.follow
+    angle = rig.hand.angles[joint]
+
+    def jam():
+        follow()
+        rig.hand.angles[joint] = angle
+
+    rig.hand.follow = jam
+    goal = contents.start_targets.copy()
+    goal[contents.actuators.index("rh_A_FFJ3")] = -0.262
+    began = rig.hand.now()
+    while rig.guard.command(goal):
+        rig.wait(contents.control_dt)
+        assert rig.hand.now() < began + 5.0
+    assert "rh_A_FFJ3 does not follow" in rig.guard.fault
+    assert 2.0 < rig.hand.now() - began < 2.5
+
+
+def test_joint_states_come_in_parts_and_with_those_of_others(rig):
+    def split(joints, pose):
+        parts = [
+            JointState(joints.stamp, joints.names[p], joints.position[p], joints.velocity[p])
+            for p in (slice(0, 10), slice(10, 24))
+        ]
+        other = joints._replace(names=tuple(f"lh{name[2:]}" for name in joints.names))
+        return [*parts, other], [pose]
+
+    rig.hand.spoil = split
+    assert rig.guard.command(rig.guard.targets())
+    rig.wait(0.1)
+    np.testing.assert_array_equal(rig.guard.joints().position, rig.hand.angles)
+    rig.hand.spoil = lambda joints, pose: (split(joints, pose)[0][:1], [pose])
+    rig.wait(0.15)
+    assert "the last good one of rh_" in rig.guard.fault
+
+
+def test_what_was_implausible_once_is_believed_no_more(rig):
+    """A sensor board that was reset reads plausible zeros, or nearly so."""
+    rig.guard.command(rig.guard.targets())
+    rig.guard.end()
+    rig.hand.spoil = lambda joints, pose: ([joints._replace(position=0.01 * joints.position)], [])
+    rig.wait(1.0)
+    assert not rig.guard.begin() and "jumps by" in rig.guard.fault
+    assert len(rig.hand.commands) == 2
+    np.testing.assert_array_equal(*(targets for _, targets in rig.hand.commands))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
+def test_limits_that_are_no_limits_are_the_makers(value, contents):
+    contents.contract["actuators"][3].update(max_rate=value, high=value)
+    hand = FakeHand(contents)
+    guard = guard_of(hand, contents, [])
+    hand.listen(Listeners(guard.on_joint_state, *[lambda message: None] * 4))
+    hand.report()
+    assert guard.begin() and guard.command(np.full(20, 1e6))
+    maker = limits.of_maker()
+    sent = hand.commands[0][1]
+    assert np.isfinite(sent).all() and (sent <= maker.high + 2e-6).all()
+
+
+def test_rates_are_the_smallest(contents):
+    slow = limits.of_hand({name: limits.Joint(-4.0, 4.0, 2.0) for name in contents.joints})
+    allowed = limits.smallest(limits.of_maker(), limits.of_bundle(contents), slow)
+    assert set(allowed.rates) == {2.0, 4.0}  # of single joints, and of coupled ones
+    np.testing.assert_array_equal([allowed.low, allowed.high], contents.limits.T)
+
+
+def test_trouble_holds_and_prevents_a_begin(rig):
+    rig.hand.complaint = "a cable is loose"
+    rig.wait(CHECK_PERIOD + PERIOD)
+    assert rig.guard.fault == "a cable is loose"
+    rig.guard.end()
+    assert not rig.guard.begin()
+
+
 # Faults: what becomes of the messages of one moment (joint states, poses), from then on; None for
 # those of the controller.
 

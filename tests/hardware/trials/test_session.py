@@ -45,7 +45,7 @@ def room(contents):
 
 def test_a_trial_on_a_bench(room, contents):
     """The hand goes to its start slowly, waits for the object, then the policy has its rate."""
-    start = contents.start_targets + 0.4
+    start = contents.start_targets + 0.3
     room.hand.angles = room.hand._shared(np.clip(start, *contents.limits.T))
     room.hand.targets = np.clip(start, *contents.limits.T)
     room.hand.wait_until(room.hand.now() + 0.1)
