@@ -14,15 +14,20 @@ from collections.abc import Sequence
 
 from hardware.base import cli
 from hardware.base.errors import UserError, describe
-from hardware.bundle import store
+from hardware.bundle import signature, store
 from hardware.trials import verification
 
 
 def run(flags: argparse.Namespace) -> None:
     """Checks a bundle, here or in a process of its own."""
+    if (flags.signature is None) != (flags.allowed_signers is None):
+        raise UserError("--signature and --allowed_signers go together; give both")
     contents = store.load(flags.bundle)
     if not flags.here:
         print(f"{flags.bundle}: all files are whole", flush=True)
+        if flags.signature is not None:
+            signer = signature.check(flags.bundle, flags.signature, flags.allowed_signers)
+            print(f"signed by {signer}", flush=True)
         print(verification.in_its_own_process(flags.bundle, simulated=flags.simulated), end="")
         return
     try:
@@ -51,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="builds the simulated hand too, where MuJoCo is",
     )
+    parser.add_argument("--signature", help="a file of ssh-keygen -Y sign, of the checksums")
+    parser.add_argument("--allowed_signers", help="with --signature: names and their public keys")
     parser.add_argument(
         "--here", action="store_true", help="in this process, without limits of memory and time"
     )

@@ -1,5 +1,6 @@
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -170,3 +171,39 @@ def test_the_contract_says_what_a_controller_needs(contents):
     assert contents.contract["action"] == {
         **{"mode": "relative", "bins": 11, "smoothed": "action", "smoothing_kept": 0.3}
     }
+
+
+def test_a_signature_says_who_made_a_bundle(folder, tmp_path, capsys):
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("no ssh-keygen")
+    for name in ("ours", "others"):
+        key = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            name,
+            "-f",
+            str(tmp_path / name),
+        ]
+        subprocess.run(key, check=True)
+    signing = ("ssh-keygen", "-Y", "sign", "-f", str(tmp_path / "ours"), "-n", "dactyl")
+    sums = (folder / store.CHECKSUMS).read_bytes()
+    signed = subprocess.run(signing, input=sums, check=True, capture_output=True).stdout
+    (tmp_path / "bundle.sig").write_bytes(signed)
+    for name in ("ours", "others"):
+        (tmp_path / f"{name}.allowed").write_text(
+            f"me@lab {(tmp_path / f'{name}.pub').read_text()}"
+        )
+    flags = [str(folder), f"--signature={tmp_path / 'bundle.sig'}"]
+    assert verify.main([*flags, f"--allowed_signers={tmp_path / 'ours.allowed'}"]) == 0
+    assert "signed by me@lab" in capsys.readouterr().out
+    assert verify.main([*flags, f"--allowed_signers={tmp_path / 'others.allowed'}"]) == 2
+    assert "nobody in" in capsys.readouterr().err
+    (tmp_path / "bundle.sig").write_bytes(signed.replace(b"A", b"B", 1))
+    assert verify.main([*flags, f"--allowed_signers={tmp_path / 'ours.allowed'}"]) == 2
+    assert verify.main(flags) == 2
+    assert "--signature and --allowed_signers go together" in capsys.readouterr().err
