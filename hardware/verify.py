@@ -33,7 +33,7 @@ def run(flags: argparse.Namespace) -> None:
     try:
         print(verification.report(verification.verify(contents)))
         if flags.simulated:
-            with cli.needs_mujoco("--simulated"):
+            with cli.needs_mujoco("the simulated hand"):
                 from hardware.simulation.hand import SimulatedHand
             for world in ("training", "surrogate"):
                 simulated = SimulatedHand(contents, world)

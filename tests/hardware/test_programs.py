@@ -150,6 +150,8 @@ def test_a_hand_that_a_fault_held_moves_no_more(
     robot, trials, contents, folder, monkeypatch, capsys
 ):
     """In simulation, where nobody stands beside it, the next trial begins anew."""
+    if robot == "simulated":
+        pytest.importorskip("mujoco")
     hand = FakeHand(contents)
     begun = []
 
