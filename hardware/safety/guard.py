@@ -153,8 +153,10 @@ class Guard:
             self._reason = self._unseen = ""
             self._running, self._needs = True, needs
             if targets is not None and np.isfinite(targets).all():
-                self._targets, self._readings.doubt = np.asarray(targets, float), ""
+                self._targets = np.asarray(targets, float)
                 self._following.start(self._targets)
+                self._readings.start_anew(self._now())
+                self._joints = self._readings.state()
             self._began = self._now()
             self.check()
             return not self._reason

@@ -36,6 +36,7 @@ class Readings:
         self._position, self._velocity = np.full(count, np.nan), np.full(count, np.nan)
         self._stamps = np.full(count, -np.inf)  # of good readings
         self._heard = np.full(count, -np.inf)  # of readings, good or not
+        self._last: JointState | None = None  # message that held joints of the hand
         self.refused = ""  # why the last message was left out; empty if it was not
         self.doubt = ""  # why readings are not to be believed from now on
 
@@ -48,6 +49,7 @@ class Readings:
         theirs, ours = self._where(message.names)
         if not len(ours):
             return ""
+        self._last = message
         self.refused = self._refusal(message, theirs, ours, now)
         if np.isfinite(message.stamp) and message.stamp <= now + FUTURE:
             self._heard[ours] = np.maximum(self._heard[ours], message.stamp)
@@ -56,6 +58,14 @@ class Readings:
             self._velocity[ours] = np.asarray(message.velocity, float)[theirs]
             self._stamps[ours] = message.stamp
         return self.refused
+
+    def start_anew(self, now: float) -> None:
+        """The hand was put elsewhere: what the last message reads need not follow from before."""
+        self._stamps[:] = self._heard[:] = -np.inf
+        self._position[:] = np.nan
+        self.doubt = ""
+        if self._last is not None:
+            self.take(self._last, now)
 
     def state(self) -> JointState | None:
         """All joints, stamped as the oldest of them; None until each has been read."""
