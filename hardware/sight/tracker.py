@@ -36,6 +36,7 @@ class Tracker:
         self._expected, self._on_event = expected, on_event
         self._lock = threading.Lock()
         self._pose: Pose | None = None
+        self._from: Pose | None = None  # the last good one, from which the next must be reached
         self._tips = np.full((5, 3), np.nan)
         self._tip_stamps = np.full(5, -np.inf)
         self._refused = {"object pose": "", "fingertips": ""}
@@ -56,6 +57,7 @@ class Tracker:
             reason = reason or self._leap(pose)
             if not reason:
                 self._pose = pose._replace(orientation=rotations.canonical(pose.orientation))
+                self._from = self._pose
             self._report("object pose", reason)
 
     def on_fingertips(self, tips: Fingertips, now: float) -> None:
@@ -69,6 +71,11 @@ class Tracker:
                 self._tips[seen] = tips.positions[seen]
                 self._tip_stamps[seen] = tips.stamp
             self._report("fingertips", reason)
+
+    def start_anew(self) -> None:
+        """Somebody may take the object elsewhere: the next pose need not follow from the last."""
+        with self._lock:
+            self._from = None
 
     def pose(self) -> Pose | None:
         """The last good pose; None before the first."""
@@ -107,7 +114,7 @@ class Tracker:
 
     def _leap(self, pose: Pose) -> str:
         """Why no object gets from the last good pose to this one in that time, if none does."""
-        last = self._pose
+        last = self._from
         if last is None:
             return ""
         elapsed = pose.stamp - last.stamp

@@ -155,6 +155,7 @@ class Session:
             timeout_s: that a goal may take.
         """
         self._trial = trial
+        self.tracker.start_anew()
         prepared = lab.set_up(self, trial)
         result = Result("", "", goals=0, steps=0, steps_to_last_goal=0)
         seen: deque[Pose] = deque(maxlen=3)  # the object's last poses in control steps

@@ -52,7 +52,7 @@ class DisturbedHand(FakeHand):
 
     def __init__(self, bundle, kind, moment, rng):
         super().__init__(bundle)
-        self.behave, self.acted = None, -np.inf
+        self.behave, self.acts = None, [-np.inf]  # the latter: when the policy acted
         self._kind, self._rng, self._began = kind, rng, False
         self.counts = False  # whether the fault is there, and what it is about is at work
         self.moment, self._ends = self.now() + moment, self.now() + LONGEST
@@ -61,7 +61,7 @@ class DisturbedHand(FakeHand):
     def _disturb(self):
         if not self._began and self.now() >= self.moment:
             self._began = True
-            acts = self.now() - self.acted < 0.1
+            acts = self.now() - self.acts[-1] < 0.1
             self.counts = acts or not KINDS[self._kind].of_policy
             KINDS[self._kind].begin(self, self._rng)
         if self.now() >= self._ends:
@@ -106,7 +106,7 @@ class _Controller:
         self.begin = controller.begin
 
     def step(self, *readings):
-        self._hand.acted = self._hand.now()
+        self._hand.acts.append(self._hand.now())
         chosen = self._controller.step(*readings)
         if self._hand.behave == "nan":
             return chosen._replace(targets=np.full(20, np.nan))
@@ -127,8 +127,9 @@ def _judge(kind, hand, allowed, period, ends) -> Outcome:
         broken = "a command is out of range"
     elif (steps > reach + 1e-9).any():
         broken = f"a command moves by {steps.max():.2f} rad"
-    until = hand.acted if KINDS[kind].of_policy else np.inf  # the way to a posture needs no object
-    counted = (times[1:] > hand.moment) & (times[1:] <= until + 1e-9)
+    counted = times[1:] > hand.moment
+    if KINDS[kind].of_policy:  # the way to a posture needs neither policy nor object
+        counted &= np.isin(times[1:], hand.acts)
     moves = np.flatnonzero((steps > STEP).any(axis=1) & counted)
     motion = None
     if len(moves) and hand.counts:
