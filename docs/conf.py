@@ -40,6 +40,7 @@ CHANGELOG
 :glob:
 :caption: Guides
 docs/*
+docs/robot/*
 ```
 
 ```{toctree}

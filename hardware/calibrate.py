@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hardware.base import cli
-from hardware.base.errors import UserError
+from hardware.base.errors import Held, UserError
 from hardware.bundle import model_patch, store
 from hardware.bundle.model_patch import Patch
 from hardware.bundle.store import Bundle
@@ -44,7 +44,7 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
     """Moves the hand and keeps a log of it.
 
     Raises:
-        UserError: the guard held the hand.
+        Held: the guard held the hand.
     """
     digits = tuple(flags.digits.split(","))
     unknown = set(digits) - set(excitation.DIGITS)
@@ -65,7 +65,7 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
         robot.close()
         log.close()
     if not whole:
-        raise UserError(f"the hand is held, {session.guard.fault}; the log ends there")
+        raise Held(f"{session.guard.fault}; the log ends there")
     print(f"{path}: {', '.join(digits)} moved")
 
 

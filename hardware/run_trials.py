@@ -1,13 +1,15 @@
 """Runs trials of a policy bundle on a hand: over ROS 1, or on a simulated one in process.
 
 First this machine must do what the training code did (`hardware.verify`). Prints goals as they are
-reached, then a table. With --log it keeps every message, and a plot beside the log. Enter, or the
-service /stop, holds the hand for good.
+reached, then a table. With --log it keeps every message, and a plot beside the log. Enter, the
+service /dactyl_jax/stop, or a stop box on --stop_topic hold the hand for good. A fault ends with
+exit status 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hardware.base import cli
-from hardware.base.errors import UserError
+from hardware.base.errors import Held, UserError
 from hardware.bundle import store
 from hardware.bundle.store import Bundle
 from hardware.policy.actions import MostProbable, Sampled
@@ -24,11 +26,11 @@ from hardware.sight import cameras
 from hardware.sight.camera_tracker import LARGEST_DOUBT, known_cameras
 from hardware.sight.cameras import Camera
 from hardware.sight.mount import AT_FOREARM, load_mount
-from hardware.trials import goals, report, verification
+from hardware.trials import first_time, goals, report, verification
 from hardware.trials.bench import Bench
 from hardware.trials.goals import RandomGoals
 from hardware.trials.log import Log
-from hardware.trials.session import Lab, Session
+from hardware.trials.session import CAMERA_PATIENCE, TRACKER_PATIENCE, Lab, Session
 
 _OF_VISION = ("camera_topics", "rig", "largest_doubt")
 # Control steps from a simulated picture to the next, and until it arrives, as pictures do in
@@ -42,7 +44,7 @@ def run(flags: argparse.Namespace) -> None:
     path = cli.new_file("log", flags.log, ending=".mcap") if flags.log else None
     contents = store.load(flags.bundle)
     rig = _cameras(contents, flags) if flags.pose == "vision" else None
-    verification.verify(contents)
+    verification.in_its_own_process(flags.bundle, simulated=flags.robot == "simulated")
     mount = load_mount(flags.tracker_mount) if flags.tracker_mount else AT_FOREARM
     robot = (_ros if flags.robot == "ros" else _simulated)(contents, flags)
     lab = _bench(contents, flags)
@@ -55,11 +57,20 @@ def run(flags: argparse.Namespace) -> None:
         markers=flags.fingertips == "markers",
         cameras=rig,
         largest_doubt=flags.largest_doubt or LARGEST_DOUBT,
+        patience=flags.patience_s,
+        rates=first_time.SHARE if flags.first_time else 1.0,
     )
     if flags.robot == "ros":
         session.stop_on_enter()
     results = []
+    gc.collect()
+    gc.freeze()  # else a full collection interrupts the loop for tens of milliseconds
     try:
+        if flags.first_time:
+            if not first_time.run(session):
+                raise Held(session.guard.fault)
+            print("all actuators do as they are told; leave --first_time out to run the policy")
+            return
         for trial in range(flags.trials):
             result = session.run(lab, trial, flags.goal_timeout_s)
             results.append(result)
@@ -78,6 +89,9 @@ def run(flags: argparse.Namespace) -> None:
             log.close()
         if results and path is not None:
             path.with_suffix(".svg").write_text(report.plot(results), encoding="utf-8")
+    faults = [result.reason for result in results if result.end == "fault"]
+    if faults:
+        raise Held(faults[-1])
 
 
 def _check_flags(flags: argparse.Namespace) -> None:
@@ -86,7 +100,7 @@ def _check_flags(flags: argparse.Namespace) -> None:
     for name in _OF_VISION:
         if getattr(flags, name) is not None and not vision:
             raise UserError(f"--{name} goes with --pose=vision; add it or leave --{name} out")
-    for name in ("tracker_mount", "camera_topics", "rig"):
+    for name in ("tracker_mount", "camera_topics", "rig", "stop_topic"):
         if getattr(flags, name) is not None and simulated:
             raise UserError(f"--{name} goes with --robot=ros; leave it out")
     if flags.tracker_mount is not None and vision and flags.fingertips == "joints":
@@ -112,9 +126,10 @@ def _ros(contents: Bundle, flags: argparse.Namespace) -> Robot:
         from hardware.robots.ros.client import RosRobot
     tips = flags.fingertips_topic if flags.fingertips == "markers" else None
     if flags.pose == "tracker":
-        return RosRobot(contents, flags.pose_topic, tips)
+        return RosRobot(contents, flags.pose_topic, tips, stop_topic=flags.stop_topic)
     names = (camera["name"] for camera in contents.contract["vision"]["cameras"])
-    return RosRobot(contents, None, tips, dict(zip(flags.camera_topics, names)))
+    topics = dict(zip(flags.camera_topics, names))
+    return RosRobot(contents, None, tips, topics, flags.stop_topic)
 
 
 def _simulated(contents: Bundle, flags: argparse.Namespace) -> Robot:
@@ -157,6 +172,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--greedy", action="store_true", help="takes the most probable actions, samples none"
     )
+    parser.add_argument(
+        "--first_time",
+        action="store_true",
+        help="runs no policy: moves one actuator after the other, slowly, with nothing in the "
+        "hand, and looks whether it does as told",
+    )
     parser.add_argument("--log", help="a new .mcap file for every message")
     parser.add_argument(
         "--pose",
@@ -194,6 +215,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--tracker_mount", help="JSON file: where the tracker's frame is in ROS's rh_forearm"
+    )
+    parser.add_argument(
+        "--patience_s",
+        type=cli.positive_number,
+        help=f"s that what is seen may be old while the policy acts ({TRACKER_PATIENCE:g}, with "
+        f"--pose=vision {CAMERA_PATIENCE:g})",
+    )
+    parser.add_argument(
+        "--stop_topic",
+        help="with --robot=ros: std_msgs/Bool from a stop box, at 4 Hz or more; True stops for "
+        "good, silence of 0.5 s holds the hand",
     )
     parser.add_argument(
         "--world",

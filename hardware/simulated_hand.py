@@ -19,6 +19,7 @@ from hardware.sight.camera_tracker import known_cameras
 from hardware.simulation.assistant import Assistant
 from hardware.simulation.hand import Errors, SimulatedHand
 from hardware.simulation.readings import DelayedReadings
+from hardware.trials import verification
 
 
 def run(flags: argparse.Namespace) -> None:
@@ -31,6 +32,7 @@ def run(flags: argparse.Namespace) -> None:
     patch = model_patch.load(flags.model_patch) if flags.model_patch else Patch()
     with cli.needs_ros():
         from hardware.simulation import ros_server
+    verification.in_its_own_process(flags.bundle, simulated=True)
     errors = Errors(**{name: getattr(flags, name) for name in Errors._fields})
     simulated = SimulatedHand(contents, flags.world, patch, flags.seed, errors)
     assistant = None if flags.without_object else Assistant(simulated, contents)

@@ -91,6 +91,7 @@ def test_hardware_s_programs_alone_import_late(hardware):
         "hardware.calibrate",
         "hardware.run_trials",
         "hardware.simulated_hand",
+        "hardware.verify",
     }
 
 
@@ -102,7 +103,10 @@ def test_hardware_s_files_are_few_and_short(hardware):
 def test_hardware_s_rooms_need_no_more_than_they_should(hardware):
     assert floors.importers(hardware, *TRAINING) == {"hardware.export"}
     assert floors.importers(hardware, "rospy", "rosgraph") == {
-        *(f"hardware.robots.ros.{name}" for name in ("client", "conversions", "node", "preflight")),
+        *(
+            f"hardware.robots.ros.{name}"
+            for name in ("client", "conversions", "node", "preflight", "watch")
+        ),
         "hardware.simulation.ros_server",
     }
     simulating = floors.importers(hardware, "mujoco")

@@ -16,7 +16,7 @@ from experiments.export import contract, golden, models, networks, vision
 from experiments.export.vision import TrainedPoseNetwork
 from experiments.runs import policies
 from experiments.runs.workdir import WorkDirectory
-from hardware.bundle import store
+from hardware.bundle import arrays, store
 from hardware.simulation.models import difference
 from hardware.trials import verification
 
@@ -83,18 +83,16 @@ def contents(
     files = {
         "policy.onnx": networks.policy_graph(checkpoint.agent),
         "hand.xml": xml.encode(),
-        "golden.npz": store.pack_arrays(golden.episodes(config, checkpoint.agent, episodes, steps)),
+        "golden.npz": arrays.pack(golden.episodes(config, checkpoint.agent, episodes, steps)),
     }
     if pose is not None:
         described["vision"] = vision.describe(pose)
         scene, numbers["scene"] = models.scene_xml(pose.config)
         files["scene.xml"] = scene.encode()
         files["pose.onnx"] = networks.pose_graph(pose.estimator)
-        files["pictures.npz"] = store.pack_arrays(
-            golden.pictures(pose.config, pose.estimator, frames)
-        )
-    files["numbers.npz"] = store.pack_arrays(
-        {f"{model}/{name}": a for model, arrays in numbers.items() for name, a in arrays.items()}
+        files["pictures.npz"] = arrays.pack(golden.pictures(pose.config, pose.estimator, frames))
+    files["numbers.npz"] = arrays.pack(
+        {f"{model}/{name}": a for model, fields in numbers.items() for name, a in fields.items()}
     )
     return files | {"bundle.json": _json(described)}
 

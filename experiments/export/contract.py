@@ -12,8 +12,8 @@ from dactyl_jax.hand import kinematics
 from dactyl_jax.learning import PolicyCheckpoint
 from dactyl_jax.randomization import actuation
 from experiments.export.models import build_world
-from hardware import safety
 from hardware.bundle import store
+from hardware.safety import motion
 
 
 def describe(config: ConfigDict, checkpoint: PolicyCheckpoint) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _actuators(model: mujoco.MjModel, layout: hand.Layout, env: ConfigDict) -> l
     averages = env.smoothed == "action"
     backlash = np.exp(actuation.log_rates(model, mirrored=averages))
     kept = 0.0 if averages else actions.kept_share(env.smoothing_kept, env.control_dt)
-    duration = safety.LEAST_PERIOD * env.control_dt
+    duration = motion.LEAST_PERIOD * env.control_dt
     for row, name in enumerate(hand.ACTUATORS):
         low, high = map(float, layout.ctrl_range[row])
         result.append(

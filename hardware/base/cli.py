@@ -16,8 +16,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hardware.base.errors import UserError
+from hardware.base.errors import Held, UserError
 
+EXIT_HELD = 1
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
@@ -61,7 +62,8 @@ def run(
         argv: the arguments without the program's name; those of this process for None.
 
     Returns:
-        0; 2 after an error of the user's, 130 when interrupted, 141 when nobody reads the output.
+        0; 1 after a fault that holds the hand, 2 after an error of the user's, 130 when
+        interrupted, 141 when nobody reads the output.
     """
     try:
         # rospy itself takes from sys.argv what roslaunch adds: __name:=..., other topics.
@@ -77,6 +79,9 @@ def run(
     except KeyboardInterrupt:
         print(f"{parser.program}: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except Held as error:
+        print(f"{parser.program}: the hand is held: {error}", file=sys.stderr)
+        return EXIT_HELD
     except UserError as error:
         message = str(error)
     except OSError as error:

@@ -1,6 +1,16 @@
-"""What only the user of a program can put right."""
+"""How programs end that cannot do what they were asked to."""
 
 from __future__ import annotations
+
+
+def describe(error: BaseException) -> str:
+    """An exception in a few words, on one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+class Held(Exception):
+    """The hand is held, for a reason in words; programs end on it in a line and exit status 1."""
 
 
 class UserError(ValueError):

@@ -14,23 +14,28 @@
     SHA256SUMS    a checksum of every file, as `sha256sum --check` reads it, and one of itself
 
 Checksums detect damage. They do not say who made a bundle: whoever can change a file can change
-its checksum. To know that, sign SHA256SUMS; docs/robot.md shows how.
+its checksum. To know that, sign SHA256SUMS; docs/robot.md shows how. Whoever made it, what is read
+is bounded in size, numbers of the contract in what they say (`contract`), networks in what they can
+do (`onnx_file`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-import io
 import json
-import zipfile
-from collections.abc import Mapping
+import os
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hardware.base.errors import UserError
+from hardware.bundle import arrays, onnx_file
+from hardware.bundle import contract as contract_lib
 from hardware.bundle.kinematics import Chain
 
 FORMAT = "dactyl_jax policy bundle"
@@ -38,6 +43,7 @@ VERSION = 3
 FILES = ("bundle.json", "policy.onnx", "hand.xml", "numbers.npz", "golden.npz")
 VISION_FILES = ("pose.onnx", "pictures.npz", "scene.xml")  # all or none
 CHECKSUMS = "SHA256SUMS"
+MOST_BYTES = 2**27  # of a file
 _OWN = "# of the lines above: "
 
 
@@ -118,17 +124,21 @@ class Bundle:
 
     def numbers(self, model: str) -> dict[str, np.ndarray]:
         """What numbers.npz has of a model: `training`, `surrogate` or, with vision, `scene`."""
-        arrays = _arrays(self._numbers)
         mark = f"{model}/"
-        return {name[len(mark) :]: a for name, a in arrays.items() if name.startswith(mark)}
+        numbers = self._arrays("numbers.npz", self._numbers)
+        return {name[len(mark) :]: a for name, a in numbers.items() if name.startswith(mark)}
 
     def golden(self) -> dict[str, np.ndarray]:
         """The arrays of golden.npz, see `hardware.verify`."""
-        return _arrays(self._golden)
+        return self._arrays("golden.npz", self._golden)
 
     def golden_pictures(self) -> dict[str, np.ndarray]:
         """The arrays of pictures.npz, see `hardware.verify`; for a bundle with vision."""
-        return _arrays(self._pictures)
+        return self._arrays("pictures.npz", self._pictures)
+
+    def _arrays(self, file: str, content: bytes) -> dict[str, np.ndarray]:
+        with _sound(Path(self.name, file)):
+            return arrays.unpack(content)
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -155,18 +165,17 @@ def load(folder: str) -> Bundle:
     """Reads a bundle.
 
     Raises:
-        UserError: a file is missing, damaged or too many, or the format is another; the message
-            names the file.
+        UserError: a file is missing, damaged, too many, or holds what no bundle does, or the format
+            is another; the message names the file.
     """
     path = Path(folder)
-    if not (path / CHECKSUMS).is_file():
+    if not (path / CHECKSUMS).exists():
         raise UserError(f"{folder!r} has no {CHECKSUMS}; name a folder of hardware.export")
     files = _read_whole(path)
-    try:
-        contract = json.loads(files["bundle.json"].decode("utf-8"))
-        found = contract["format"], contract["version"]
-    except (ValueError, KeyError, TypeError):
-        found = None, None
+    with _sound(path / "bundle.json"):
+        contract = json.loads(files["bundle.json"].decode("utf-8"), parse_constant=_no_number)
+    known = contract if isinstance(contract, dict) else {}
+    found = known.get("format"), known.get("version")
     if found != (FORMAT, VERSION):
         raise UserError(
             f"{str(path / 'bundle.json')!r} is of format {found[0]!r}, version {found[1]!r}; this "
@@ -177,46 +186,36 @@ def load(folder: str) -> Bundle:
             f"{str(path / 'bundle.json')!r} and {str(path / 'pose.onnx')!r} are of different "
             "bundles; export it anew"
         )
+    with _sound(path / "bundle.json"):
+        contract_lib.check(contract)
+    for name in [name for name in files if name.endswith(".onnx")]:
+        with _sound(path / name):
+            onnx_file.check(files[name])
+    texts = {}
+    for name in [name for name in files if name.endswith(".xml")]:
+        with _sound(path / name):
+            texts[name] = files[name].decode("utf-8")
     return Bundle(
         name=path.absolute().name,
         contract=contract,
         network=files["policy.onnx"],
-        hand=files["hand.xml"].decode("utf-8"),
+        hand=texts["hand.xml"],
         pose_network=files.get("pose.onnx", b""),
-        scene=files.get("scene.xml", b"").decode("utf-8"),
+        scene=texts.get("scene.xml", ""),
         _numbers=files["numbers.npz"],
         _golden=files["golden.npz"],
         _pictures=files.get("pictures.npz", b""),
     )
 
 
-def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The bytes of an .npz that holds no objects."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            entry = io.BytesIO()
-            np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
-            # Of no date: what is the same makes the same bytes.
-            member = zipfile.ZipInfo(f"{name}.npy")
-            archive.writestr(member, entry.getvalue(), zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
-
-
-def _arrays(content: bytes) -> dict[str, np.ndarray]:
-    """The inverse of `pack_arrays`."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
 def _read_whole(path: Path) -> dict[str, bytes]:
     """The contents of all files but the checksums, which they agree with."""
-    sums = (path / CHECKSUMS).read_bytes()
+    sums = _read(path / CHECKSUMS)
     body, own, _ = sums.partition(_OWN.encode())
     if not own or sums != body + _own_line(body):
         raise _damaged(path / CHECKSUMS)
     expected = {}
-    for line in body.decode("ascii").splitlines():
+    for line in body.decode("ascii", "replace").splitlines():
         digest, _, name = line.partition("  ")
         expected[name] = digest
     present = {entry.name for entry in path.iterdir()} - {CHECKSUMS}
@@ -226,11 +225,40 @@ def _read_whole(path: Path) -> dict[str, bytes]:
         raise UserError(f"{str(path / name)!r} is missing; copy the bundle again")
     if set(expected) not in (set(FILES), {*FILES, *VISION_FILES}):
         raise UserError(f"{str(path)!r} holds other files than {', '.join(FILES)}; export it anew")
-    files = {name: (path / name).read_bytes() for name in expected}
+    files = {name: _read(path / name) for name in expected}
     for name, content in files.items():
         if hashlib.sha256(content).hexdigest() != expected[name]:
             raise _damaged(path / name)
     return files
+
+
+def _read(file: Path) -> bytes:
+    """What a regular file holds; a device or a pipe might hold anything, or nothing for ever."""
+    found = os.stat(str(file))
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"{str(file)!r} is no regular file; copy the bundle again")
+    if found.st_size > MOST_BYTES:
+        raise UserError(
+            f"{str(file)!r} holds {found.st_size} bytes, more than {MOST_BYTES}; it is no bundle's"
+        )
+    return file.read_bytes()
+
+
+def _no_number(text: str) -> None:
+    """JSON has no NaN and no infinity, whatever Python reads."""
+    raise ValueError(f"{text} is no number")
+
+
+@contextlib.contextmanager
+def _sound(file: Path) -> Iterator[None]:
+    """Within it, what a file holds is looked at."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{str(file)!r} is not what a bundle holds: {' '.join(str(error).split())}; export it "
+            "anew"
+        ) from None
 
 
 def _damaged(file: Path) -> UserError:

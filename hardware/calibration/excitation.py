@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hardware import safety
 from hardware.bundle.store import Bundle
+from hardware.safety import motion
 from hardware.trials.session import LISTEN, Session
 
 DIGITS = ("WR", "FF", "MF", "RF", "LF", "TH")
@@ -89,9 +89,9 @@ def run(session: Session, digits: tuple[str, ...]) -> bool:
 def _approach(session: Session, rest: np.ndarray) -> Iterator[np.ndarray]:
     """Targets on the slow way to a posture, and some time there."""
     start, period = session.guard.targets(), session.bundle.control_dt
-    duration = np.abs(rest - start).max() / safety.BLEND_RATE + _HOLD
+    duration = np.abs(rest - start).max() / motion.BLEND_RATE + _HOLD
     for step in range(int(np.ceil(duration / period))):
-        yield safety.blend(start, rest, step * period)
+        yield motion.blend(start, rest, step * period)
 
 
 def _moved(rest: np.ndarray, index: int, motion: np.ndarray) -> Iterator[np.ndarray]:
@@ -109,7 +109,7 @@ def _drive(session: Session, course: Iterator[np.ndarray]) -> bool:
     for targets in course:
         if not session.guard.command(targets):
             return False
-        due = safety.next_due(due, robot.now(), period)
+        due = motion.next_due(due, robot.now(), period)
         robot.wait_until(due)
     return True
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from hardware.base.messages import Fingertips, Image, JointState, Pose
+from hardware.safety.limits import Limits
 
 
 class Listeners(NamedTuple):
@@ -39,6 +40,12 @@ class Robot(Protocol):
 
     def listen(self, to: Listeners) -> None:
         """Delivers messages as they come."""
+
+    def limits(self) -> Limits | None:
+        """What the hand says of its own actuators' limits; None if it says nothing."""
+
+    def trouble(self) -> str:
+        """Why the hand cannot be commanded now, in words; empty if it can. To be asked often."""
 
     def send(self, targets: np.ndarray) -> None:
         """Commands all actuators, `[20]` rad in the bundle's order."""

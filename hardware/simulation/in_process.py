@@ -68,6 +68,13 @@ class InProcess:
         """See `robot.Robot`; nobody asks a simulation to stop."""
         self._listeners = to
 
+    def limits(self) -> None:
+        """See `robot.Robot`; a simulation has those of its bundle."""
+
+    def trouble(self) -> str:
+        """See `robot.Robot`; there is never any."""
+        return ""
+
     def send(self, targets: np.ndarray) -> None:
         """See `robot.Robot`."""
         self._hand.command(targets)

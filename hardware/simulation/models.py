@@ -8,16 +8,39 @@ other numbers. So a model here is an XML with the fields in which it differs fro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from xml.etree import ElementTree
 
 import mujoco
 import numpy as np
 
-from hardware.base.errors import UserError
+from hardware.base.errors import UserError, describe
 from hardware.bundle.model_patch import Patch
 
 _OPTION = "opt."  # begins the names of a model's options
 # What neither physics nor pictures look at.
 _APART = ("name", "numeric")
+# What a bundle's model may be: parts of an XML, and fields of whole numbers, with their values. All
+# others, indices above all, follow from the XML.
+_ELEMENTS = frozenset(
+    (
+        *("mujoco", "compiler", "option", "flag", "default", "worldbody", "body", "inertial"),
+        *("joint", "freejoint", "geom", "site", "contact", "pair", "exclude", "tendon", "fixed"),
+        *("actuator", "general", "position", "asset", "material", "texture", "camera", "light"),
+        *("visual", "headlight", "quality", "global", "map", "scale", "rgba", "statistic", "size"),
+    )
+)
+_WHOLE = {
+    "geom_condim": (1, 6),
+    "pair_dim": (1, 6),
+    "geom_priority": (0, 10),
+    "tex_data": (0, 255),
+    "opt.cone": (0, 1),
+    "opt.iterations": (1, 200),
+    "opt.ls_iterations": (1, 200),
+}
+_LARGEST = 1e12  # of any number
+_TIMESTEP = (1e-4, 0.008)  # s
+_MOST_PARTS, _MOST_BYTES = 2000, 2**22  # elements and bytes of an XML
 
 
 def difference(model: mujoco.MjModel, xml: str) -> dict[str, np.ndarray]:
@@ -40,11 +63,16 @@ def build(xml: str, numbers: Mapping[str, np.ndarray]) -> mujoco.MjModel:
     """The model of an XML and the fields that it leaves out.
 
     Raises:
-        UserError: this MuJoCo does not know such a model.
+        UserError: this MuJoCo does not know such a model, or no bundle holds one.
     """
     try:
+        _check_xml(xml)
         model = mujoco.MjModel.from_xml_string(xml)
+        known = _fields(model)
         for name, values in numbers.items():
+            if name not in known or values.shape != known[name].shape:
+                raise ValueError(f"it has no {name} of shape {values.shape}")
+            _check_field(name, values, known[name].dtype.kind)
             owner, field = model, name
             if name.startswith(_OPTION):
                 owner, field = model.opt, name[len(_OPTION) :]
@@ -52,12 +80,41 @@ def build(xml: str, numbers: Mapping[str, np.ndarray]) -> mujoco.MjModel:
                 getattr(owner, field)[:] = values
             else:
                 setattr(owner, field, values.item())
-    except (AttributeError, ValueError) as error:
+        if not _TIMESTEP[0] <= model.opt.timestep <= _TIMESTEP[1]:
+            raise ValueError(f"its time step is {model.opt.timestep:g} s")
+    except (AttributeError, ValueError, ElementTree.ParseError) as error:
         raise UserError(
-            f"the bundle's model is of another MuJoCo than this {mujoco.__version__} ({error}); "
-            "export it with this one"
+            f"the bundle's model is of another MuJoCo than this {mujoco.__version__} "
+            f"({describe(error)}); export it with this one"
         ) from None
     return model
+
+
+def _check_xml(xml: str) -> None:
+    """Refuses what makes a model large, or reads other files."""
+    if len(xml) > _MOST_BYTES or "<!" in xml.replace("<!--", ""):
+        raise ValueError("its XML is too large, or defines entities")
+    elements = list(ElementTree.fromstring(xml).iter())
+    if len(elements) > _MOST_PARTS:
+        raise ValueError(f"its XML has {len(elements)} parts")
+    for element in elements:
+        if element.tag not in _ELEMENTS or "file" in element.attrib:
+            raise ValueError(f"its XML has a part {element.tag!r:.40} that no bundle has")
+        size = [int(element.get(name, 0)) for name in ("width", "height", "memory", "nconmax")]
+        if max(size) > _MOST_BYTES // 1024:
+            raise ValueError(f"its XML has a {element.tag} of {max(size)}")
+
+
+def _check_field(name: str, values: np.ndarray, kind: str) -> None:
+    """Refuses numbers that no model has."""
+    if kind != "f" or name in _WHOLE:
+        if name not in _WHOLE:
+            raise ValueError(f"{name} follows from the XML")
+        low, high = _WHOLE[name]
+        if values.dtype.kind not in "iu" or not ((values >= low) & (values <= high)).all():
+            raise ValueError(f"{name} is not from {low} to {high}")
+    elif values.dtype.kind != "f" or not (np.abs(values) <= _LARGEST).all():
+        raise ValueError(f"{name} holds what is no number")
 
 
 def apply_patch(patch: Patch, model: mujoco.MjModel) -> None:

@@ -7,12 +7,13 @@ from collections import deque
 
 import numpy as np
 
-from hardware import safety
 from hardware.base.messages import Pose
 from hardware.policy.actions import Chooser
+from hardware.safety import motion
+from hardware.safety.guard import ROUNDING, because
 from hardware.trials.goals import GoalSource
 from hardware.trials.palm import Palm
-from hardware.trials.session import LISTEN, Session
+from hardware.trials.session import LISTEN, OBJECT, Session
 
 _STILL = 1.0  # s that the object must lie in the palm before a trial
 _STILL_SPEED = 0.02  # m/s, of means over half that time: what sees it may be noisy
@@ -41,26 +42,27 @@ class Bench:
         asked = None  # whether it was in sight when it was asked for last
         while not self._still(seen):
             now = robot.now()
-            if not guard.command(safety.blend(start, posture, now - began)):
+            if not guard.command(motion.blend(start, posture, now - began)):
                 return False
             pose = session.tracker.pose()
-            arrived = np.abs(guard.targets() - posture).max() < safety.ROUNDING
-            fresh = session.tracker.pose_age(now) <= safety.SIGHT_STALE
+            arrived = np.abs(guard.targets() - posture).max() < ROUNDING
+            fresh = session.tracker.pose_age(now) <= session.patience
             if not (arrived and fresh and pose is not None and palm.holds(pose.position)):
                 seen.clear()
             elif not seen or pose.stamp > seen[-1].stamp:
                 seen.append(pose)
             if arrived and not seen and fresh != asked:
-                session.event(self._request(palm, pose if fresh else None))
+                session.event(self._request(session, palm, pose if fresh else None))
                 asked = fresh
             robot.wait_until(now + period)
-        return guard.begin(needs=session.needs, targets=guard.targets())
+        return guard.begin(needs=session.needs)
 
     @staticmethod
-    def _request(palm: Palm, pose: Pose | None) -> str:
+    def _request(session: Session, palm: Palm, pose: Pose | None) -> str:
         """What to ask for while the object is seen beside the palm or, None, not at all."""
         if pose is None:
-            sight = f"no pose of it is newer than {safety.SIGHT_STALE:g} s"
+            why = because(session.tracker.refused(OBJECT))
+            sight = f"no pose of it is newer than {session.patience:g} s{why}"
         else:
             sight = f"it is seen {100 * np.linalg.norm(palm.offset(pose.position)):.0f} cm from it"
         return f"put the object into the palm: {sight}"

@@ -24,6 +24,7 @@ JSON has no word for what is no finite number: it is null in the file, and NaN w
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import json
@@ -36,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from hardware.base.errors import UserError
+from hardware.base.errors import Held, UserError, describe
 
 TOPICS = (
     *("/joint_states", "/pose", "/estimate", "/fingertips", "/command"),
@@ -54,6 +55,9 @@ class Log:
     Args:
         path: of a new file.
         about: what holds for the whole session, as text.
+
+    Attributes:
+        failure: why no more is written; None while it is.
     """
 
     def __init__(self, path: Path, about: dict[str, str]):
@@ -69,7 +73,7 @@ class Log:
         self._rows: queue.SimpleQueue[tuple[str, float, dict[str, Any]] | None] = (
             queue.SimpleQueue()
         )
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
         self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
         self._thread.start()
 
@@ -87,29 +91,32 @@ class Log:
         """Writes what is left and finishes the file.
 
         Raises:
-            OSError: it could not be written, such as on a full disk; what came before is there.
-            Exception: whatever else was wrong with a message; likewise.
+            Held: not all could be written, such as on a full disk; what came before is there.
         """
         self._rows.put(None)
         self._thread.join()
         try:
-            if self._failure is not None:
-                raise self._failure
-            self._writer.finish()
+            if self.failure is None:
+                self._writer.finish()
+        except OSError as error:
+            self.failure = error
         finally:
-            self._stream.close()
+            with contextlib.suppress(OSError):
+                self._stream.close()
+        if self.failure is not None:
+            raise Held(f"the log: {describe(self.failure)}")
 
     def _drain(self) -> None:
         for topic, time, message in iter(self._rows.get, None):
-            if self._failure is not None:
+            if self.failure is not None:
                 continue
             try:
                 stamp = int(time * 1e9)
                 row = {name: _plain(value) for name, value in message.items()}
                 content = json.dumps(row, allow_nan=False).encode()
                 self._writer.add_message(self._channels[topic], stamp, content, stamp)
-            except Exception as error:  # for `close` to raise: trials go on without a log
-                self._failure = error
+            except Exception as error:  # for whoever asks, and for `close` to raise
+                self.failure = error
 
 
 def read(path: str) -> Iterator[tuple[str, float, dict[str, Any]]]:

@@ -11,13 +11,15 @@ from typing import Protocol
 
 import numpy as np
 
-from hardware import safety
+from hardware.base.errors import UserError, describe
 from hardware.base.frames import POLICY_FRAME
 from hardware.base.messages import Fingertips, Image, JointState, Pose
 from hardware.bundle.store import Bundle
 from hardware.policy.actions import Chooser
 from hardware.policy.controller import Controller
 from hardware.robots.robot import Listeners, Robot
+from hardware.safety import limits, motion
+from hardware.safety.guard import CHECK_PERIOD, Guard, Watched
 from hardware.sight.camera_tracker import LARGEST_DOUBT, LOOK_PERIOD, CameraTracker
 from hardware.sight.cameras import Camera
 from hardware.sight.estimator import Estimate
@@ -29,7 +31,9 @@ from hardware.trials.palm import Palm
 from hardware.trials.trial import Result, Trial
 
 LISTEN = 0.2  # s to hear of the hand before anything is asked of it
-_OBJECT = "object pose"  # as the guard calls it
+OBJECT, FINGERTIPS = "object pose", "fingertips"  # as guard and tracker call them
+TRACKER_PATIENCE, CAMERA_PATIENCE = 0.3, 2.0  # s that what is seen may be old
+CAMERA_LOOKS = 3  # control steps in a row that must see a goal reached: networks may be wrong once
 
 
 def _say(line: str) -> None:
@@ -61,6 +65,9 @@ class Session:
         markers: whether fingertips are where markers are seen; else the joint angles say it.
         cameras: in which the bundle's network sees the object; None leaves that to the tracker.
         largest_doubt: of poses that are believed, rad, see `CameraTracker`.
+        patience: s that what is seen may be old while the policy acts; None takes
+            `TRACKER_PATIENCE`, with cameras `CAMERA_PATIENCE`.
+        rates: share of the usual ones at which actuators may be commanded.
         log: takes everything; None keeps no log.
         say: shows a line to the user.
     """
@@ -75,22 +82,32 @@ class Session:
         markers: bool = False,
         cameras: Sequence[Camera] | None = None,
         largest_doubt: float = LARGEST_DOUBT,
+        patience: float | None = None,
+        rates: float = 1.0,
         say: Callable[[str], None] = _say,
     ):
         self.bundle, self.robot = bundle, robot
         self._log, self._say, self._markers = log, say, markers
-        self.needs = (_OBJECT, *(["fingertips"] if markers else []))
+        usual = TRACKER_PATIENCE if cameras is None else CAMERA_PATIENCE
+        self.patience = usual if patience is None else patience
+        self.needs = (OBJECT, *([FINGERTIPS] if markers else []))
         self._trial, self._began = 0, robot.now()
         self.late: list[float] = []  # s, of every control step
         self.jitter: list[float] = []  # s, of the time from one to the next
         self.computing: list[float] = []  # s, from readings to command
         self.looking: list[float] = []  # s, from three pictures to a pose
         self._mount, self.tracker = mount, Tracker(mount.frame, self.event)
-        ages = {
-            _OBJECT: self.tracker.pose_age,
-            "fingertips": self.tracker.fingertips_age,
-        }
-        self.guard = safety.Guard(bundle, robot.now, robot.send, ages, self.event, self._on_command)
+        allowed = limits.smallest(*filter(None, (limits.of_bundle(bundle), robot.limits())))
+        self.guard = Guard(
+            bundle,
+            allowed._replace(rates=rates * allowed.rates),
+            robot.now,
+            robot.send,
+            self._watched(),
+            self._trouble,
+            self.event,
+            self._on_command,
+        )
         self._controller = Controller(bundle)
         self._camera_tracker: CameraTracker | None = None
         if cameras is not None:
@@ -106,7 +123,7 @@ class Session:
                 self._on_image,
             )
         )
-        robot.every(safety.CHECK_PERIOD, self.guard.check)
+        robot.every(CHECK_PERIOD, self.guard.check)
         if self._camera_tracker is not None:
             robot.every(LOOK_PERIOD, self._camera_tracker.look)
 
@@ -138,14 +155,23 @@ class Session:
             timeout_s: that a goal may take.
         """
         self._trial = trial
+        self.tracker.start_anew()
         prepared = lab.set_up(self, trial)
         result = Result("", "", goals=0, steps=0, steps_to_last_goal=0)
         seen: deque[Pose] = deque(maxlen=3)  # the object's last poses in control steps
         if prepared:
-            progress = Trial(self.bundle, lab.goals, trial, timeout_s, self.event)
+            looks = 1 if self._camera_tracker is None else CAMERA_LOOKS
+            progress = Trial(self.bundle, lab.goals, trial, timeout_s, self.event, looks)
             lab.chooser.begin(trial)
             self._controller.begin(lab.chooser.choose)
-            result = progress.result(self._loop(progress, seen))
+            end = ""
+            try:
+                end = self._loop(progress, seen)
+            except UserError:
+                raise
+            except Exception as error:  # whatever fails, the hand is held
+                self.guard.hold(f"the policy fails: {describe(error)}")
+            result = progress.result(end)
         self.guard.end()
         if not result.end:
             end, reason = self._why_held(seen)
@@ -169,19 +195,15 @@ class Session:
             end = progress.see(pose.position, pose.orientation)
             if end:
                 return end
-            try:
-                chosen = self._controller.step(
-                    joints.position,
-                    joints.velocity,
-                    self.guard.targets(),
-                    pose.position,
-                    pose.orientation,
-                    progress.goal,
-                    self.tracker.fingertips() if self._markers else None,
-                )
-            except FloatingPointError as error:
-                self.guard.hold(str(error))
-                return ""
+            chosen = self._controller.step(
+                joints.position,
+                joints.velocity,
+                self.guard.targets(),
+                pose.position,
+                pose.orientation,
+                progress.goal,
+                self.tracker.fingertips() if self._markers else None,
+            )
             if not self.guard.command(chosen.targets):
                 return ""
             self.late.append(max(began - due, 0.0))
@@ -201,7 +223,7 @@ class Session:
                 late=began - due,
                 **chosen._asdict(),
             )
-            due = safety.next_due(due, robot.now(), period)
+            due = motion.next_due(due, robot.now(), period)
             step += 1
 
     def _why_held(self, seen: deque[Pose]) -> tuple[str, str]:
@@ -209,8 +231,22 @@ class Session:
         reason = self.guard.fault
         if self.guard.stopped:
             return "stop", reason
-        way = Palm(self.bundle).way_out(seen) if self.guard.unseen == _OBJECT else ""
+        way = Palm(self.bundle).way_out(seen) if self.guard.unseen == OBJECT else ""
         return ("drop", f"{reason}, {way}") if way else ("fault", reason)
+
+    def _watched(self) -> dict[str, Watched]:
+        tracker, patience = self.tracker, self.patience
+        return {
+            OBJECT: Watched(tracker.pose_age, patience, lambda: tracker.refused(OBJECT)),
+            FINGERTIPS: Watched(
+                tracker.fingertips_age, patience, lambda: tracker.refused(FINGERTIPS)
+            ),
+        }
+
+    def _trouble(self) -> str:
+        """Why nothing may be commanded now: the robot says so, or the log is not written."""
+        failure = self._log.failure if self._log is not None else None
+        return f"the log: {describe(failure)}" if failure is not None else self.robot.trouble()
 
     def _on_command(self, targets: np.ndarray) -> None:
         self._write("/command", targets=targets)

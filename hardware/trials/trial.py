@@ -44,6 +44,7 @@ class Trial:
         trial: its number, from 0 on.
         timeout_s: that a goal may take.
         on_event: told about goals that are reached, in words.
+        looks: control steps in a row in which the object must be seen at its goal.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Trial:
         trial: int,
         timeout_s: float,
         on_event: Callable[[str], None],
+        looks: int = 1,
     ):
         task = bundle.contract["task"]
         self._threshold, self._cap = task["goal_threshold"], task["max_goals"]
@@ -62,6 +64,7 @@ class Trial:
         self._source, self._trial, self._event = source, trial, on_event
         self._steps = -1
         self._goal_steps = self._count = self._last = 0
+        self._looks, self._near = looks, 0  # and how many there were
         self._since: list[np.ndarray] = []  # orientations since the goal was set
         self.goal = np.array([1.0, 0.0, 0.0, 0.0])
         self.distance = 0.0  # rad, to the goal, as last seen
@@ -87,7 +90,8 @@ class Trial:
             return ""
         self._since.append(orientation)
         left = goals.distance(self.goal, orientation)
-        reached, fell = left < self._threshold, not self._palm.holds(position)
+        self._near = self._near + 1 if left < self._threshold else 0
+        reached, fell = self._near >= self._looks, not self._palm.holds(position)
         self._count += reached
         self._goal_steps = 0 if reached else self._goal_steps + 1
         if reached:
@@ -118,7 +122,7 @@ class Trial:
         """Sets the next goal."""
         self.goal = self._source.draw(self._trial, self._count, orientation)
         self.distance = goals.distance(self.goal, orientation)
-        self._since = []
+        self._since, self._near = [], 0
 
     def _turned(self) -> float:
         """How far the object turned from where it was, at most, in the last half of a goal, rad."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hardware.base import rotations
+from hardware.base import confined, rotations
 from hardware.base.errors import UserError
 from hardware.bundle.kinematics import fingertips
 from hardware.bundle.store import Bundle
@@ -24,6 +24,23 @@ ORIENTATION_TOLERANCE = 1e-3  # rad
 MEAN_TOLERANCE = 1e-4  # of the mean of rotation matrices, and of the cosine of its doubt
 # What is equal in every bit.
 _OF_ACTIONS = ("average", "weight", "next_average", "next_weight", "targets")
+
+
+def in_its_own_process(folder: str, *, simulated: bool = False) -> str:
+    """Lets `hardware.verify` judge a bundle within limits of memory and time.
+
+    Args:
+        folder: the bundle's.
+        simulated: whether the simulated hand is to be built, too.
+
+    Returns:
+        Its report.
+
+    Raises:
+        UserError: something differs, or cannot be; the message says what.
+    """
+    flags = ["--here", *(["--simulated"] if simulated else [])]
+    return confined.run("hardware.verify", [folder, *flags], repr(folder))
 
 
 def verify(contents: Bundle) -> dict[str, float]:

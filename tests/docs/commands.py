@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-FILES = [ROOT / "README.md", ROOT / "WORKSPACE.md", *sorted(ROOT.glob("docs/*.md"))]
+FILES = [
+    *(ROOT / "README.md", ROOT / "WORKSPACE.md"),
+    *sorted(file for file in ROOT.glob("docs/**/*.md") if file.parent.name != "api"),
+]
 
 _PROGRAM = re.compile(r"(?:\S*/)?python3? -m ((?:experiments|hardware)\.\w+)(?= |$)")
 _BLOCK = re.compile(r"(?<=\n\n)((?: {4}[^\n]*\n+)+)|^```\w*\n(.*?)^```", re.M | re.S)

@@ -81,6 +81,8 @@ OTHERS = {
     ".venv/bin/python -m pytest -n 2 -m not slow": ".ci/run",
     "python -m experiments.notebooks.execute": "tests/experiments/test_notebook.py",
     "python -m sphinx -W -c docs . build/site": "tests/docs/test_site.py",
+    "python -m tests.hardware.faults.mutations --bundles=500": "tests/hardware/faults",
+    "python -m tests.hardware.faults.sessions --sessions=5000": "tests/hardware/faults",
     "python -m tests.hardware.make_bundle FOLDER": "tests/hardware/test_export.py",
     "python -m tests.viewer.visiting docs/figures/viewer.png": "tests/viewer/test_browser.py",
     "rosmaster --core": "tests/hardware/robots/test_ros.py",

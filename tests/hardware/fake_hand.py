@@ -29,6 +29,7 @@ class FakeHand:
     """A `robot.Robot` whose time passes while somebody waits.
 
     `spoil(joints, pose)` may change what is reported: it returns lists of the messages to deliver.
+    `allowed` are the limits that it says it has, `complaint` why it cannot be commanded.
     `see_tips()` says where fingertips are seen, `[5, 3]` m; nobody sees them while it is None.
     """
 
@@ -49,6 +50,7 @@ class FakeHand:
         self.spoil = lambda joints, pose: ([joints], [pose])
         self.see_tips = None
         self.on_step = lambda: None
+        self.allowed, self.complaint = None, ""
 
     def now(self):
         return self._time
@@ -56,7 +58,7 @@ class FakeHand:
     def wait_until(self, time):
         while self._time < time - 1e-9:
             self._time += PERIOD
-            self.angles = self.angles + 0.2 * (self._shared(self.targets) - self.angles)
+            self.follow()
             self.on_step()
             self.report()
             while self._calls and self._calls[0][0] <= self._time:
@@ -75,6 +77,10 @@ class FakeHand:
         if self.see_tips is not None:
             self._to.fingertips(Fingertips(self._time, POLICY_FRAME, self.see_tips()))
 
+    def follow(self):
+        """What the joints do in a reading's time."""
+        self.angles = self.angles + 0.1 * (self._shared(self.targets) - self.angles)
+
     def tips(self):
         """Where the joints have them."""
         return fingertips(self._chain, self.angles)
@@ -84,6 +90,12 @@ class FakeHand:
 
     def listen(self, to):
         self._to, self.ask_to_stop = to, to.stop
+
+    def limits(self):
+        return self.allowed
+
+    def trouble(self):
+        return self.complaint
 
     def send(self, targets):
         self.commands.append((self._time, np.array(targets)))

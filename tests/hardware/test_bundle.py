@@ -1,5 +1,6 @@
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from hardware import verify
 from hardware.base import rotations
 from hardware.base.errors import UserError
-from hardware.bundle import store
+from hardware.bundle import arrays, store
 
 ALL = (*store.FILES, *store.VISION_FILES)
 
@@ -94,7 +95,7 @@ def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys)
     for name, (array, change, message) in cases.items():
         spoilt = {key: values.copy() for key, values in golden.items()}
         spoilt[array][1, 3] += np.asarray(change, spoilt[array].dtype)
-        files["golden.npz"] = store.pack_arrays(spoilt)
+        files["golden.npz"] = arrays.pack(spoilt)
         store.write(tmp_path / name, files)
         assert verify.main([str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
@@ -109,9 +110,9 @@ def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys)
 )
 def test_what_is_no_number_differs(file, array, folder, tmp_path, capsys):
     files = {name: (folder / name).read_bytes() for name in ALL}
-    arrays = dict(np.load(str(folder / file)))
-    arrays[array].flat[-1] = np.nan
-    files[file] = store.pack_arrays(arrays)
+    spoilt = arrays.unpack(files[file])
+    spoilt[array].flat[-1] = np.nan
+    files[file] = arrays.pack(spoilt)
     store.write(tmp_path / "spoilt", files)
     assert verify.main([str(tmp_path / "spoilt")]) == 2
     assert "off by nan" in capsys.readouterr().err
@@ -134,7 +135,7 @@ def test_a_network_that_sees_something_else_is_found(contents, folder, tmp_path,
     for name, (values, message) in cases.items():
         spoilt = {key: array.copy() for key, array in golden.items()}
         spoilt[name][1] = values
-        files["pictures.npz"] = store.pack_arrays(spoilt)
+        files["pictures.npz"] = arrays.pack(spoilt)
         store.write(tmp_path / name, files)
         assert verify.main([str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
@@ -152,10 +153,10 @@ def test_a_pose_network_and_a_contract_without_one_are_not_trusted(folder, blind
 
 
 def test_nothing_in_a_bundle_is_pickled(contents):
-    arrays = [*contents.golden().values(), *contents.golden_pictures().values()]
-    assert all(array.dtype.kind in "fiub" for array in arrays)
+    found = [*contents.golden().values(), *contents.golden_pictures().values()]
+    assert all(array.dtype.kind in "fiub" for array in found)
     with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
-        store.pack_arrays({"x": np.array([object()])})
+        arrays.pack({"x": np.array([object()])})
 
 
 def test_the_contract_says_what_a_controller_needs(contents):
@@ -170,3 +171,39 @@ def test_the_contract_says_what_a_controller_needs(contents):
     assert contents.contract["action"] == {
         **{"mode": "relative", "bins": 11, "smoothed": "action", "smoothing_kept": 0.3}
     }
+
+
+def test_a_signature_says_who_made_a_bundle(folder, tmp_path, capsys):
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("no ssh-keygen")
+    for name in ("ours", "others"):
+        key = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            name,
+            "-f",
+            str(tmp_path / name),
+        ]
+        subprocess.run(key, check=True)
+    signing = ("ssh-keygen", "-Y", "sign", "-f", str(tmp_path / "ours"), "-n", "dactyl")
+    sums = (folder / store.CHECKSUMS).read_bytes()
+    signed = subprocess.run(signing, input=sums, check=True, capture_output=True).stdout
+    (tmp_path / "bundle.sig").write_bytes(signed)
+    for name in ("ours", "others"):
+        (tmp_path / f"{name}.allowed").write_text(
+            f"me@lab {(tmp_path / f'{name}.pub').read_text()}"
+        )
+    flags = [str(folder), f"--signature={tmp_path / 'bundle.sig'}"]
+    assert verify.main([*flags, f"--allowed_signers={tmp_path / 'ours.allowed'}"]) == 0
+    assert "signed by me@lab" in capsys.readouterr().out
+    assert verify.main([*flags, f"--allowed_signers={tmp_path / 'others.allowed'}"]) == 2
+    assert "nobody in" in capsys.readouterr().err
+    (tmp_path / "bundle.sig").write_bytes(signed.replace(b"A", b"B", 1))
+    assert verify.main([*flags, f"--allowed_signers={tmp_path / 'ours.allowed'}"]) == 2
+    assert verify.main(flags) == 2
+    assert "--signature and --allowed_signers go together" in capsys.readouterr().err

@@ -146,8 +146,12 @@ def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_pat
 
 
 @pytest.mark.parametrize(("robot", "trials"), [("ros", 2), ("simulated", 4)])
-def test_a_hand_that_a_fault_held_moves_no_more(robot, trials, contents, folder, monkeypatch):
+def test_a_hand_that_a_fault_held_moves_no_more(
+    robot, trials, contents, folder, monkeypatch, capsys
+):
     """In simulation, where nobody stands beside it, the next trial begins anew."""
+    if robot == "simulated":
+        pytest.importorskip("mujoco")
     hand = FakeHand(contents)
     begun = []
 
@@ -166,7 +170,10 @@ def test_a_hand_that_a_fault_held_moves_no_more(robot, trials, contents, folder,
     monkeypatch.setattr(run_trials, f"_{robot}", lambda contents, flags: hand)
     monkeypatch.setattr(run_trials, "_bench", lambda contents, flags: lab)
     flags = [f"--bundle={folder}", f"--robot={robot}", "--trials=4", "--goal_timeout_s=2"]
-    assert run_trials.main(flags) == 0 and len(begun) == trials
+    assert run_trials.main(flags) == 1 and len(begun) == trials
+    error = capsys.readouterr().err
+    assert "run_trials: the hand is held: the controller has been silent" in error
+    assert len(error.splitlines()) == 1
 
 
 BUNDLE = "--bundle=tests/hardware/bundle"

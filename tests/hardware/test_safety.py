@@ -4,17 +4,31 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from hardware import safety
 from hardware.base import rotations
 from hardware.base.messages import JointState
 from hardware.policy import actions
 from hardware.robots.robot import Listeners
-from hardware.safety import Guard
+from hardware.safety import limits, motion
+from hardware.safety.guard import CHECK_PERIOD, COMMANDS_STALE, Guard, Watched
 from hardware.sight.mount import AT_FOREARM
 from hardware.trials.bench import Bench
 from hardware.trials.goals import RandomGoals
-from hardware.trials.session import LISTEN, Session
+from hardware.trials.session import LISTEN, TRACKER_PATIENCE, Session
 from tests.hardware.fake_hand import PERIOD, Chooses, FakeHand
+
+
+def guard_of(hand, contents, events, pose_age=lambda now: 0.0):
+    """A guard of a fake hand that needs to see an object."""
+    return Guard(
+        contents,
+        limits.of_bundle(contents),
+        hand.now,
+        hand.send,
+        {"object pose": Watched(pose_age, TRACKER_PATIENCE)},
+        hand.trouble,
+        events.append,
+        lambda targets: None,
+    )
 
 
 class Rig:
@@ -23,17 +37,10 @@ class Rig:
     def __init__(self, contents):
         self.hand, self.events, self.pose_age = FakeHand(contents), [], 0.0
         hand = self.hand
-        self.guard = Guard(
-            contents,
-            hand.now,
-            hand.send,
-            {"object pose": lambda now: self.pose_age},
-            self.events.append,
-            lambda targets: None,
-        )
+        self.guard = guard_of(hand, contents, self.events, lambda now: self.pose_age)
         ignore = lambda message: None  # noqa: E731
         hand.listen(Listeners(self.guard.on_joint_state, ignore, ignore, self.guard.stop, ignore))
-        hand.every(safety.CHECK_PERIOD, self.guard.check)
+        hand.every(CHECK_PERIOD, self.guard.check)
         hand.report()
         assert self.guard.begin(needs=["object pose"])
 
@@ -92,10 +99,10 @@ def test_the_first_command_starts_from_where_the_hand_is(rig, contents):
 def test_a_blend_is_slow_and_arrives(contents):
     rng = np.random.default_rng(0)
     start, end = (rng.uniform(*contents.limits.T) for _ in range(2))
-    duration = np.abs(end - start).max() / safety.BLEND_RATE
+    duration = np.abs(end - start).max() / motion.BLEND_RATE
     times = np.arange(0, duration + 0.1, 0.01)
-    way = np.array([safety.blend(start, end, time) for time in times])
-    assert np.abs(np.diff(way, axis=0)).max() <= safety.BLEND_RATE * 0.01 + 1e-9
+    way = np.array([motion.blend(start, end, time) for time in times])
+    assert np.abs(np.diff(way, axis=0)).max() <= motion.BLEND_RATE * 0.01 + 1e-9
     np.testing.assert_allclose(way[0], start)
     np.testing.assert_allclose(way[-1], end)
     assert not np.allclose(way[-20], end)
@@ -113,23 +120,32 @@ def test_nothing_goes_on_after_stop(rig):
     np.testing.assert_array_equal(rig.hand.commands[1][1], last)
 
 
-def test_a_controller_begins_from_where_the_hand_is_by_then(rig, contents):
-    """Somebody may have moved it since the last command."""
+def test_a_controller_begins_from_the_last_command_wherever_the_hand_reads_it_is(rig, contents):
+    """The motors keep that command, and what is read may be wrong."""
     assert rig.guard.command(rig.guard.targets())
+    rig.wait(PERIOD)
     rig.guard.end()
     rig.hand.spoil = lambda joints, pose: (
-        [joints._replace(position=joints.position + 0.2)],
+        [joints._replace(position=joints.position + 0.15)],
         [pose],
     )
-    rig.wait(PERIOD)
+    rig.wait(1.0)
     assert rig.guard.begin(needs=["object pose"])
-    measured = contents.coupling @ rig.guard.joints().position
-    np.testing.assert_array_equal(rig.guard.targets(), np.clip(measured, *contents.limits.T))
+    np.testing.assert_array_equal(rig.guard.targets(), rig.hand.commands[-1][1])
+    rig.guard.command(contents.limits[:, 1])
+    check_commands(contents, rig.hand.commands, rig.hand.commands[0][1])
+
+
+def test_a_hold_is_not_forgiven_before_the_controller_ends(rig):
+    rig.guard.hold("a test")
+    assert not rig.guard.begin() and not rig.guard.command(rig.guard.targets())
+    rig.guard.end()
+    assert rig.guard.begin() and not rig.guard.fault
 
 
 def test_no_begin_without_a_hand_to_be_heard(contents):
     hand, events = FakeHand(contents), []
-    guard = Guard(contents, hand.now, hand.send, {}, events.append, lambda targets: None)
+    guard = guard_of(hand, contents, events)
     assert not guard.begin()
     assert "joint states" in guard.fault
     assert not guard.command(contents.start_targets) and hand.commands == []
@@ -138,16 +154,94 @@ def test_no_begin_without_a_hand_to_be_heard(contents):
 def test_joints_are_put_in_order_by_name(rig, contents):
     shuffled = np.random.default_rng(0).permutation(25)
     names = [*contents.joints, "ra_elbow_joint"]
-    angles, speeds = np.arange(25.0), np.arange(25.0) + 100
     rig.wait(PERIOD)
+    angles = np.append(rig.hand.angles + 1e-3 * np.arange(24), 9.0)
+    speeds = np.arange(25.0) + 100
     rig.hand.spoil = lambda joints, pose: (
         [JointState(joints.stamp, tuple(names[i] for i in shuffled), angles[shuffled], speeds)],
         [],
     )
     rig.wait(PERIOD)
     joints = rig.guard.joints()
-    np.testing.assert_array_equal(joints.position, np.arange(24.0))
+    np.testing.assert_array_equal(joints.position, angles[:24])
     np.testing.assert_array_equal(joints.velocity, 100 + np.argsort(shuffled)[:24])
+
+
+def test_an_actuator_that_does_not_follow_is_named(rig, contents):
+    """It may push against something, but not for long if it lies far from its target."""
+    joint, follow = contents.joints.index("rh_FFJ3"), rig.hand.follow
+    angle = rig.hand.angles[joint]
+
+    def jam():
+        follow()
+        rig.hand.angles[joint] = angle
+
+    rig.hand.follow = jam
+    goal = contents.start_targets.copy()
+    goal[contents.actuators.index("rh_A_FFJ3")] = -0.262
+    began = rig.hand.now()
+    while rig.guard.command(goal):
+        rig.wait(contents.control_dt)
+        assert rig.hand.now() < began + 5.0
+    assert "rh_A_FFJ3 does not follow" in rig.guard.fault
+    assert 2.0 < rig.hand.now() - began < 2.5
+
+
+def test_joint_states_come_in_parts_and_with_those_of_others(rig):
+    def split(joints, pose):
+        parts = [
+            JointState(joints.stamp, joints.names[p], joints.position[p], joints.velocity[p])
+            for p in (slice(0, 10), slice(10, 24))
+        ]
+        other = joints._replace(names=tuple(f"lh{name[2:]}" for name in joints.names))
+        return [*parts, other], [pose]
+
+    rig.hand.spoil = split
+    assert rig.guard.command(rig.guard.targets())
+    rig.wait(0.1)
+    np.testing.assert_array_equal(rig.guard.joints().position, rig.hand.angles)
+    rig.hand.spoil = lambda joints, pose: (split(joints, pose)[0][:1], [pose])
+    rig.wait(0.15)
+    assert "the last good one of rh_" in rig.guard.fault
+
+
+def test_what_was_implausible_once_is_believed_no_more(rig):
+    """A sensor board that was reset reads plausible zeros, or nearly so."""
+    rig.guard.command(rig.guard.targets())
+    rig.guard.end()
+    rig.hand.spoil = lambda joints, pose: ([joints._replace(position=0.01 * joints.position)], [])
+    rig.wait(1.0)
+    assert not rig.guard.begin() and "jumps by" in rig.guard.fault
+    assert len(rig.hand.commands) == 2
+    np.testing.assert_array_equal(*(targets for _, targets in rig.hand.commands))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
+def test_limits_that_are_no_limits_are_the_makers(value, contents):
+    contents.contract["actuators"][3].update(max_rate=value, high=value)
+    hand = FakeHand(contents)
+    guard = guard_of(hand, contents, [])
+    hand.listen(Listeners(guard.on_joint_state, *[lambda message: None] * 4))
+    hand.report()
+    assert guard.begin() and guard.command(np.full(20, 1e6))
+    maker = limits.of_maker()
+    sent = hand.commands[0][1]
+    assert np.isfinite(sent).all() and (sent <= maker.high + 2e-6).all()
+
+
+def test_rates_are_the_smallest(contents):
+    slow = limits.of_hand({name: limits.Joint(-4.0, 4.0, 2.0) for name in contents.joints})
+    allowed = limits.smallest(limits.of_maker(), limits.of_bundle(contents), slow)
+    assert set(allowed.rates) == {2.0, 4.0}  # of single joints, and of coupled ones
+    np.testing.assert_array_equal([allowed.low, allowed.high], contents.limits.T)
+
+
+def test_trouble_holds_and_prevents_a_begin(rig):
+    rig.hand.complaint = "a cable is loose"
+    rig.wait(CHECK_PERIOD + PERIOD)
+    assert rig.guard.fault == "a cable is loose"
+    rig.guard.end()
+    assert not rig.guard.begin()
 
 
 # Faults: what becomes of the messages of one moment (joint states, poses), from then on; None for
@@ -213,9 +307,13 @@ class _Injection:
         tips = hand.tips()  # where they are does not matter here
         hand.see_tips, hand.position = (lambda: tips), self.home
         hand.spoil, hand.on_step = (lambda joints, pose: ([joints], [pose])), self._step
+        self.moment = np.inf
         if self.kind == "early":
             away = self.posture + rng.choice([-0.2, 0.2], 20)  # 0.4 s from it, then a second there
             hand.targets, hand.angles = away, hand._shared(away)
+            hand.wait_until(hand.now() + 10 * PERIOD)  # it is heard again
+            assert session.guard.begin(targets=away), session.guard.fault
+            session.guard.end()
             self.moment = hand.now() + LISTEN + rng.uniform(0.1, 1.3)
             return Bench(self.goals, self.chooser).set_up(session, trial)
         self.moment = hand.now() + 5 * PERIOD + rng.uniform(0.02, 0.6)
@@ -277,7 +375,7 @@ def test_a_thousand_faults(contents):
         if end != "drop":
             held_from, sent, line = said[-1]
             assert result.reason and result.reason in line and "holding" in line
-        allowed = safety.SIGHT_STALE + 0.2 if lab.kind in ("pose", "fingertips") else 0.2
+        allowed = TRACKER_PATIENCE + CHECK_PERIOD if lab.kind in ("pose", "fingertips") else 0.2
         # The fault is there from the first message, or the first control step, after its moment.
         begins = contents.control_dt if lab.kind == "controller" else PERIOD
         assert held_from - lab.moment <= allowed + begins
@@ -303,6 +401,7 @@ class _Clocked:
     def __init__(self, contents):
         self.hand, self.open, self.threads = FakeHand(contents), True, []
         self.send, self.commands = self.hand.send, self.hand.commands
+        self.limits, self.trouble = self.hand.limits, self.hand.trouble
         self.now = monotonic
 
     def wait_until(self, moment):
@@ -322,6 +421,7 @@ class _Clocked:
 
     def report(self):
         self.hand._time = self.now()
+        self.hand.follow()
         self.hand.report()
 
     def close(self):
@@ -356,6 +456,6 @@ def test_the_watchdog_holds_while_the_controller_hangs(contents):
     robot.close()
     assert result.end == "fault" and result.steps == 3
     began, ended = hangs
-    assert ended - began < safety.COMMANDS_STALE + 0.1  # a busy machine wakes threads late
+    assert ended - began < COMMANDS_STALE + 0.1  # a busy machine wakes threads late
     assert len(robot.commands) == 4
     np.testing.assert_array_equal(robot.commands[3][1], robot.commands[2][1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from time import monotonic, sleep
 from types import MappingProxyType
@@ -17,11 +16,13 @@ from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger, TriggerResponse
 
-from hardware.base.errors import UserError
+from hardware.base.errors import UserError, describe
 from hardware.bundle.store import Bundle
 from hardware.robots.robot import Listeners
 from hardware.robots.ros import conversions, node, preflight
-from hardware.robots.ros.topics import JOINT_STATES, STOP, command_topic
+from hardware.robots.ros.topics import JOINT_STATES, NODE, STOP, command_topic
+from hardware.robots.ros.watch import StopBox, Watch
+from hardware.safety.limits import Limits
 
 _STANDSTILL = 10.0  # s that the clock of ROS may stand still
 _BUFFER = 2**24  # bytes, more than a picture has
@@ -34,6 +35,7 @@ class RosRobot:
         bundle: the policy to be run.
         pose_topic, fingertips_topic: of the motion tracker; None for what is not needed.
         camera_topics: names of cameras by their topics.
+        stop_topic: of a stop box, see `StopBox`; None where there is none.
 
     Raises:
         UserError: the hand, its controllers, its tracker or its cameras are not as they must be.
@@ -45,6 +47,7 @@ class RosRobot:
         pose_topic: str | None,
         fingertips_topic: str | None,
         camera_topics: Mapping[str, str] = MappingProxyType({}),
+        stop_topic: str | None = None,
     ):
         self._seen: dict[str, Any] = {}
         if pose_topic:
@@ -52,8 +55,9 @@ class RosRobot:
         if fingertips_topic:
             self._seen[fingertips_topic] = PoseArray
         self._cameras = camera_topics
-        node.start("dactyl_jax", anonymous=True)  # a second one must not end the first
-        preflight.check(bundle, self._seen, camera_topics)
+        node.start(NODE)
+        self._limits = preflight.check(bundle, self._seen, camera_topics)
+        self._actuators = bundle.actuators
         self._publishers = [
             rospy.Publisher(command_topic(name), Float64, queue_size=1, tcp_nodelay=True)
             for name in bundle.actuators
@@ -61,6 +65,8 @@ class RosRobot:
         self._wait_for_controllers()
         self._open = True
         self._failure = ""
+        self._watch = Watch(bundle)
+        self._box = StopBox(stop_topic) if stop_topic else None
 
     def now(self) -> float:
         """See `robot.Robot`."""
@@ -71,7 +77,6 @@ class RosRobot:
 
         Raises:
             UserError: ROS has ended, or its clock stands still.
-            RuntimeError: a thread of `every` has ended.
         """
         slice_s = 0.1 if rospy.rostime.is_wallclock() else 0.002
         latest, moved = float("-inf"), monotonic()
@@ -79,8 +84,6 @@ class RosRobot:
             now = rospy.get_time()
             if now > latest:
                 latest, moved = now, monotonic()
-            if self._failure:
-                raise RuntimeError(f"a thread failed: {self._failure}")
             if rospy.is_shutdown():
                 raise UserError("ROS has ended this program; is its master still there?")
             if monotonic() - moved > _STANDSTILL:
@@ -97,13 +100,13 @@ class RosRobot:
                 while self._open:
                     call()
                     sleep(period)
-            except Exception:
-                self._failure = traceback.format_exc()
+            except Exception as error:  # which `trouble` tells
+                self._failure = f"a thread of this program ended ({describe(error)})"
 
         threading.Thread(target=repeat, daemon=True).start()
 
     def listen(self, to: Listeners) -> None:
-        """See `robot.Robot`; `/stop` asks to stop."""
+        """See `robot.Robot`; the service `STOP` and the stop box ask to stop."""
 
         def joint_state(message):
             to.joint_state(conversions.joint_state(message))
@@ -142,7 +145,23 @@ class RosRobot:
                 for topic, camera in self._cameras.items()
             ),
         ]
-        self._service = rospy.Service(STOP, Trigger, stop)
+        self._watch.start(rospy.Service(STOP, Trigger, stop))
+        if self._box is not None:
+            self._box.listen(to.stop)
+
+    def limits(self) -> Limits:
+        """See `robot.Robot`; those of the hand's URDF."""
+        return self._limits
+
+    def trouble(self) -> str:
+        """See `robot.Robot`."""
+        around = self._failure or self._watch.trouble()
+        if around:
+            return around
+        for name, publisher in zip(self._actuators, self._publishers):
+            if not publisher.get_num_connections():
+                return f"nobody takes the commands of {name} any more"
+        return self._box.trouble() if self._box is not None else ""
 
     def send(self, targets: np.ndarray) -> None:
         """See `robot.Robot`; once ROS has ended nothing is sent, which `wait_until` says."""
@@ -156,6 +175,7 @@ class RosRobot:
     def close(self) -> None:
         """See `robot.Robot`."""
         self._open = False
+        self._watch.close()
         rospy.signal_shutdown("the session is over")
 
     def _wait_for_controllers(self) -> None:

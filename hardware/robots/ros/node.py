@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import socket
+from urllib.parse import urlparse
+
 import rosgraph
 import rospy
 
 from hardware.base.errors import UserError
 
+PATIENCE = 5.0  # s to wait for anything before a start is refused
 
-def start(name: str, *, anonymous: bool = False, simulated_clock: bool | None = None) -> None:
-    """Joins the master.
+
+def start(name: str, *, simulated_clock: bool | None = None) -> None:
+    """Joins the master, unless a node of that name is there.
+
+    Of two that join at once the master ends the first: there is never more than one.
 
     Args:
         name: of the node.
-        anonymous: whether there may be several of that name.
         simulated_clock: whether all nodes are to follow /clock; None leaves that as it is.
 
     Raises:
-        UserError: there is no master.
+        UserError: there is no master, or somebody else of that name.
     """
     if not rosgraph.is_master_online():
         raise UserError(
             f"there is no ROS master at {rosgraph.get_master_uri()}; start it or set ROS_MASTER_URI"
         )
+    master = rosgraph.Master(f"/{name}")
+    if answers(master, f"/{name}"):
+        raise UserError(f"another program runs as /{name}; end it first")
     if simulated_clock is not None:
-        rosgraph.Master(f"/{name}").setParam("/use_sim_time", simulated_clock)
-    rospy.init_node(name, anonymous=anonymous, disable_signals=True)
+        master.setParam("/use_sim_time", simulated_clock)
+    rospy.init_node(name, disable_signals=True)
+
+
+def answers(master: rosgraph.Master, node: str) -> bool:
+    """Whether a node is there; a master remembers those that were killed."""
+    try:
+        address = urlparse(master.lookupNode(node))
+        socket.create_connection((address.hostname, address.port), PATIENCE).close()
+    except (OSError, rosgraph.MasterException):
+        return False
+    return True

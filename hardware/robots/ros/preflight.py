@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import socket
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
-from urllib.parse import urlparse
 from xml.etree import ElementTree
 
 import rosgraph
@@ -16,7 +15,8 @@ from sensor_msgs.msg import JointState as JointStateMessage
 
 from hardware.base.errors import UserError
 from hardware.bundle.store import Bundle
-from hardware.robots.ros import conversions
+from hardware.robots.ros import conversions, node
+from hardware.robots.ros.node import PATIENCE
 from hardware.robots.ros.topics import (
     DESCRIPTION,
     JOINT_STATES,
@@ -24,13 +24,14 @@ from hardware.robots.ros.topics import (
     TRAJECTORY_CONTROLLERS,
     command_topic,
 )
+from hardware.safety import limits
+from hardware.safety.limits import Joint, Limits
 from hardware.sight import cameras
 
-PATIENCE = 5.0  # s to wait for anything before a start is refused
 _LIMIT_TOLERANCE = 1e-3  # rad
 
 
-def check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str]) -> None:
+def check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str]) -> Limits:
     """Refuses to start while something of the hand is not as it must be.
 
     Args:
@@ -38,24 +39,22 @@ def check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str]
         seen: types of the tracker's messages, by topic.
         camera_topics: names of cameras by their topics.
 
+    Returns:
+        What the hand says of its own limits.
+
     Raises:
         UserError: says what is not, and what to do.
     """
     _check_controllers(bundle)
     if not rospy.has_param(DESCRIPTION):
         raise UserError(f"the parameter {DESCRIPTION} is missing; start the hand's driver")
-    refuse_limits(bundle, limits_of(rospy.get_param(DESCRIPTION)))
-    names = _first_message(JOINT_STATES, JointStateMessage, "start the hand's driver").name
-    for joint in bundle.joints:
-        if joint not in names:
-            raise UserError(
-                f"{JOINT_STATES} has no {joint}, but {', '.join(sorted(names)[:4])}, ...: is it a "
-                "right hand with the maker's names?"
-            )
+    of_hand = joints_of(rospy.get_param(DESCRIPTION))
+    refuse_limits(bundle, of_hand)
+    _check_joints(bundle)
     master = rosgraph.Master(rospy.get_name())
     publishers, types = dict(master.getSystemState()[0]), dict(master.getTopicTypes())
     for topic, kind in seen.items():  # a tracker that sees nothing may send nothing
-        there = any(_answers(master, node) for node in publishers.get(topic, ()))
+        there = any(node.answers(master, name) for name in publishers.get(topic, ()))
         if not there or types.get(topic) != kind._type:
             raise UserError(
                 f"nobody publishes {kind._type} on {topic}; start the motion tracker, or name its "
@@ -67,10 +66,11 @@ def check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str]
             cameras.pixels(conversions.image(message, camera))
         except ValueError as error:
             raise UserError(f"{topic}: {error}") from None
+    return limits.of_hand(of_hand)
 
 
-def limits_of(description: str) -> dict[str, tuple[float, float]]:
-    """Lowest and highest angle of every joint of a URDF that has them, rad.
+def joints_of(description: str) -> dict[str, Joint]:
+    """What a URDF allows of every joint that has limits; a speed that it leaves out is no limit.
 
     Raises:
         UserError: the text is no URDF.
@@ -79,7 +79,11 @@ def limits_of(description: str) -> dict[str, tuple[float, float]]:
         joints = ElementTree.fromstring(description).iter("joint")
         pairs = [(joint.get("name", ""), joint.find("limit")) for joint in joints]
         return {
-            name: (float(limit.get("lower", 0)), float(limit.get("upper", 0)))
+            name: Joint(
+                float(limit.get("lower", 0)),
+                float(limit.get("upper", 0)),
+                float(limit.get("velocity", 0)) or float("inf"),
+            )
             for name, limit in pairs
             if limit is not None
         }
@@ -87,12 +91,12 @@ def limits_of(description: str) -> dict[str, tuple[float, float]]:
         raise UserError(f"{DESCRIPTION} is no URDF ({error}); start the hand's driver") from None
 
 
-def refuse_limits(bundle: Bundle, of_hand: dict[str, tuple[float, float]]) -> None:
+def refuse_limits(bundle: Bundle, of_hand: dict[str, Joint]) -> None:
     """Refuses a policy that may ask for more than the hand has.
 
     Args:
         bundle: the policy.
-        of_hand: lowest and highest angle of the hand's joints, rad.
+        of_hand: what it allows of its joints.
 
     Raises:
         UserError: names the actuator, what the bundle asks for and what the hand has.
@@ -101,10 +105,10 @@ def refuse_limits(bundle: Bundle, of_hand: dict[str, tuple[float, float]]) -> No
         missing = [name for name in actuator["joints"] if name not in of_hand]
         if missing:
             raise UserError(f"{DESCRIPTION} has no limits of {missing[0]}; is it another hand?")
-        low = sum(of_hand[name][0] for name in actuator["joints"])
-        high = sum(of_hand[name][1] for name in actuator["joints"])
+        low = sum(of_hand[name].low for name in actuator["joints"])
+        high = sum(of_hand[name].high for name in actuator["joints"])
         excess = max(low - actuator["low"], actuator["high"] - high)
-        if excess > _LIMIT_TOLERANCE:
+        if not excess <= _LIMIT_TOLERANCE:
             raise UserError(
                 f"the bundle may command {actuator['name']} from {actuator['low']:.3f} to "
                 f"{actuator['high']:.3f} rad, and this hand goes from {low:.3f} to {high:.3f}: "
@@ -119,7 +123,7 @@ def _check_controllers(bundle: Bundle) -> None:
     one that listens is taken for one that runs.
     """
     master = rosgraph.Master(rospy.get_name())
-    publishers, subscribers, services = map(dict, master.getSystemState())
+    _, subscribers, services = map(dict, master.getSystemState())
     states = _controller_states() if LIST_CONTROLLERS in services else None
 
     def runs(controller: str) -> bool:
@@ -132,17 +136,47 @@ def _check_controllers(bundle: Bundle) -> None:
                 f"the trajectory controller {controller} runs and would fight the policy; switch "
                 "the hand to position control first"
             )
-    for name in bundle.actuators:
-        topic = command_topic(name)
-        for node in publishers.get(topic, ()):
-            if _answers(master, node):
-                raise UserError(f"{node} commands the hand, too, on {topic}; end it first")
+    rival = rival_of(rospy.get_name(), bundle, master)
+    if rival:
+        raise UserError(f"{rival}; end it first")
     for name in bundle.actuators:
         controller = command_topic(name).split("/")[1]
         if not runs(controller):
             raise UserError(
                 f"the position controller {controller} does not run; switch the hand to position "
                 "control"
+            )
+
+
+def rival_of(me: str, bundle: Bundle, master: rosgraph.Master) -> str:
+    """Who else commands the hand, in words; empty if nobody does.
+
+    Args:
+        me: the name of this node.
+        bundle: whose actuators are commanded.
+        master: to be asked.
+    """
+    publishers = dict(master.getSystemState()[0])
+    for actuator in bundle.actuators:
+        topic = command_topic(actuator)
+        for other in publishers.get(topic, ()):
+            if other != me and node.answers(master, other):
+                return f"{other} commands the hand, too, on {topic}"
+    return ""
+
+
+def _check_joints(bundle: Bundle) -> None:
+    """Refuses a hand that does not report all joints, in whichever messages."""
+    names: set[str] = set()
+    until = monotonic() + PATIENCE
+    while not names.issuperset(bundle.joints):
+        message = _first_message(JOINT_STATES, JointStateMessage, "start the hand's driver")
+        names.update(message.name)
+        if monotonic() > until:
+            joint = next(joint for joint in bundle.joints if joint not in names)
+            raise UserError(
+                f"{JOINT_STATES} has no {joint}, but {', '.join(sorted(names)[:4])}, ...: is it a "
+                "right hand with the maker's names?"
             )
 
 
@@ -157,16 +191,6 @@ def _controller_states() -> dict[str, str] | None:
     except rospy.ServiceException as error:
         raise UserError(f"{LIST_CONTROLLERS} does not answer ({error}); restart the hand") from None
     return {controller.name: controller.state for controller in answer.controller}
-
-
-def _answers(master: rosgraph.Master, node: str) -> bool:
-    """Whether a node is there; a master remembers those that were killed."""
-    try:
-        address = urlparse(master.lookupNode(node))
-        socket.create_connection((address.hostname, address.port), PATIENCE).close()
-    except (OSError, rosgraph.MasterException):
-        return False
-    return True
 
 
 def _first_message(topic: str, kind: Any, advice: str) -> Any:

@@ -7,7 +7,7 @@
     /object_pose                                geometry_msgs/PoseStamped, from the motion tracker
     /fingertips                                 geometry_msgs/PoseArray: FF, MF, RF, LF, TH, from it
     /cameras/<name>                             sensor_msgs/Image, from cameras in its place
-    /stop                                       std_srvs/Trigger: holds the hand for good
+    /dactyl_jax/stop                            std_srvs/Trigger: holds the hand for good
 
 The first two are those of Shadow Robot's driver for its Dexterous Hand.
 """
@@ -21,7 +21,8 @@ OBJECT_POSE = "/object_pose"
 FINGERTIPS = "/fingertips"
 CAMERAS = "/cameras"  # below it the simulated ones, by name
 DESCRIPTION = "/robot_description"
-STOP = "/stop"
+NODE = "dactyl_jax"  # of whoever drives the hand; a master knows one node of a name at most
+STOP = f"/{NODE}/stop"
 
 
 def command_topic(actuator: str) -> str:

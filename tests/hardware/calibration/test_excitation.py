@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hardware import safety
 from hardware.calibration import excitation
+from hardware.safety import motion
 from hardware.sight.mount import AT_FOREARM
 from hardware.trials.session import Session
 from tests.hardware.fake_hand import PERIOD, FakeHand
@@ -30,7 +30,7 @@ def test_each_actuator_goes_to_its_limits_within_the_guards_alone(contents, hand
     begins, ends = (
         [count for name, count in marks if bool(name) is moves] for moves in (True, False)
     )
-    reach = safety.BLEND_RATE * contents.control_dt
+    reach = motion.BLEND_RATE * contents.control_dt
     for number, name in enumerate(names):
         index = contents.actuators.index(name)
         moving = sent[begins[number] : ends[number]]

@@ -84,6 +84,16 @@ rospy.Service(name, srv.ListControllers, lambda request: answer)
 print("ready", flush=True)
 time.sleep(3600)
 """
+_RIVAL = f"""
+import sys, time
+sys.path.append({DEBIAN!r})
+import rospy
+from std_msgs.msg import Float64
+rospy.init_node("rival", disable_signals=True)
+publisher = rospy.Publisher(sys.argv[1], Float64, queue_size=1)
+print("ready", flush=True)
+time.sleep(3600)
+"""
 PATIENCE = 600.0  # s, for a busy machine
 FACTOR = 0.2  # of real time; a busy machine keeps its clock within what the guard allows
 
@@ -160,13 +170,6 @@ def test_what_is_not_as_it_must_be_is_refused(ros, folder):
         "rospy.Subscriber(sys.argv[1], Float64, print)\n"
         "print('ready', flush=True); time.sleep(3600)"
     )
-    command = (
-        f"import sys, time; sys.path.append({DEBIAN!r}); import rospy\n"
-        "from std_msgs.msg import Float64\n"
-        "rospy.init_node('rival', disable_signals=True)\n"
-        "publisher = rospy.Publisher(sys.argv[1], Float64, queue_size=1)\n"
-        "print('ready', flush=True); time.sleep(3600)"
-    )
 
     def refusal():
         done = ros.trials(folder)
@@ -181,7 +184,7 @@ def test_what_is_not_as_it_must_be_is_refused(ros, folder):
     nobody = "the position controller sh_rh_wrj2_position_controller does not run"
     assert nobody in refusal()
     topic = "/sh_rh_ffj0_position_controller/command"
-    rival = other(command, topic)
+    rival = other(_RIVAL, topic)
     assert f"/rival commands the hand, too, on {topic}" in refusal()
     rival.kill()
     rival.wait()  # the master still knows it, but it does not answer
@@ -254,6 +257,37 @@ def test_a_clock_that_stands_still_ends_the_program(ros, folder):
     assert program.returncode == 2 and "the clock of ROS stands still" in error
 
 
+def waiting(ros, folder):
+    """A program that waits for an object that the tracker does not see."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = (DEPLOYED, "-c", _RUN, "hardware.run_trials", "--robot=ros")
+    program = ros.start(*command, f"--bundle={folder}", stdin=subprocess.DEVNULL, **pipes)
+    assert "no pose of it is newer" in program.stdout.readline()
+    return program
+
+
+def test_one_program_drives_the_hand_and_only_while_it_can_be_stopped(ros, folder):
+    ros.hand(folder, "--dropout=1", f"--realtime_factor={FACTOR}")
+    program = waiting(ros, folder)
+    second = ros.trials(folder)
+    assert second.returncode == 2 and "another program runs as /dactyl_jax" in second.stderr
+    topic = "/sh_rh_ffj0_position_controller/command"
+    rival = ros.start(sys.executable, "-c", _RIVAL, topic, stdout=subprocess.PIPE)
+    assert rival.stdout.readline() == "ready\n"
+    error = program.communicate(timeout=PATIENCE)[1]
+    assert program.returncode == 1 and len(error.splitlines()) == 1
+    assert f"the hand is held: /rival commands the hand, too, on {topic}" in error
+    rival.kill()
+    rival.wait()
+    program = waiting(ros, folder)
+    master = ros.running[0]
+    master.kill()
+    master.wait()
+    error = program.communicate(timeout=PATIENCE)[1]
+    assert program.returncode == 1 and "Traceback" not in error
+    assert "the hand is held: the ROS master does not answer" in error
+
+
 def test_the_service_stops_for_good(ros, folder):
     """While the program waits for an object that the tracker does not see, too."""
     ros.hand(folder, "--dropout=1", f"--realtime_factor={FACTOR}")
@@ -265,19 +299,20 @@ def test_the_service_stops_for_good(ros, folder):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
-    assert "no pose of it is newer than 2 s" in program.stdout.readline()
+    assert "no pose of it is newer than 0.3 s" in program.stdout.readline()
     call = (
         f"import sys; sys.path.append({DEBIAN!r}); import rospy\n"
         "from std_srvs.srv import Trigger\n"
         "rospy.init_node('stopper', disable_signals=True)\n"
-        "rospy.wait_for_service('/stop'); print(rospy.ServiceProxy('/stop', Trigger)())"
+        "rospy.wait_for_service('/dactyl_jax/stop')\n"
+        "print(rospy.ServiceProxy('/dactyl_jax/stop', Trigger)())"
     )
     assert "success: True" in subprocess.check_output(
         [sys.executable, "-c", call], env=ros.environment, text=True, timeout=PATIENCE
     )
     output = program.communicate(timeout=PATIENCE)[0]
     assert program.returncode == 0
-    assert "goals, stop (stopped by the service /stop)" in output
+    assert "goals, stop (stopped by the service /dactyl_jax/stop)" in output
     assert "trial 2" not in output
 
 

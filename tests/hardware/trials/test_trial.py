@@ -45,6 +45,13 @@ def test_goals_are_counted_when_the_object_comes_near_enough(contents, home):
     assert trial.result("stop") == ("stop", "", 1, 3, 3)
 
 
+def test_a_goal_may_have_to_be_seen_more_than_once(contents, home):
+    trial = Trial(contents, _Turning(), 0, 8.0, lambda event: None, looks=3)
+    angles = (0.0, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9)  # seen there twice, then thrice
+    counts = [trial.see(home, _turn(angle)) or trial.goals for angle in angles]
+    assert counts == [0, 0, 0, 0, 0, 0, 1]
+
+
 def test_a_drop_ends_the_trial(contents, home):
     trial = _trial(contents)
     assert trial.see(home, _turn(0.0)) == ""

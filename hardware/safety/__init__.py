@@ -1,0 +1,1 @@
+"""What stands between every controller and the hand: limits, plausible readings, and the guard."""

@@ -1,0 +1,15 @@
+import pytest
+
+from tests.hardware.faults import mutations
+
+
+@pytest.mark.parametrize(
+    ("first", "count"), [(0, 18), pytest.param(18, 182, marks=pytest.mark.slow)]
+)
+def test_whatever_a_bundle_holds_it_is_judged_in_a_line(first, count):
+    """And none is accepted that lets the hand go further than its maker does."""
+    outcomes = {
+        seed: mutations.judge(seed, simulated=False) for seed in range(first, first + count)
+    }
+    assert [(seed, one) for seed, one in outcomes.items() if one.ended == "broken"] == []
+    assert {one.ended for one in outcomes.values()} == {"accepted", "refused"}
