@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import hand
@@ -243,7 +244,8 @@ class Observation:
     value: jax.Array
 
 
-NONE = Observation(jnp.zeros((0, 0)), jnp.zeros((0, 0)))  # before the first observation
+_NOTHING: Any = np.zeros((0, 0), np.float32)  # an array of JAX here would start its backend
+NONE = Observation(_NOTHING, _NOTHING)  # before the first observation
 
 
 def take(parts: Sequence[Part], name: str, numbers: jax.Array) -> jax.Array:
