@@ -29,7 +29,7 @@ from dactyl_jax.learning.networks import Network
 from dactyl_jax.learning.normalization import Statistics
 
 # Trained with all randomisations, and with none.
-NAMES = ("policy", "unrandomised")
+NAMES = ("policy", "unrandomised", "long_run")
 ROOT = Path(__file__).parent
 
 

@@ -16,6 +16,8 @@ def get_config():
     config.env.value_observation = "privileged"
     config.env.goal_timeout_s = 16.0
     config.env.reward.drop = -3.0
+    config.adr.widen_share = 0.9
+    config.adr.narrow_share = 0.7
     config.curriculum.goals_per_minute = 4.0
     config.network.dense = (256,)
     config.network.lstm = 256
