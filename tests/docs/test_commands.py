@@ -73,6 +73,7 @@ EXECUTED = {
     "hardware.verify": "hardware/test_bundle.py",
 }
 # Other commands, and what runs them.
+_FAULTS = "tests/hardware/faults"
 OTHERS = {
     "python3 -m venv .venv": ".ci/run",
     ".venv/bin/pip install -e .[dev]": ".ci/run",
@@ -82,8 +83,8 @@ OTHERS = {
     "python -m experiments.examples.own_reward": "tests/experiments/examples/test_examples.py",
     "python -m experiments.notebooks.execute": "tests/experiments/test_notebook.py",
     "python -m sphinx -W -c docs . build/site": "tests/docs/test_site.py",
-    "python -m tests.hardware.faults.mutations --bundles=500": "tests/hardware/faults/test_bundles.py",
-    "python -m tests.hardware.faults.sessions --sessions=5000": "tests/hardware/faults/test_sessions.py",
+    "python -m tests.hardware.faults.mutations --bundles=500": f"{_FAULTS}/test_bundles.py",
+    "python -m tests.hardware.faults.sessions --sessions=5000": f"{_FAULTS}/test_sessions.py",
     "python -m tests.hardware.make_bundle FOLDER": "tests/hardware/test_export.py",
     "python -m tests.viewer.visiting docs/figures/viewer.png": "tests/viewer/test_browser.py",
     "rosmaster --core": "tests/hardware/robots/test_ros.py",
