@@ -66,18 +66,12 @@ def make(
     fields = {name: value for name, value in given.items() if value is not None}
     fields |= {name.replace("__", "."): value for name, value in overrides.items()}
     known = dict(config_lib.leaves(config))
-    for field, value in fields.items():
+    for field in fields:
         if field not in known:
             raise UserError(config_lib.unknown_field(field, known))
-        known[field] = value
-    whole: dict[str, Any] = {}
-    for field, value in known.items():
-        node = whole
-        *groups, leaf = field.split(".")
-        for group in groups:
-            node = node.setdefault(group, {})
-        node[leaf] = value
-    config = config_lib.complete(ConfigDict(whole), origin="make")
+    with config.ignore_type():  # `complete` checks types, and says so in words
+        config.update_from_flattened_dict(fields)
+    config = config_lib.complete(config, origin="make")
     config_lib.validate_task(config)
     return make_environment(config)
 
@@ -86,7 +80,8 @@ def load_policy(name: str = "policy") -> tuple[PolicyAgent, ConfigDict]:
     """Loads a trained policy from the package, and the configuration it was trained with.
 
     Args:
-        name: `policy`, trained with all randomisations, or `unrandomised`.
+        name: `policy`, trained with all randomisations, `unrandomised`, or `long_run`, whose
+            training on today's task goes on.
 
     Raises:
         UserError: the policy is unknown.

@@ -17,10 +17,11 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
 from dactyl_jax.envs import EnvState
-from dactyl_jax.registry import make
+from dactyl_jax.registry import make, tasks
 
-TASKS = {"Block": "block", "Prism": "prism", "Sphere": "sphere", "LockedWrist": "locked_wrist"}
-_INFO = ("goal_reached", "dropped", "timed_out", "goals", "distance")  # of an outcome
+# Gymnasium's names of the tasks: `locked_wrist` is `LockedWrist`.
+TASKS = {task.title().replace("_", ""): task for task in tasks()}
+_INFO = ("goal_reached", "dropped", "timed_out", "goals", "distance")  # fields of an outcome
 
 
 class VectorEnv(gymnasium.vector.VectorEnv):
@@ -55,8 +56,8 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         """Starts all environments again.
 
         Args:
-            seed: of all that follows; without one, resets go on with the stream of keys.
-            options: none are known.
+            seed: seed of this and all later resets; without one, the random stream continues.
+            options: ignored; there are none.
 
         Returns:
             Observations `[num_envs, size]` float32, and an empty info.
@@ -85,19 +86,19 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         if self._state is None:
             raise gymnasium.error.ResetNeeded("call reset before step")
         self._state, outcome = self._step(self._state, np.asarray(actions, np.int32))
-        happened = jax.device_get(outcome)
-        info: dict[str, Any] = {name: np.array(getattr(happened, name)) for name in _INFO}
+        done, truncated = np.array(outcome.done), np.array(outcome.truncated)
+        info: dict[str, Any] = {name: np.array(getattr(outcome, name)) for name in _INFO}
         info |= {f"_{name}": np.ones(self.num_envs, bool) for name in _INFO}
-        if happened.done.any():
+        if done.any():  # few steps need the terminal observations on the host
+            terminal = np.array(outcome.terminal_observation.policy)
             final = np.full(self.num_envs, None, object)
-            for i in np.flatnonzero(happened.done):
-                final[i] = np.array(happened.terminal_observation.policy[i])
-            info |= {"final_obs": final, "_final_obs": np.array(happened.done)}
-        truncated = np.array(happened.truncated)
+            for i in np.flatnonzero(done):
+                final[i] = terminal[i]
+            info |= {"final_obs": final, "_final_obs": done}
         return (
             np.array(self._state.observation.policy),
-            np.array(happened.reward, np.float64),
-            happened.done & ~truncated,
+            np.array(outcome.reward, np.float64),
+            done & ~truncated,
             truncated,
             info,
         )

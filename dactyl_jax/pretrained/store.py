@@ -28,7 +28,7 @@ from dactyl_jax.learning import Continuation, PolicyAgent, PolicyCheckpoint
 from dactyl_jax.learning.networks import Network
 from dactyl_jax.learning.normalization import Statistics
 
-# Trained with all randomisations, and with none.
+# Trained with all randomisations, with none, and the long run's newest state on today's task.
 NAMES = ("policy", "unrandomised", "long_run")
 ROOT = Path(__file__).parent
 

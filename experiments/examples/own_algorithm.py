@@ -1,7 +1,6 @@
 """An algorithm of your own: feed-forward PPO on `dactyl_jax.make`, in one file.
 
-It needs nothing of the project but the environment. The package's recurrent PPO, which learns
-faster, is in `dactyl_jax/learning`.
+It uses only the project's environment. The package's recurrent PPO is in `dactyl_jax/learning`.
 """
 
 import argparse

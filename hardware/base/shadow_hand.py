@@ -1,7 +1,7 @@
-"""The right Shadow Dexterous Hand as its maker describes it: names, ranges, and what moves what.
+"""Names, ranges and actuation of the right Shadow Dexterous Hand, from its maker's documentation.
 
-Nothing that comes in a file can widen these: they are the largest ranges of all that `safety` ever
-sends. WRJ2 begins where the maker's manual says; the published URDF begins 0.035 rad further out.
+No file can widen these ranges: `safety` never sends anything beyond them. The lower limit of WRJ2
+is the manual's; the published URDF's is 0.035 rad lower.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the hand does what it is told, as far as its own readings say."""
+"""Checks from the readings whether the hand follows its commands."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from hardware.base.messages import JointState
 from hardware.safety.readings import seconds
 
 LAG = 0.1  # s, time constant with which a free actuator follows its target
-# Shares of an actuator's range that it may lie apart from where it should be, and for how long, s:
-# fingers push against what they hold. In simulation, good policies and wild ones with a block in
-# the hand stay below half of that. Small ranges have room for play.
+# Largest deviation from the expected position, as a share of the actuator's range, and the time (s)
+# for which it may be exceeded: fingers push against what they hold. In simulation, good and random
+# policies with a block in the hand stay near or below half of the first. PLAY is the least.
 APART = ((0.6, 0.5), (0.35, 2.0))
 PLAY = 0.2  # rad
-FROZEN = 0.1  # s for which no reading changes by a bit, after ...
-MOVED = 0.02  # rad that a command moved since one did
+FROZEN = 0.1  # s without any change of any reading, after ...
+MOVED = 0.02  # rad of change in the commands
 
 
 class Following:
     """Compares readings with commands.
 
     Args:
-        actuators: their names.
-        coupling: `[20, 24]`, actuator angles of joint angles.
-        reach: how far the actuators go, `[20]` rad.
+        actuators: actuator names.
+        coupling: matrix from joint angles to actuator angles, `[20, 24]`.
+        reach: widths of the actuators' ranges, `[20]` rad.
     """
 
     def __init__(self, actuators: Sequence[str], coupling: np.ndarray, reach: np.ndarray):
         self._actuators, self._coupling = actuators, coupling
         self._allowed = np.array([np.maximum(share * reach, PLAY) for share, _ in APART])
         self._patience = np.array([[duration] for _, duration in APART])
-        self._expected: np.ndarray | None = None  # where actuators should be
+        self._expected: np.ndarray | None = None  # expected actuator angles
         self._commands: np.ndarray | None = None
         self._before: JointState | None = None  # the last reading
-        self._since = np.empty_like(self._allowed)  # when actuators were last so near to it
-        self._anchor = np.zeros(len(reach))  # the command when readings changed last
-        self._moved: float | None = None  # when commands had moved away from it
-        self.fault = ""  # what is wrong now, in words
+        self._since = np.empty_like(self._allowed)  # last time within each deviation
+        self._anchor = np.zeros(len(reach))  # command at the last change of the readings
+        self._moved: float | None = None  # when the commands left it
+        self.fault = ""  # what is wrong now; empty if nothing is
 
     def start(self, targets: np.ndarray) -> None:
-        """The hand stands where these targets have it, whatever was commanded before."""
+        """Starts from targets `[20]` rad that the hand has reached, ignoring earlier commands."""
         self._commands = self._anchor = targets
         self._expected, self._moved = None, None
 
     def command(self, targets: np.ndarray) -> None:
-        """These targets are sent from now on."""
+        """Records a command, `[20]` rad."""
         if self._commands is None:
             self._anchor = targets
         self._commands = targets
 
     def see(self, state: JointState) -> str:
-        """Takes a reading of all joints, newer than the last.
+        """Processes a reading of all joints.
 
         Returns:
-            What is wrong, in words; empty if nothing is.
+            What is wrong; empty if nothing is.
         """
         before, self._before = self._before, state
         if before is None or self._commands is None or state.stamp <= before.stamp:
@@ -65,7 +65,7 @@ class Following:
         return self.fault
 
     def _frozen(self, commands: np.ndarray, before: JointState, state: JointState) -> str:
-        """Sensors have noise: to the last bit, a hand does not stand still while it is moved."""
+        """Detects frozen sensors: those of a moving hand are noisy and change in every reading."""
         same = np.array_equal(state.position, before.position)
         if not (same and np.array_equal(state.velocity, before.velocity)):
             self._anchor, self._moved = commands, None

@@ -1,9 +1,9 @@
-"""What alone sends commands to a hand, whoever computes them.
+"""The guard: the only code that sends commands to a hand.
 
-A `Guard` keeps commands within limits of position and rate, also from one controller to the next,
-and holds the hand, for a reason in words, as soon as what it hears is stale, makes no sense or does
-not fit what it told the hand, or somebody says stop. Its `check` is to be called on a thread of its
-own (`robot.Robot.every`), so that it acts when the controller hangs.
+A `Guard` limits the position and rate of commands, also between controllers. It holds the hand, and
+says why, when readings are stale, implausible or do not follow the commands, or when somebody says
+stop. Call its `check` from a separate thread (`robot.Robot.every`), so that it also acts when the
+controller hangs.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from hardware.safety.limits import Limits
 from hardware.safety.readings import STALE, Readings, seconds
 
 CHECK_PERIOD = 0.02  # s
-COMMANDS_STALE = 0.2  # s without a command, in a trial
-ROUNDING = 1e-6  # rad by which float32 may miss a limit
+COMMANDS_STALE = 0.2  # s without a command while a controller runs
+ROUNDING = 1e-6  # rad, rounding error of float32 at a limit
 
 
 class Watched(NamedTuple):
     """Something that must be seen while a controller runs.
 
     Attributes:
-        age: seconds since it was seen last, at a time.
-        patience: s, how old that may be.
-        refused: why the last message about it was left out; empty if it was not.
+        age: returns the seconds since it was last seen, given the time.
+        patience: maximum age, s.
+        refused: returns why the last message about it was rejected; empty if it was accepted.
     """
 
     age: Callable[[float], float]
@@ -45,13 +45,13 @@ class Guard:
 
     Args:
         bundle: names, coupling and control step.
-        allowed: limits of what is sent; those of the maker hold in any case.
-        now: the robot's clock, s.
-        send: commands the actuators, `[20]` rad; nobody else may call it.
-        watched: what may have to be seen, by its name.
-        trouble: why the hand cannot be commanded now, whatever it says; empty if it can.
-        on_event: told about everything that the guard does, in words.
-        on_command: told what was sent, `[20]` rad.
+        allowed: limits of the commands; the maker's limits always apply as well.
+        now: returns the robot's time, s.
+        send: commands the actuators, `[20]` rad; nothing else may call it.
+        watched: what a controller may need to see, by name.
+        trouble: returns why the hand must not be commanded now; empty if it may.
+        on_event: called with a description of each of the guard's actions.
+        on_command: called with each command sent, `[20]` rad.
     """
 
     def __init__(
@@ -76,23 +76,23 @@ class Guard:
             self._actuators, self._coupling, self._limits.high - self._limits.low
         )
         self._joints: JointState | None = None  # the last good reading
-        self._targets: np.ndarray | None = None  # that were sent last, by whichever controller
-        self._sent = self._began = float("-inf")  # when, and when a controller took over
+        self._targets: np.ndarray | None = None  # last command, of any controller
+        self._sent = self._began = float("-inf")  # times of last command and start
         self._running = False
         self._needs: Collection[str] = ()
         self._reason = ""  # why the hand is held
-        self._unseen = ""  # what is not seen, if that is why
+        self._unseen = ""  # name of what was not seen, if that is why
         self._stopped = False
         self._limited = False
 
     @property
     def fault(self) -> str:
-        """Why the hand is held, in words; empty while it is not."""
+        """Reason why the hand is held; empty while it is not."""
         return self._reason
 
     @property
     def unseen(self) -> str:
-        """What was not seen for too long, by its name, if that is why the hand is held."""
+        """Name of what was not seen for too long, if that is why the hand is held."""
         return self._unseen
 
     @property
@@ -106,10 +106,10 @@ class Guard:
             return self._joints
 
     def targets(self) -> np.ndarray:
-        """The last command, `[20]` rad; before the first, where the hand is.
+        """The last command, `[20]` rad; before the first, the hand's measured position.
 
         Raises:
-            RuntimeError: nothing was heard of the hand yet; `begin` says so first.
+            RuntimeError: no reading has arrived yet; `begin` reports this first.
         """
         with self._lock:
             if self._targets is not None:
@@ -119,7 +119,7 @@ class Guard:
             return self._clipped(self._coupling @ self._joints.position)
 
     def on_joint_state(self, message: JointState) -> None:
-        """Takes a message; one that makes no sense holds the hand."""
+        """Processes a message; an implausible one holds the hand."""
         with self._lock:
             reason = self._readings.take(message, self._now())
             if reason:
@@ -127,25 +127,25 @@ class Guard:
                 return
             state = self._readings.state()
             if state is None or (self._joints is not None and state.stamp <= self._joints.stamp):
-                return  # only some of the joints
+                return  # some joints are still missing
             self._joints = state
             fault = self._following.see(state)
             if fault:
                 self.hold(fault)
 
     def begin(self, *, needs: Collection[str] = (), targets: np.ndarray | None = None) -> bool:
-        """From here on a controller commands, and silence of any side holds the hand.
+        """Lets a controller command the hand; from now on, silence of either side holds it.
 
-        The first command starts from the last one, whoever sent it and whatever the hand reads; the
-        very first one from where the hand is.
+        The first command starts from the previous one, whichever controller sent it and whatever
+        the sensors read. Without a previous command it starts from the measured position.
 
         Args:
-            needs: names of what must be seen.
-            targets: that the hand has now, `[20]` rad, if it was put there by other means.
+            needs: names of what the controller must see.
+            targets: the hand's present targets, `[20]` rad, if something else moved it there.
 
         Returns:
-            Whether it may: not once stopped, nor while anything is wrong, nor, before `end`, when
-            the hand is held already.
+            Whether the controller may command. It may not after a stop, while anything is wrong, or
+            if the hand is held and `end` was not called.
         """
         with self._lock:
             if self._stopped or (self._running and self._reason):
@@ -162,21 +162,21 @@ class Guard:
             return not self._reason
 
     def end(self) -> None:
-        """The controller stops commanding; the hand keeps its last command."""
+        """Ends the controller's turn; the hand keeps its last command."""
         with self._lock:
             self._running = False
 
     def command(self, targets: np.ndarray) -> bool:
-        """Sends targets, as far as limits of position and rate allow.
+        """Sends targets within the limits of position and rate.
 
-        A command may move an actuator by what its rate allows in the time since the last one, and
-        at most in a control step: pauses are not made up for.
+        The rate limits apply to the time since the last command, but to no more than one control
+        step: a pause allows no larger move.
 
         Args:
-            targets: `[20]` rad.
+            targets: requested targets, `[20]` rad.
 
         Returns:
-            Whether the controller may go on; False holds, see `fault`.
+            Whether the controller may continue; if not, the hand is held, see `fault`.
         """
         with self._lock:
             self.check()
@@ -198,7 +198,7 @@ class Guard:
             return True
 
     def check(self) -> None:
-        """Holds the hand if anything is wrong, or has been silent for too long; the watchdog."""
+        """The watchdog: holds the hand if anything is wrong or silent for too long."""
         with self._lock:
             if not self._running or self._reason:
                 return
@@ -220,20 +220,20 @@ class Guard:
                 self.hold(f"the controller has been silent for {seconds(silent)}")
 
     def hold(self, reason: str) -> None:
-        """Holds the hand if a controller runs that is not held already.
+        """Holds the hand if a controller runs and the hand is not held already.
 
         Args:
-            reason: in words.
+            reason: reason, as shown to the user.
         """
         with self._lock:
             if self._running and not self._reason:
                 self._freeze(reason)
 
     def stop(self, by: str) -> None:
-        """Holds the hand for good.
+        """Holds the hand permanently.
 
         Args:
-            by: who said so.
+            by: what requested the stop.
         """
         with self._lock:
             if not self._stopped:
@@ -241,14 +241,14 @@ class Guard:
                 self._freeze(f"stopped by {by}")
 
     def _freeze(self, reason: str) -> None:
-        """Nothing but the last command from here on: the hand keeps its grip and moves no more."""
+        """Repeats the last command once and sends nothing more: the hand keeps its grip."""
         self._reason = reason
         if self._targets is not None:
             self._send(self._targets)
         self._event(f"holding: {reason}")
 
     def _send(self, targets: np.ndarray) -> None:
-        """The one place from which a hand is commanded."""
+        """Sends a command; nothing else calls `send`."""
         self._following.command(targets)
         self._robot_send(targets)
         self._on_command(targets)
@@ -257,7 +257,7 @@ class Guard:
         return np.clip(targets, self._limits.low - by, self._limits.high + by)
 
     def _unheard(self, now: float) -> str:
-        """What has not been read of the joints, if anything."""
+        """Returns what is wrong with the joint readings; empty if nothing is."""
         why = because(self._readings.refused)
         if self._joints is None:
             missing = self._readings.missing()
@@ -268,7 +268,7 @@ class Guard:
         return f"joint states: {self._readings.doubt}" if self._readings.doubt else ""
 
     def _report_limits(self, asked: np.ndarray, allowed: np.ndarray) -> None:
-        """Says when a command begins to be limited."""
+        """Reports the first of a series of limited commands."""
         excess = np.abs(asked - allowed)
         worst, limited = int(np.argmax(excess)), bool(excess.max() > ROUNDING)
         if limited and not self._limited:
@@ -280,5 +280,5 @@ class Guard:
 
 
 def because(refused: str) -> str:
-    """Why the last message was left out, to be added to what is waited for; empty if it was not."""
+    """Returns a note on why the last message was rejected; empty if it was accepted."""
     return f" (the last message was left out: {refused})" if refused else ""

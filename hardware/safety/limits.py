@@ -1,4 +1,4 @@
-"""How far and how fast actuators may be commanded: the smallest of all that anybody allows."""
+"""Limits of position and rate: the smallest of bundle, maker's table and URDF."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hardware.base import shadow_hand
 from hardware.bundle.store import Bundle
 from hardware.safety.motion import LEAST_PERIOD
 
-CONTROL_STEP = 0.08  # s, in which a policy may ask for the other end of an actuator's range
+CONTROL_STEP = 0.08  # s; a policy may cross an actuator's range in one
 
 
 class Limits(NamedTuple):
-    """What is allowed, of the actuators in the bundle's order.
+    """Limits of the actuators, in the bundle's order.
 
     Attributes:
-        low, high: targets, `[20]` rad.
-        rates: change of the targets, `[20]` rad/s.
+        low, high: limits of the targets, `[20]` rad.
+        rates: largest rates of change of the targets, `[20]` rad/s.
     """
 
     low: np.ndarray
@@ -28,7 +28,7 @@ class Limits(NamedTuple):
 
 
 class Joint(NamedTuple):
-    """What a hand's own description allows of a joint: rad, rad, and rad/s."""
+    """Limits of a joint in the hand's URDF: rad, rad and rad/s."""
 
     low: float
     high: float
@@ -36,23 +36,23 @@ class Joint(NamedTuple):
 
 
 def of_maker() -> Limits:
-    """The maker's ranges, each crossed in a control step at most."""
+    """The maker's ranges, with rates that cross each range in one control step."""
     pairs = [_sum(shadow_hand.RANGES, joints) for joints in shadow_hand.ACTUATORS.values()]
     low, high = np.array(pairs).T
     return Limits(low, high, (high - low) / (LEAST_PERIOD * CONTROL_STEP))
 
 
 def of_bundle(bundle: Bundle) -> Limits:
-    """What a bundle says of itself."""
+    """The limits in a bundle."""
     low, high = bundle.limits.T
     return Limits(low, high, bundle.max_rates)
 
 
 def of_hand(joints: Mapping[str, Joint]) -> Limits:
-    """What a hand says of itself; the joints of a coupled pair move at once.
+    """The limits in a hand's URDF; coupled joints move together.
 
     Args:
-        joints: all of its joints, by name.
+        joints: limits of all its joints, by name.
     """
     rows = [[joints[name] for name in names] for names in shadow_hand.ACTUATORS.values()]
     low, high, rates = np.array([np.sum(row, axis=0) for row in rows]).T
@@ -60,7 +60,7 @@ def of_hand(joints: Mapping[str, Joint]) -> Limits:
 
 
 def smallest(*limits: Limits) -> Limits:
-    """What all of them allow; what is no number allows nothing more, and no rate is below 0."""
+    """The intersection of limits. NaN adds nothing to it; no rate is below 0."""
     low = np.fmax.reduce([each.low for each in limits])
     high = np.fmin.reduce([each.high for each in limits])
     rates = np.fmin.reduce([each.rates for each in limits])

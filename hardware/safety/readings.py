@@ -1,8 +1,8 @@
-"""What a hand's sensors say, joined from their messages, and whether that can be true.
+"""Joint readings, combined from messages and checked for plausibility.
 
-A message may hold some of the joints only, and those of other hands. One whose numbers cannot be a
-reading of this hand is left out as a whole, for a reason in words; what comes after it is in doubt,
-however plausible it is by itself.
+A message may hold some of the joints, and joints of other hands. A message that cannot be a reading
+of this hand is rejected as a whole, with a reason. From then on all readings are in doubt, however
+plausible each is.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from hardware.base import shadow_hand
 from hardware.base.messages import JointState
 
 STALE = 0.1  # s
-FUTURE = 0.02  # s that a stamp may be ahead of the clock
-BEYOND = 0.2  # rad that a joint may read beyond its range: play, soft stops, calibration
-JUMP, SPEED = 0.2, 20.0  # rad, rad/s: no joint gets further from a reading to the next
+FUTURE = 0.02  # s by which a stamp may be ahead of the clock
+BEYOND = 0.2  # rad beyond its range that a joint may read: play, soft stops, calibration
+JUMP, SPEED = 0.2, 20.0  # rad, rad/s: largest change between readings, JUMP + SPEED * time
 
 
 class Readings:
     """The last good reading of every joint.
 
     Args:
-        joints: their names, in the order of everything here.
+        joints: joint names; all arrays here follow their order.
     """
 
     def __init__(self, joints: Sequence[str]):
@@ -35,16 +35,20 @@ class Readings:
         self._places: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = {}
         self._position, self._velocity = np.full(count, np.nan), np.full(count, np.nan)
         self._stamps = np.full(count, -np.inf)  # of good readings
-        self._heard = np.full(count, -np.inf)  # of readings, good or not
-        self._last: JointState | None = None  # message that held joints of the hand
-        self.refused = ""  # why the last message was left out; empty if it was not
-        self.doubt = ""  # why readings are not to be believed from now on
+        self._heard = np.full(count, -np.inf)  # of all readings, good or bad
+        self._last: JointState | None = None  # last message with joints of this hand
+        self.refused = ""  # why the last message was rejected; empty if it was accepted
+        self.doubt = ""  # why readings are no longer trusted; empty while they are
 
     def take(self, message: JointState, now: float) -> str:
-        """Takes a message.
+        """Processes a message.
+
+        Args:
+            message: joint names, positions (rad), velocities (rad/s) and stamp (s).
+            now: present time, s.
 
         Returns:
-            Why it is left out; empty if it is not, or if it holds none of the hand's joints.
+            Why it is rejected; empty if it is accepted or holds none of the hand's joints.
         """
         theirs, ours = self._where(message.names)
         if not len(ours):
@@ -60,7 +64,7 @@ class Readings:
         return self.refused
 
     def start_anew(self, now: float) -> None:
-        """The hand was put elsewhere: what the last message reads need not follow from before."""
+        """Forgets earlier readings, because something moved the hand; rereads the last message."""
         self._stamps[:] = self._heard[:] = -np.inf
         self._position[:] = np.nan
         self.doubt = ""
@@ -68,20 +72,20 @@ class Readings:
             self.take(self._last, now)
 
     def state(self) -> JointState | None:
-        """All joints, stamped as the oldest of them; None until each has been read."""
+        """Readings of all joints, with the oldest stamp; None until each joint was read."""
         stamp = float(self._stamps.min())
         if stamp == -np.inf:
             return None
         return JointState(stamp, self._names, self._position.copy(), self._velocity.copy())
 
     def missing(self) -> str:
-        """The joint that was read longest ago, or never."""
+        """Name of the joint whose reading is oldest or missing."""
         return self._names[int(self._stamps.argmin())]
 
     def _where(self, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Where a message has joints of the hand, and which they are."""
+        """Indices of the hand's joints in a message, and in the hand."""
         if names not in self._places:
-            if len(self._places) > 16:  # whoever changes names for ever
+            if len(self._places) > 16:  # a sender that keeps changing its names
                 self._places.clear()
             ours = [index for index, name in enumerate(self._names) if name in names]
             theirs = [names.index(self._names[index]) for index in ours]
@@ -111,7 +115,7 @@ class Readings:
         return reason
 
     def _implausible(self, position: np.ndarray, ours: np.ndarray, stamp: float) -> str:
-        """Why no hand of this kind reads such angles then, if it does not."""
+        """Returns why angles `[n]` rad cannot be readings of the joints `ours`; or empty."""
         low, high = self._low[ours], self._high[ours]
         outside = np.flatnonzero((position < low) | (position > high))
         if outside.size:
@@ -135,5 +139,5 @@ class Readings:
 
 
 def seconds(value: float) -> str:
-    """A duration in words."""
+    """Formats a duration given in s."""
     return f"{value * 1000:.0f} ms" if abs(value) < 1 else f"{value:.1f} s"
