@@ -126,7 +126,7 @@ def _advance(env: Reorientation, agent: Agent, loop: Any, key: jax.Array) -> tup
         return (state, carry, outcome.done), None
 
     loop, _ = jax.lax.scan(step, loop, jax.random.split(key, _EVERY))
-    return loop, loop[0].physics.qpos
+    return loop, loop[0].episode.physics.qpos
 
 
 def _scattered(env: Reorientation, postures: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -185,11 +185,11 @@ def test_all_terms_at_strength_zero_are_a_world_without_randomisation():
         step = jax.jit(env.step)
         for number in range(5):
             action = jax.random.randint(jax.random.key(number), (4, 20), 0, 11)
-            state, outcome = step(state, action, jnp.float32(3.2))
+            state, outcome = step(state, action)
             assert not outcome.done.any()
         ends.append(state)
     for name in ("qpos", "ctrl"):
-        ours, theirs = (np.asarray(getattr(end.physics, name)) for end in ends)
+        ours, theirs = (np.asarray(getattr(end.episode.physics, name)) for end in ends)
         np.testing.assert_allclose(ours, theirs, atol=1e-3, err_msg=name)
     ours, theirs = (np.asarray(end.observation.policy) for end in ends)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
