@@ -6,7 +6,7 @@ from tests.hardware.faults.kinds import KINDS
 
 
 @pytest.mark.parametrize(
-    ("first", "count"), [(0, len(KINDS)), pytest.param(len(KINDS), 400, marks=pytest.mark.slow)]
+    ("first", "count"), [(0, len(KINDS)), pytest.param(len(KINDS), 160, marks=pytest.mark.slow)]
 )
 def test_whatever_goes_wrong_every_command_keeps_to_the_limits(first, count, contents):
     """And what can be noticed holds the hand in time."""
