@@ -11,7 +11,7 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the uncertainty
 
 
 def statistics(rotation: np.ndarray, position: np.ndarray) -> dict[str, dict[str, float]]:
-    """Median, mean and standard deviation of pose errors.
+    """Median, mean, standard deviation and 99th percentile of pose errors.
 
     Args:
         rotation: errors in orientation, `[n]` rad.
@@ -22,6 +22,7 @@ def statistics(rotation: np.ndarray, position: np.ndarray) -> dict[str, dict[str
             "median": float(np.median(values)),
             "mean": float(np.mean(values)),
             "std": float(np.std(values)),
+            "99%": float(np.quantile(values, 0.99)),
         }
         for name, values in (
             ("rotation_deg", np.degrees(rotation)),
@@ -53,12 +54,12 @@ def by_occlusion(
     return rows
 
 
-def by_doubt(rotation: np.ndarray, doubt: np.ndarray) -> list[dict[str, float]]:
-    """Median orientation error in each third of the frames by estimated uncertainty, `[n]` rad."""
-    order = np.argsort(doubt)
+def by_deviation(rotation: np.ndarray, deviation: np.ndarray) -> list[dict[str, float]]:
+    """Median orientation error in each third of the frames by reported deviation, `[n]` rad."""
+    order = np.argsort(deviation)
     return [
         {
-            "doubt_deg": float(np.degrees(np.median(doubt[part]))),
+            "deviation_deg": float(np.degrees(np.median(deviation[part]))),
             "rotation_deg": float(np.degrees(np.median(rotation[part]))),
         }
         for part in np.array_split(order, 3)

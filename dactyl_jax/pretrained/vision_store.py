@@ -6,7 +6,6 @@ cameras.json     calibrated cameras of the training, unless it used the simulati
 metrics.json     design of the network, training data, origin and errors
 """
 
-import dataclasses
 import io
 import json
 import zipfile
@@ -21,7 +20,7 @@ from dactyl_jax import config as config_lib
 from dactyl_jax.errors import UserError
 from dactyl_jax.pretrained.store import ROOT, flat, tree
 from dactyl_jax.vision import config as schema
-from dactyl_jax.vision.checkpoints import design
+from dactyl_jax.vision.checkpoints import assemble, describe
 from dactyl_jax.vision.estimator import Estimator
 
 FOLDER = ROOT / "vision"
@@ -43,19 +42,13 @@ def load_vision() -> tuple[ConfigDict, Estimator, dict[str, Any]]:
         metrics = json.loads((FOLDER / "metrics.json").read_text(encoding="utf-8"))
         with np.load(FOLDER / "parameters.npz", allow_pickle=False) as arrays:
             parameters = tree(dict(arrays))
-        network = design(metrics["network"])
-        estimator = Estimator(
-            network,
-            jax.tree.map(jnp.asarray, parameters),
-            metrics["iteration"],
-            metrics["frames_learned"],
-        )
+        estimator = assemble(metrics, jax.tree.map(jnp.asarray, parameters))
     except (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             f"the pretrained pose network in {str(FOLDER)!r} is damaged ({error}); restore its "
             "files"
         ) from None
-    expected = jax.eval_shape(network.initial_parameters, jax.random.key(0))
+    expected = jax.eval_shape(estimator.eyes.initial_parameters, jax.random.key(0))
     if jax.tree.map(jnp.shape, estimator.parameters) != jax.tree.map(jnp.shape, expected):
         raise UserError(
             f"{str(FOLDER)!r} holds the parameters of another network than it describes; publish "
@@ -72,8 +65,4 @@ def pack_vision(estimator: Estimator) -> tuple[bytes, dict[str, Any]]:
     """The bytes of parameters.npz, and the network's part of metrics.json."""
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **flat(estimator.parameters))
-    return stream.getvalue(), {
-        "network": dataclasses.asdict(estimator.network),
-        "iteration": estimator.iteration,
-        "frames_learned": estimator.frames,
-    }
+    return stream.getvalue(), describe(estimator)

@@ -1,8 +1,8 @@
 """An interactive viewer of the hand in a browser."""
 
-from dactyl_jax.viewer.eyes import PoseOverlay
 from dactyl_jax.viewer.panel import Panel
 from dactyl_jax.viewer.play import Play, World
+from dactyl_jax.viewer.pose_overlay import PoseOverlay
 from dactyl_jax.viewer.replay import Replay, describe, states
 from dactyl_jax.viewer.scene import Scene
 from dactyl_jax.viewer.server import address, serve

@@ -11,8 +11,8 @@ from viser import uplot
 from dactyl_jax.envs.actions import MIDDLE_BIN
 from dactyl_jax.hand import ACTUATORS
 from dactyl_jax.viewer.charts import action_bars
-from dactyl_jax.viewer.eyes import Look
 from dactyl_jax.viewer.play import LONGEST_DELAY, Adjustments, Felt
+from dactyl_jax.viewer.pose_overlay import Look
 
 _FACTORS = {  # label, minimum, maximum
     "friction": ("friction x", 0.2, 2.0),

@@ -8,9 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import viser
 
-from dactyl_jax.viewer.eyes import Look, PoseOverlay
 from dactyl_jax.viewer.panel import Panel
 from dactyl_jax.viewer.play import Play, World
+from dactyl_jax.viewer.pose_overlay import Look, PoseOverlay
 from dactyl_jax.viewer.scene import Scene, blend
 
 _PICTURES = 60.0  # frames per second

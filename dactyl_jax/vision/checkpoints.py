@@ -1,4 +1,4 @@
-"""Checkpoints of a vision run: its full state to continue, its network alone for use."""
+"""Checkpoints of a vision run: its full state to continue, its networks alone for use."""
 
 import dataclasses
 import os
@@ -9,7 +9,11 @@ import jax
 from dactyl_jax.errors import UserError
 from dactyl_jax.learning.store import Store, one_line
 from dactyl_jax.vision.estimator import Estimator
+from dactyl_jax.vision.eyes import Eyes
+from dactyl_jax.vision.layers import Parameters
 from dactyl_jax.vision.network import PoseNetwork
+from dactyl_jax.vision.places import PlacesNetwork
+from dactyl_jax.vision.solve import Rig
 from dactyl_jax.vision.trainer import VisionState
 
 
@@ -24,16 +28,11 @@ class VisionCheckpoints:
         """Iteration of the last complete checkpoint; None before the first."""
         return self._store.latest_iteration()
 
-    def save(self, state: VisionState, network: PoseNetwork, frames: int) -> None:
-        """Stores a state; returns once it is complete on disk.
-
-        Args:
-            state: the state.
-            network: design of the network.
-            frames: number of training frames so far.
-        """
-        description = {"network": dataclasses.asdict(network), "frames": frames}
-        self._store.save(int(state.iteration), description, state=state, network=state.averaged)
+    def save(self, state: VisionState, estimator: Estimator) -> None:
+        """Stores a state and its networks; returns once they are complete on disk."""
+        self._store.save(
+            int(state.iteration), describe(estimator), state=state, network=estimator.parameters
+        )
 
     def restore(self, template: VisionState) -> VisionState:
         """Restores the state of the last checkpoint.
@@ -49,33 +48,58 @@ class VisionCheckpoints:
 
 
 def restore_estimator(workdir: str | os.PathLike) -> Estimator:
-    """Loads the network of a run's last checkpoint.
+    """Loads the networks of a run's last checkpoint.
 
     Raises:
         ValueError: there is no checkpoint, or it cannot be read.
     """
     store = Store(workdir, create=False)
     try:
-        description = store.describe()
-        network = design(description["network"])
-        template = jax.eval_shape(network.initial_parameters, jax.random.key(0))
-        return Estimator(
-            network,
-            store.restore("network", template),
-            store.latest_iteration() or 0,
-            description["frames"],
-        )
+        described = store.describe()
+        eyes = design(described["network"])
+        template = jax.eval_shape(eyes.initial_parameters, jax.random.key(0))
+        return assemble(described, store.restore("network", template))
     except (KeyError, TypeError) as error:
         raise UserError(
-            f"{store.folder} does not describe its network: {one_line(error)}"
+            f"{store.folder} does not describe its networks: {one_line(error)}"
         ) from error
     finally:
         store.close()
 
 
-def design(fields: dict[str, Any]) -> PoseNetwork:
-    """A design from its JSON; raises a TypeError if fields are missing or unknown."""
-    plain: dict[str, Any] = {
-        name: tuple(x) if isinstance(x, list) else x for name, x in fields.items()
+def describe(estimator: Estimator) -> dict[str, Any]:
+    """Everything about an estimator but its parameters, as JSON."""
+    return {
+        "network": dataclasses.asdict(estimator.eyes),
+        "rig": estimator.rig._asdict(),
+        "iteration": estimator.iteration,
+        "frames_learned": estimator.frames,
     }
-    return PoseNetwork(**plain)
+
+
+def assemble(described: dict[str, Any], parameters: dict[str, Parameters]) -> Estimator:
+    """Inverse of `describe`; raises a TypeError or KeyError if fields are missing or unknown."""
+    return Estimator(
+        design(described["network"]),
+        Rig(**_plain(described["rig"])),
+        parameters,
+        described["iteration"],
+        described["frames_learned"],
+    )
+
+
+def design(fields: dict[str, Any]) -> Eyes:
+    """Designs from their JSON; raises a TypeError or KeyError if fields are missing or unknown."""
+    return Eyes(
+        PoseNetwork(**_plain(fields["first"])),
+        *(PlacesNetwork(**_plain(fields[name])) for name in ("object", "forearm")),
+    )
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """JSON's lists as tuples."""
+
+    def tuples(x: Any) -> Any:
+        return tuple(map(tuples, x)) if isinstance(x, list | tuple) else x
+
+    return {name: tuples(x) for name, x in fields.items()}

@@ -44,7 +44,17 @@ _SCHEMA: fields.Schema = {
         "points": positive(32),
         "dense": sizes((256, 256), "layer sizes"),
     },
+    # Networks that locate points in windows: channels of their layers, dilations of their blocks.
+    "closer": {
+        "object": {"channels": positive(48), "dilations": sizes((1, 2, 1), "dilations")},
+        "forearm": {"channels": positive(32), "dilations": sizes((1, 2), "dilations")},
+    },
     "training": {
+        # Networks that learn: `all`, or those of the closer look, while the first look stays.
+        "learns": one_of("all", ("all", "closer")),
+        # Standard deviation of the centre of the windows on the object, relative to an image's half
+        # width: errors of the first look.
+        "centre_noise": at_least(0, 0.04),
         # Frames drawn per iteration, passes over them, and minibatch size.
         "frames": positive(512),
         "passes": positive(1),
@@ -60,6 +70,9 @@ _SCHEMA: fields.Schema = {
         # parameters are the ones that are used.
         "averaging": unit(0.998),
     },
+    # Work directory of a run whose networks a new run starts with, where their designs agree;
+    # `pretrained` for the package's, empty for new networks.
+    "init_from": "",
     # Folder written by experiments.render_dataset to train from; empty to render frames.
     "dataset": "",
     # Whether damaged shards are skipped; otherwise they end the program.

@@ -29,7 +29,7 @@ from dactyl_jax.vision import config as schema
 from dactyl_jax.vision.frames import Truth
 
 _INDEX = "index.json"
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Dataset:

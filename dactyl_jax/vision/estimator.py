@@ -1,16 +1,19 @@
-"""Inference with a trained network: images in, poses and their uncertainty out."""
+"""Inference with trained networks: images in, poses and their uncertainty out."""
 
 import dataclasses
 import functools
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from dactyl_jax.hand import RIG
 from dactyl_jax.vision import images
-from dactyl_jax.vision.network import Parameters, PoseNetwork, orientation
+from dactyl_jax.vision.eyes import Eyes, Look, look, poses
+from dactyl_jax.vision.layers import Parameters
+from dactyl_jax.vision.solve import Rig
 
 LARGEST_DOUBT = 1.0  # rad, maximum uncertainty of an accepted pose; a robot rejects others
 
@@ -24,26 +27,32 @@ class Poses(NamedTuple):
         doubt: `[n]` rad, spread of the orientations that the images allow, about the estimate: 0 if
             they allow one, about 2 if they allow all, as for an object without markings. It is an
             alarm, not an error bar: on unambiguous frames it hardly correlates with the error.
+        position_deviation: `[n]` m, estimated standard deviation of the distance to the truth.
+        rotation_deviation: `[n]` rad, the same of the angle.
     """
 
     position: np.ndarray
     orientation: np.ndarray
     doubt: np.ndarray
+    position_deviation: np.ndarray
+    rotation_deviation: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimator:
-    """A trained pose network.
+    """Trained networks.
 
     Attributes:
-        network: design of the network.
-        parameters: its parameters.
+        eyes: designs of the networks.
+        rig: the cameras.
+        parameters: the networks' parameters, by name.
         iteration: number of training iterations.
         frames: number of training frames of three images; a frame used twice counts twice.
     """
 
-    network: PoseNetwork
-    parameters: Parameters
+    eyes: Eyes
+    rig: Rig
+    parameters: dict[str, Parameters]
     iteration: int
     frames: int
 
@@ -63,17 +72,13 @@ class Estimator:
         self._check_shape(pictures)
         return self.estimate_normal(np.asarray(images.normalize(pictures)), batch)
 
-    def mean_pose(self, pictures: ArrayLike) -> tuple[jax.Array, jax.Array]:
-        """`estimate` without the choice of one orientation; can be traced and exported.
+    def look(self, pictures: ArrayLike) -> Look:
+        """What the networks say of images, as for `estimate`; can be traced and exported."""
+        return self.look_normal(images.normalize(pictures))
 
-        Args:
-            pictures: as for `estimate`.
-
-        Returns:
-            Position, `[n, 3]` m, and mean of the possible orientations, `[n, 3, 3]`.
-        """
-        estimate = self.network.apply(self.parameters, images.normalize(pictures))
-        return estimate.position, estimate.matrix
+    def look_normal(self, pictures: ArrayLike) -> Look:
+        """Like `look`, for images that are already normalised."""
+        return look(self.eyes, self.parameters, self.rig, jnp.asarray(pictures))
 
     def estimate_normal(self, pictures: np.ndarray, batch: int = 64) -> Poses:
         """Like `estimate`, for images that are already normalised, float32."""
@@ -82,14 +87,12 @@ class Estimator:
         batch = min(batch, len(pictures))
         for start in range(0, len(pictures), batch):
             rows = np.minimum(np.arange(start, start + batch), len(pictures) - 1)
-            parts.append(jax.device_get(_apply(self.network, self.parameters, pictures[rows])))
-        position, quaternion, doubt = (
-            np.concatenate(part)[: len(pictures)] for part in zip(*parts, strict=True)
-        )
-        return Poses(position, quaternion, doubt)
+            found = _apply(self.eyes, self.rig, self.parameters, pictures[rows])
+            parts.append(jax.device_get(found))
+        return Poses(*(np.concatenate(part)[: len(pictures)] for part in zip(*parts, strict=True)))
 
     def _check_shape(self, pictures: np.ndarray) -> None:
-        size = self.network.image_size
+        size = self.eyes.first.image_size
         if pictures.ndim != 5 or pictures.shape[1:] != (len(RIG), size, size, 3):
             raise ValueError(
                 f"pictures: their shape is {pictures.shape}; the network was trained on "
@@ -98,9 +101,16 @@ class Estimator:
             )
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _apply(
-    network: PoseNetwork, parameters: Parameters, pictures: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    estimate = network.apply(parameters, pictures)
-    return estimate.position, *orientation(estimate.matrix)
+    eyes: Eyes, rig: Rig, parameters: dict[str, Parameters], pictures: jax.Array
+) -> tuple[jax.Array, ...]:
+    """The fields of `Poses`."""
+    solution, doubt = poses(rig, look(eyes, parameters, rig, pictures))
+    return (
+        solution.position,
+        solution.orientation,
+        doubt,
+        solution.position_deviation,
+        solution.rotation_deviation,
+    )

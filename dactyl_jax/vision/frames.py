@@ -6,26 +6,16 @@ import functools
 import jax
 import jax.numpy as jnp
 import mujoco
-import numpy as np
 from ml_collections import ConfigDict
 
 from dactyl_jax import hand
 from dactyl_jax.hand import rotations
 from dactyl_jax.hand.objects import BLOCK_HALF_EDGE
 from dactyl_jax.rendering import Looks, nominal
-from dactyl_jax.vision import appearance, images
+from dactyl_jax.vision import appearance, images, points
 from dactyl_jax.vision.pool import Pool
 from dactyl_jax.vision.terms import apply_all, integer, materials
 
-# The object's centre and points 25 mm from it along x, -x, y, -y, z, -z: a block's face centres.
-KEYPOINTS = BLOCK_HALF_EDGE * np.concatenate(
-    [np.zeros((1, 3)), np.stack([np.eye(3), -np.eye(3)], axis=1).reshape(6, 3)]
-)
-# Points in the forearm's frame [m]: the wrist, both sides of the forearm's end, and the place where
-# a block rests in the palm. Their image positions reveal the camera's orientation.
-LANDMARKS = np.array(
-    [[0.0, 0.0, 0.213], [0.0, 0.035, 0.19], [0.0, -0.035, 0.19], [0.05, 0.0, 0.305]]
-)
 _FACING = 0.15  # cosine to the line of sight above which a face counts as visible
 
 
@@ -37,11 +27,12 @@ class Truth:
     Attributes:
         position: `[3]` m, the object's centre in the frame of `rh_forearm`.
         orientation: `[4]`, the object's orientation in that frame.
-        keypoints: `[camera, 7, 2]`, image positions of `KEYPOINTS`: right and down, -1 to 1 from
-            edge to edge.
-        facing: `[camera, 7]` bool, whether they lie in the image and on a side of the object that
+        keypoints: `[camera, 15, 2]`, image positions of `points.OBJECT`: right and down, -1 to 1
+            from edge to edge.
+        facing: `[camera, 15]` bool, whether they lie in the image and on a side of the object that
             faces the camera; the centre always does.
-        landmarks: `[camera, 4, 2]`, image positions of `LANDMARKS`, possibly outside the image.
+        landmarks: `[camera, 7, 2]`, image positions of `points.FOREARM`; they may be outside the
+            image.
     """
 
     position: jax.Array
@@ -125,28 +116,26 @@ class FrameSource:
         pose = qpos[self._layout.object_qpos]
         position = rotations.rotate(rotations.conjugate(forearm), pose[:3] - origin)
         orientation = rotations.multiply(rotations.conjugate(forearm), pose[3:])
-        arms = rotations.rotate(orientation, jnp.asarray(KEYPOINTS, jnp.float32))  # [7, 3]
+        arms = rotations.rotate(orientation, jnp.asarray(points.OBJECT, jnp.float32))  # [15, 3]
         keypoints = project(position + arms, looks)
-        sight = position + arms - looks.camera_position[:, None]  # [camera, 7, 3]
-        cosine = -jnp.sum(arms * sight, axis=-1) / (
+        faces = arms[points.FACES]
+        sight = position + faces - looks.camera_position[:, None]  # [camera, 6, 3]
+        cosine = -jnp.sum(faces * sight, axis=-1) / (
             BLOCK_HALF_EDGE * jnp.linalg.norm(sight, axis=-1)
         )
-        facing = (cosine > _FACING).at[:, 0].set(True)
+        facing = jnp.any((cosine > _FACING)[:, None] & points.ON_FACE, axis=-1).at[:, 0].set(True)
         inside = jnp.all(jnp.abs(keypoints) < 1.0, axis=-1)
-        landmarks = project(jnp.asarray(LANDMARKS, jnp.float32), looks)
+        landmarks = project(jnp.asarray(points.FOREARM, jnp.float32), looks)
         return Truth(
             position, rotations.canonical(orientation), keypoints, facing & inside, landmarks
         )
 
 
-def project(points: jax.Array, looks: Looks) -> jax.Array:
-    """Image positions of points `[n, 3]` in the forearm's frame, `[camera, n, 2]`: right and down,
-    -1 to 1 from edge to edge."""
-    sight = points - looks.camera_position[:, None]
-    # In the camera's frame; it looks along -z.
-    seen = rotations.rotate(rotations.conjugate(looks.camera_quaternion)[:, None], sight)
-    scale = -seen[..., 2:] * jnp.tan(jnp.radians(looks.field_of_view) / 2)[:, None, None]
-    return seen[..., :2] * jnp.array([1.0, -1.0]) / scale
+def project(places: jax.Array, looks: Looks) -> jax.Array:
+    """Image positions of places `[n, 3]` in the forearm's frame, `[camera, n, 2]`; see
+    `points.project`."""
+    cameras = looks.camera_position, looks.camera_quaternion, looks.field_of_view
+    return jax.vmap(points.project, (None, 0, 0, 0))(places, *cameras)
 
 
 def _keys(key: jax.Array, number: jax.Array) -> jax.Array:

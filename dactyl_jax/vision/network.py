@@ -10,8 +10,6 @@ rotation, the less certain the orientation: ambiguous images are reported as suc
 import dataclasses
 import functools
 import itertools
-from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,15 +19,15 @@ from ml_collections import ConfigDict
 
 from dactyl_jax.errors import UserError
 from dactyl_jax.hand import RIG
-from dactyl_jax.vision.frames import KEYPOINTS, LANDMARKS
-
-Parameters = Mapping[str, Any]
+from dactyl_jax.vision import points
+from dactyl_jax.vision.layers import Parameters, Residual, convolution, he
 
 # Resting place of a block in the palm, in the frame of `rh_forearm` [m], and the spread about it:
 # units in which positions are learned.
 POSITION_CENTRE = np.array([0.050, 0.0, 0.305], np.float32)
 POSITION_SCALE = 0.03
 _CAMERAS = len(RIG)
+_OBJECT = points.FACES.stop  # points of the object: its centre and the centres of its faces
 
 
 @jax.tree_util.register_dataclass
@@ -40,8 +38,8 @@ class Estimate:
     Attributes:
         position: `[n, 3]` m, the object's centre in the frame of `rh_forearm`.
         matrix: `[n, 3, 3]`, mean of the possible orientations in that frame.
-        keypoints: `[n, camera, 7, 2]`, see `frames.Truth`.
-        landmarks: `[n, camera, 4, 2]`, see `frames.Truth`.
+        keypoints: `[n, camera, 7, 2]`, image positions of the object's centre and face centres.
+        landmarks: `[n, camera, 7, 2]`, see `frames.Truth`.
         presence: `[n, camera, 7]`, logits that a keypoint's side is visible.
     """
 
@@ -93,7 +91,7 @@ def make_network(config: ConfigDict) -> PoseNetwork:
         ValueError: it outputs fewer image points than there are keypoints and landmarks.
     """
     network = config.network
-    fewest = len(KEYPOINTS) + len(LANDMARKS)
+    fewest = _OBJECT + len(points.FOREARM)
     if network.points < fewest:
         raise UserError(f"config.network.points is {network.points}; it must be at least {fewest}")
     return PoseNetwork(
@@ -152,32 +150,6 @@ def _graph(network: PoseNetwork) -> nnx.GraphDef:
     return nnx.split(nnx.eval_shape(lambda: _Layers(network, nnx.Rngs(0))))[0]
 
 
-_he = nnx.initializers.he_uniform()
-
-
-def _convolution(inputs: int, outputs: int, size: int, stride: int, rngs: nnx.Rngs, **kwargs):
-    return nnx.Conv(
-        inputs, outputs, (size, size), strides=stride, kernel_init=_he, rngs=rngs, **kwargs
-    )
-
-
-class _Block(nnx.Module):
-    """Two convolutions with a skip connection; initially the skip connection alone."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int, rngs: nnx.Rngs):
-        self.first = _convolution(inputs, outputs, 3, stride, rngs)
-        self.second = _convolution(outputs, outputs, 3, 1, rngs)
-        self.scale = nnx.Param(jnp.full(outputs, 0.2, jnp.float32))
-        same = inputs == outputs and stride == 1
-        self.short_cut = None if same else _convolution(inputs, outputs, 1, stride, rngs)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        change = self.second(nnx.relu(self.first(x)))
-        if self.short_cut is not None:
-            x = self.short_cut(x)
-        return nnx.relu(x + self.scale[...] * change)
-
-
 class _Layers(nnx.Module):
     """The layers of a `PoseNetwork`, in order."""
 
@@ -186,31 +158,31 @@ class _Layers(nnx.Module):
         if network.stem == "paper":
             self.stem = nnx.List(
                 [
-                    _convolution(3, 32, 5, 1, rngs, padding="VALID"),
-                    _convolution(32, 32, 3, 1, rngs, padding="VALID"),
+                    convolution(3, 32, 5, 1, rngs, padding="VALID"),
+                    convolution(32, 32, 3, 1, rngs, padding="VALID"),
                 ]
             )
             self.pooled, inputs = True, 32
         else:
             # One position per 8 pixels at size 200, per 4 at size 100: the block spans 9 of them.
             stride = 8 if network.image_size > 150 else 4
-            self.stem = nnx.List([_convolution(3, first, 2 * stride, stride, rngs)])
+            self.stem = nnx.List([convolution(3, first, 2 * stride, stride, rngs)])
             self.pooled, inputs = False, first
         blocks = []
         for channels, count, stride in zip(
             network.channels, network.blocks, network.strides, strict=True
         ):
             for number in range(count):
-                blocks.append(_Block(inputs, channels, 1 if number else stride, rngs))
+                blocks.append(Residual(inputs, channels, 1 if number else stride, rngs))
                 inputs = channels
         self.blocks = nnx.List(blocks)
         self.heat = nnx.Conv(inputs, network.points, (1, 1), rngs=rngs)
         joined = _CAMERAS * 3 * network.points  # two coordinates and a strength per point
         sizes = (joined, *network.dense)
         self.dense = nnx.List(
-            [nnx.Linear(m, n, kernel_init=_he, rngs=rngs) for m, n in itertools.pairwise(sizes)]
+            [nnx.Linear(m, n, kernel_init=he, rngs=rngs) for m, n in itertools.pairwise(sizes)]
         )
-        self.presence = nnx.Linear(network.points, len(KEYPOINTS), rngs=rngs)
+        self.presence = nnx.Linear(network.points, _OBJECT, rngs=rngs)
         self.head = nnx.Linear(sizes[-1], 12, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, pictures: jax.Array) -> Estimate:
@@ -226,17 +198,17 @@ class _Layers(nnx.Module):
         presence = self.presence(strength)
         joined = jnp.concatenate([places.reshape(len(places), -1), strength], axis=-1)
         x = joined.reshape(count, -1)
-        for layer in self.dense:
-            x = nnx.relu(layer(x))
+        for linear in self.dense:
+            x = nnx.relu(linear(x))
         output = self.head(x)
         views = (count, _CAMERAS)
         seen = places.reshape(*views, -1, 2)
-        fixed = len(KEYPOINTS) + len(LANDMARKS)
+        fixed = _OBJECT + len(points.FOREARM)
         return Estimate(
             position=jnp.asarray(POSITION_CENTRE) + POSITION_SCALE * output[:, :3],
             matrix=output[:, 3:].reshape(count, 3, 3),
-            keypoints=seen[:, :, : len(KEYPOINTS)],
-            landmarks=seen[:, :, len(KEYPOINTS) : fixed],
+            keypoints=seen[:, :, :_OBJECT],
+            landmarks=seen[:, :, _OBJECT:fixed],
             presence=presence.reshape(*views, -1),
         )
 

@@ -114,15 +114,17 @@ def pictures(config: ConfigDict, estimator: Estimator, count: int) -> dict[str, 
         count: number of frames.
 
     Returns:
-        Arrays by name: `pictures [frame, camera, size, size, 3]` uint8, `matrix [frame, 3, 3]`, and
-        the fields of the estimator's poses, `[frame, ...]`.
+        Arrays by name, `[frame, ...]`: `pictures [frame, camera, size, size, 3]` uint8, the points
+        in them (`place`, `deviation` and `weight`, see `solve.Seen`), and the fields of the
+        estimator's poses.
     """
     model = frames.load_model(config)
     qpos = frames.resting_states(model, count, seed=0)
     source = frames.make_looks(config, model, frames.HELD_OUT)
     looks = source.draw_looks(np.arange(count))
-    size = estimator.network.image_size
+    size = estimator.eyes.first.image_size
     drawn = frames.make_views("warp", model, size, batch=1).render(qpos, looks)
     poses = estimator.estimate(drawn)
-    _, matrix = jax.jit(estimator.mean_pose)(drawn)
-    return {"pictures": drawn, "matrix": np.asarray(matrix), **poses._asdict()}
+    seen = jax.jit(estimator.look)(drawn).seen
+    points = {name: np.asarray(part) for name, part in seen._asdict().items()}
+    return {"pictures": drawn, **points, **poses._asdict()}

@@ -44,18 +44,24 @@ def policy_graph(agent: PolicyAgent) -> bytes:
 
 
 def pose_graph(estimator: Estimator) -> bytes:
-    """Exports the pose network as an ONNX graph from camera pictures to a pose.
+    """Exports the pose networks as an ONNX graph from camera pictures to the places of points.
 
-    Input: `pictures [1, camera, size, size, 3]` uint8. Outputs: `position [1, 3]`, m, and `matrix
-    [1, 3, 3]`, the mean over the possible orientations.
+    Input: `pictures [1, camera, size, size, 3]` uint8. Outputs: the first look's `position [1, 3]`,
+    m, and `matrix [1, 3, 3]`, the mean over the possible orientations; `place [1, camera, 21, 2]`,
+    `deviation` and `weight` `[1, camera, 21]` of the points, see `solve.Seen`.
     """
-    size = estimator.network.image_size
+    size = estimator.eyes.first.image_size
+
+    def outputs(pictures):
+        position, matrix, seen = estimator.look(pictures)
+        return position, matrix, *seen
+
     graph: Any = jax2onnx.to_onnx(
-        estimator.mean_pose,
+        outputs,
         [jax.ShapeDtypeStruct((1, len(hand.RIG), size, size, 3), jnp.uint8)],
         model_name="pose",
         opset=POSE_OPSET,
         input_names=["pictures"],
-        output_names=["position", "matrix"],
+        output_names=["position", "matrix", "place", "deviation", "weight"],
     )
     return graph.SerializeToString()

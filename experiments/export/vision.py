@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from dactyl_jax import hand, pretrained
 from dactyl_jax.errors import UserError
+from dactyl_jax.vision import solve
 from dactyl_jax.vision.checkpoints import restore_estimator
 from dactyl_jax.vision.estimator import Estimator
 from experiments.vision import directory
@@ -75,12 +76,14 @@ def check(pose: TrainedPoseNetwork, env: ConfigDict) -> None:
 def describe(pose: TrainedPoseNetwork) -> dict[str, Any]:
     """Returns what a robot host needs to know about the cameras and the network."""
     return {
-        "image_size": pose.estimator.network.image_size,
+        "image_size": pose.estimator.eyes.first.image_size,
         "pictures": "uint8, [1, camera, row, column, red green blue], undistorted and cropped",
         "frame": "rh_forearm",
         # Camera poses in this frame: the view axis is -z, y points up in the picture. Vertical
         # field of view of the square picture, degrees. Calibrated cameras have OpenCV's lens model.
         "cameras": _cameras(pose.config),
+        # Known points, how well the cameras are known, and constants of the solution.
+        "geometry": solve.geometry(pose.estimator.rig),
         "doubt": "rad, how far the orientations that the pictures leave possible lie from their "
         "mean: 0 where one is, 2.09 where all are; its cosine is (largest eigenvalue of "
         "Davenport's matrix - 1) / 2",

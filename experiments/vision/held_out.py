@@ -31,7 +31,8 @@ class Errors:
     Attributes:
         rotation: orientation error, rad.
         position: position error, m.
-        doubt: uncertainty that the network reports, rad.
+        doubt: uncertainty that the first look reports, rad.
+        rotation_deviation: standard deviation of the angle that the solution reports, rad.
         without: orientation and position errors with one camera's picture blank, by camera name.
         occlusion: hidden share of the object.
         worst: pictures of the frames with the largest orientation errors,
@@ -42,6 +43,7 @@ class Errors:
     rotation: np.ndarray
     position: np.ndarray
     doubt: np.ndarray
+    rotation_deviation: np.ndarray
     without: dict[str, tuple[np.ndarray, np.ndarray]]
     occlusion: np.ndarray
     worst: np.ndarray
@@ -76,7 +78,7 @@ def measure(
     visible = materials(model)
     names = ["", *(camera.name for camera in RIG)]
     found: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    hidden, doubts = [], []
+    hidden, doubts, deviations = [], [], []
     kept: list[tuple[float, np.ndarray]] = []
     for start in range(0, frames, _CHUNK):
         numbers = _FIRST * (seed + 1) + np.arange(start, min(start + _CHUNK, frames))
@@ -89,6 +91,7 @@ def measure(
             found[name].append(_errors(poses, truth))
             if camera < 0:
                 doubts.append(poses.doubt)
+                deviations.append(poses.rotation_deviation)
         hidden.append(occlusion(small, np.asarray(qpos), looks, visible))
         kept = _worst(kept, found[""][-1][0], pictures)
     parts = {name: np.concatenate(rows, axis=1) for name, rows in found.items()}
@@ -96,6 +99,7 @@ def measure(
         rotation=parts[""][0],
         position=parts[""][1],
         doubt=np.concatenate(doubts),
+        rotation_deviation=np.concatenate(deviations),
         without={name: (parts[name][0], parts[name][1]) for name in names[1:]},
         occlusion=np.concatenate(hidden),
         worst=np.stack([pictures for _, pictures in kept]),
@@ -114,7 +118,7 @@ def summarize(errors: Errors) -> dict[str, Any]:
         "by_occlusion": pose_errors.by_occlusion(
             errors.rotation, errors.position, errors.occlusion
         ),
-        "by_doubt": pose_errors.by_doubt(errors.rotation, errors.doubt),
+        "by_deviation": pose_errors.by_deviation(errors.rotation, errors.rotation_deviation),
         "doubt": pose_errors.doubts(errors.doubt),
     }
 
@@ -127,7 +131,8 @@ def sentences(result: dict[str, Any]) -> list[str]:
         return (
             f"{title}: median {rotation['median']:.1f} deg and {position['median']:.1f} mm, "
             f"mean {rotation['mean']:.1f} +- {rotation['std']:.1f} deg and "
-            f"{position['mean']:.1f} +- {position['std']:.1f} mm"
+            f"{position['mean']:.1f} +- {position['std']:.1f} mm, "
+            f"99% below {rotation['99%']:.1f} deg and {position['99%']:.1f} mm"
         )
 
     lines = [line(f"{result['frames']} frames", result)]
@@ -138,8 +143,8 @@ def sentences(result: dict[str, Any]) -> list[str]:
         for row in result["by_occlusion"]
     ]
     lines += [
-        f"{row['doubt_deg']:.0f} deg reported uncertainty: {row['rotation_deg']:.1f} deg error"
-        for row in result["by_doubt"]
+        f"{row['deviation_deg']:.1f} deg reported deviation: median {row['rotation_deg']:.1f} deg"
+        for row in result["by_deviation"]
     ]
     return [*lines, pose_errors.doubt_sentence(result["doubt"])]
 

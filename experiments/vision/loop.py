@@ -8,7 +8,6 @@ import numpy as np
 from dactyl_jax import evaluation
 from dactyl_jax.evaluation import pose_errors
 from dactyl_jax.vision.checkpoints import VisionCheckpoints
-from dactyl_jax.vision.estimator import Estimator
 from dactyl_jax.vision.frames import Truth
 from dactyl_jax.vision.loss import errors
 from dactyl_jax.vision.trainer import VisionState, VisionTrainer
@@ -56,10 +55,6 @@ def train(
         enough = 0 < run.max_iterations <= int(state.iteration)
         return enough or 0 < run.max_minutes <= minutes()
 
-    def store(state: VisionState) -> None:
-        frames = int(state.iteration) * law.frames * law.passes
-        checkpoints.save(state, trainer.network, frames)
-
     events = Events(workdir.tensorboard, int(state.iteration) + 1)
     stored = time.monotonic()
     with events, stop_signals() as stop, progress:
@@ -84,8 +79,8 @@ def train(
             progress.show(seen | row)
             if time.monotonic() - stored >= run.checkpoint_s:
                 stored = time.monotonic()
-                store(state)
-        store(state)
+                checkpoints.save(state, trainer.estimator(state))
+        checkpoints.save(state, trainer.estimator(state))
         return state, stop.is_set()
 
 
@@ -105,8 +100,7 @@ def _look(
     trainer: VisionTrainer, state: VisionState, pictures: np.ndarray, truth: Truth
 ) -> dict[str, dict[str, float]]:
     """Returns statistics of the errors on held-out frames."""
-    estimator = Estimator(trainer.network, state.averaged, int(state.iteration), 0)
-    poses = estimator.estimate_normal(pictures)
+    poses = trainer.estimator(state).estimate_normal(pictures)
     rotation, position = errors(poses.position, poses.orientation, truth)
     return pose_errors.statistics(np.asarray(rotation), np.asarray(position))
 

@@ -8,7 +8,7 @@ from dactyl_jax.vision.checkpoints import VisionCheckpoints
 from experiments.base import machine, origin
 from experiments.runs.workdir import WorkDirectory
 from experiments.training.progress import Progress
-from experiments.vision import loop, work
+from experiments.vision import loop, start, work
 
 
 def run(workdir: WorkDirectory, config: ConfigDict, command: str, *, started: float) -> None:
@@ -35,6 +35,9 @@ def _train(
 ) -> None:
     prepared = work.prepare(config)
     state = prepared.trainer.initial_state()
+    if came_from is not None and config.init_from:
+        state, line = start.load(config.init_from, prepared.trainer, state)
+        print(line, flush=True)
     if came_from is not None:
         workdir.claim(config, came_from)
     checkpoints = VisionCheckpoints(workdir.path)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from ml_collections import ConfigDict
 
-from dactyl_jax.vision import network as network_lib
 from dactyl_jax.vision.dataset import Dataset
+from dactyl_jax.vision.eyes import make_eyes
 from dactyl_jax.vision.frames import Truth
 from dactyl_jax.vision.trainer import VisionTrainer
 from experiments.vision import frames
@@ -31,7 +31,7 @@ class Work:
 def prepare(config: ConfigDict) -> Work:
     """Collects the states to render, and renders the held-out frames."""
     stored = _stored(config) if config.dataset else None
-    network = network_lib.make_network(config)
+    eyes = make_eyes(config)
     model = frames.load_model(config)
     # Stored frames need no states.
     make = frames.make_looks if stored else frames.make_source
@@ -46,7 +46,7 @@ def prepare(config: ConfigDict) -> Work:
     def rendered(iteration: int) -> tuple[np.ndarray, Truth]:
         return frames.draw(source, views, iteration * count + np.arange(count))
 
-    return Work(VisionTrainer(config, network, source.vary), stored or rendered, held_out)
+    return Work(VisionTrainer(config, eyes, source.vary), stored or rendered, held_out)
 
 
 def _stored(config: ConfigDict) -> Callable[[int], tuple[np.ndarray, Truth]]:

@@ -165,6 +165,15 @@ def _digits(of: Check) -> Check:
 _CAMERA = record(
     name=text(), position=_vector(10.0), quaternion=_unit, field_of_view=number(1.0, 170.0)
 )
+_POINTS = rows(_vector(0.5), 4, 64)
+_GEOMETRY = record(
+    object_points=_POINTS,
+    forearm_points=_POINTS,
+    camera_deviations=rows(number(0.0, 10.0), 3, 3),
+    place_floor=number(1e-6, 1.0),
+    cauchy=number(0.1, 100.0),
+    optimism=number(0.1, 100.0),
+)
 _CONTRACT = both(
     record(
         object=text(),
@@ -214,5 +223,8 @@ _CONTRACT = both(
             last_goal_distance=number(0.0, 3.2),
         ),
     ),
-    optional("vision", record(image_size=whole(8, 1024), cameras=rows(_CAMERA, 3, 3))),
+    optional(
+        "vision",
+        record(image_size=whole(8, 1024), cameras=rows(_CAMERA, 3, 3), geometry=_GEOMETRY),
+    ),
 )

@@ -39,7 +39,7 @@ from hardware.bundle import contract as contract_lib
 from hardware.bundle.kinematics import Chain
 
 FORMAT = "dactyl_jax policy bundle"
-VERSION = 3
+VERSION = 4
 FILES = ("bundle.json", "policy.onnx", "hand.xml", "numbers.npz", "golden.npz")
 VISION_FILES = ("pose.onnx", "pictures.npz", "scene.xml")  # all or none
 CHECKSUMS = "SHA256SUMS"

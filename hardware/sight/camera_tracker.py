@@ -57,7 +57,7 @@ class CameraTracker:
         largest_doubt: float = LARGEST_DOUBT,
     ):
         known, size = known_cameras(bundle), bundle.contract["vision"]["image_size"]
-        self._estimator = Estimator(bundle)
+        self._estimator = Estimator(bundle, cameras)
         self._squares = [
             Square(camera, there.field_of_view, size) for camera, there in zip(cameras, known)
         ]

@@ -264,19 +264,10 @@ class Session:
             self._camera_tracker.on_image(message)
 
     def _on_estimate(self, stamp: float, estimate: Estimate, sure: bool, took: float) -> None:
-        position, _, orientation, doubt = estimate
         self.looking.append(took)
-        self._write(
-            "/estimate",
-            stamp=stamp,
-            position=position,
-            orientation=orientation,
-            doubt=doubt,
-            believed=sure,
-            took=took,
-        )
+        self._write("/estimate", stamp=stamp, **estimate._asdict(), believed=sure, took=took)
         if sure:
-            self._on_pose(Pose(stamp, POLICY_FRAME, position, orientation))
+            self._on_pose(Pose(stamp, POLICY_FRAME, estimate.position, estimate.orientation))
 
     def _on_pose(self, message: Pose) -> None:
         message = self._mount.pose(message)

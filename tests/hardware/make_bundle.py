@@ -16,8 +16,9 @@ from dactyl_jax.envs import observation
 from dactyl_jax.learning import PolicyAgent, PolicyCheckpoint, normalization
 from dactyl_jax.learning.networks import Network
 from dactyl_jax.vision import config as vision_config
+from dactyl_jax.vision import solve
 from dactyl_jax.vision.estimator import Estimator
-from dactyl_jax.vision.network import make_network
+from dactyl_jax.vision.eyes import make_eyes
 from experiments.export import bundle
 from experiments.export.vision import TrainedPoseNetwork
 from hardware.bundle import store
@@ -51,20 +52,25 @@ def policy(*, memory: bool = True, **fields) -> tuple[ConfigDict, PolicyCheckpoi
 
 
 def pose_network() -> TrainedPoseNetwork:
-    """A small random pose network; what it says depends on what it sees."""
+    """Small random pose networks; what they say depends on what they see."""
     config = vision_config.default()
     config.image_size = 32
     config.network.channels, config.network.blocks, config.network.strides = (8,), (1,), (1,)
-    config.network.points, config.network.dense = 12, (16,)
-    network = make_network(config)
+    config.network.points, config.network.dense = 14, (16,)
+    for part in (config.closer.object, config.closer.forearm):
+        part.channels, part.dilations = 8, (1,)
+    eyes = make_eyes(config)
     rng = np.random.default_rng(0)
     parameters = jax.tree.map(
         lambda array: jnp.asarray(array + rng.normal(0, 0.2, array.shape), jnp.float32),
-        network.initial_parameters(jax.random.key(0)),
+        eyes.initial_parameters(jax.random.key(0)),
     )
     # So small a matrix is in doubt.
-    parameters = {**parameters, "head": jax.tree.map(lambda x: 0.1 * x, parameters["head"])}
-    return TrainedPoseNetwork(config, Estimator(network, parameters, 0, 0), {"run": "random"})
+    first = parameters["first"]
+    parameters["first"] = first | {"head": jax.tree.map(lambda x: 0.1 * x, first["head"])}
+    return TrainedPoseNetwork(
+        config, Estimator(eyes, solve.rig(config), parameters, 0, 0), {"run": "random"}
+    )
 
 
 def contents(*, seeing: bool = False, **fields) -> dict[str, bytes]:

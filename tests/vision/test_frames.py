@@ -12,7 +12,8 @@ from dactyl_jax import hand
 from dactyl_jax.hand import rotations
 from dactyl_jax.rendering import Views
 from dactyl_jax.vision import config as config_lib
-from dactyl_jax.vision.frames import LANDMARKS, FrameSource
+from dactyl_jax.vision import points
+from dactyl_jax.vision.frames import FrameSource
 from dactyl_jax.vision.occlusion import occlusion
 from dactyl_jax.vision.pool import Pool
 from dactyl_jax.vision.terms import materials
@@ -142,7 +143,7 @@ def test_landmarks_are_where_mujoco_has_them_and_move_with_the_camera(model):
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     forearm = data.body("rh_forearm")
-    places = forearm.xpos + LANDMARKS @ forearm.xmat.reshape(3, 3).T
+    places = forearm.xpos + points.FOREARM @ forearm.xmat.reshape(3, 3).T
     for row, camera in enumerate(hand.RIG):
         seen = data.camera(camera.name)
         sight = (places - seen.xpos) @ seen.xmat.reshape(3, 3)
@@ -151,7 +152,7 @@ def test_landmarks_are_where_mujoco_has_them_and_move_with_the_camera(model):
         np.testing.assert_allclose(truth.landmarks[0, row], expected, atol=1e-4)
     turned = plain | {"terms.camera_rotation.enabled": True}
     _, _, moved = source(model, qpos, **turned).draw(jnp.arange(100))
-    away = np.linalg.norm(moved.landmarks[:, :, 3], axis=-1)  # the pictures' centre, else
+    away = np.linalg.norm(moved.landmarks[:, :, 0], axis=-1)  # the pictures' centre, else
     assert 0.2 * 0.9 < away.max() < 0.2 * 1.1  # 3 degrees of 15
 
 

@@ -1,4 +1,4 @@
-"""The network: shapes, rotations, uncertainty, and learning."""
+"""The first look and the estimator: shapes, rotations, uncertainty, and learning."""
 
 import dataclasses
 
@@ -9,26 +9,34 @@ import pytest
 
 from dactyl_jax.hand import rotations
 from dactyl_jax.vision import config as config_lib
-from dactyl_jax.vision import images
+from dactyl_jax.vision import images, solve
 from dactyl_jax.vision.estimator import LARGEST_DOUBT, Estimator
+from dactyl_jax.vision.eyes import make_eyes
 from dactyl_jax.vision.frames import Truth
 from dactyl_jax.vision.loss import errors, loss
 from dactyl_jax.vision.network import Estimate, _spatial_softmax, make_network, orientation
 from dactyl_jax.vision.trainer import VisionTrainer
 
 SIZE = 32
-solve = jax.jit(orientation)
+davenport = jax.jit(orientation)
 
 
 def small_config(**fields):
     config = config_lib.default()
     config.image_size = SIZE
     config.network.channels, config.network.blocks = (8,), (1,)
-    config.network.strides, config.network.points = (1,), 12
+    config.network.strides, config.network.points = (1,), 14
     config.network.dense = (32,)
+    for part in (config.closer.object, config.closer.forearm):
+        part.channels, part.dilations = 8, (1,)
     config.training.frames = config.training.batch = 8
     config.update_from_flattened_dict(fields)
     return config
+
+
+def untrained(config) -> Estimator:
+    eyes = make_eyes(config)
+    return Estimator(eyes, solve.rig(config), eyes.initial_parameters(jax.random.key(0)), 0, 0)
 
 
 def truth_of(position, quaternion) -> Truth:
@@ -36,15 +44,15 @@ def truth_of(position, quaternion) -> Truth:
     return Truth(
         jnp.asarray(position),
         jnp.asarray(quaternion),
+        jnp.zeros((count, 3, 15, 2)),
+        jnp.ones((count, 3, 15), bool),
         jnp.zeros((count, 3, 7, 2)),
-        jnp.ones((count, 3, 7), bool),
-        jnp.zeros((count, 3, 4, 2)),
     )
 
 
 def test_orientation_is_the_rotation_of_a_matrix_and_has_no_doubt():
     quaternion = rotations.random(jax.random.key(0), (50,))
-    found, doubt = solve(rotations.matrix(quaternion))
+    found, doubt = davenport(rotations.matrix(quaternion))
     np.testing.assert_allclose(found, quaternion, atol=2e-3)
     np.testing.assert_allclose(np.linalg.norm(found, axis=-1), 1, atol=1e-5)
     assert float(doubt.max()) < 2e-3
@@ -60,7 +68,7 @@ def test_a_mean_of_rotations_gives_the_middle_and_how_far_they_lie_apart():
                 for s in (1, -1)
             ]
         )
-        found, doubt = solve(jnp.mean(rotations.matrix(pair), axis=0))
+        found, doubt = davenport(jnp.mean(rotations.matrix(pair), axis=0))
         difference = rotations.angle(rotations.multiply(found, rotations.conjugate(middle)))
         assert float(difference) < 2e-3
         assert abs(float(doubt) - angle) < 2e-3
@@ -68,7 +76,9 @@ def test_a_mean_of_rotations_gives_the_middle_and_how_far_they_lie_apart():
 
 def test_two_poses_a_quarter_apart_give_the_one_between_and_a_robot_believes_it():
     turns = [rotations.from_axis_angle(jnp.eye(3)[2], angle) for angle in (0.0, jnp.pi / 2)]
-    found, doubt = solve(jnp.mean(jnp.stack([rotations.matrix(turn) for turn in turns]), axis=0))
+    found, doubt = davenport(
+        jnp.mean(jnp.stack([rotations.matrix(turn) for turn in turns]), axis=0)
+    )
     assert float(rotations.angle(found)) == pytest.approx(np.pi / 4, abs=1e-3)
     assert float(doubt) == pytest.approx(np.pi / 4, abs=1e-3)
     assert float(doubt) < LARGEST_DOUBT
@@ -89,7 +99,7 @@ def test_an_unmarked_block_leaves_all_doubt():
     }
     assert len(group) == 24
     mean = np.mean([np.reshape(matrix, (3, 3)) for matrix in group], axis=0)
-    _, doubt = solve(jnp.asarray(mean, jnp.float32))
+    _, doubt = davenport(jnp.asarray(mean, jnp.float32))
     assert abs(np.degrees(doubt) - 120) < 0.1  # the mean cosine is -1/2
 
 
@@ -100,7 +110,7 @@ def test_the_loss_knows_no_sign_of_a_quaternion():
         jnp.zeros((5, 3)),
         jax.random.normal(key, (5, 3, 3)),
         jnp.zeros((5, 3, 7, 2)),
-        jnp.zeros((5, 3, 4, 2)),
+        jnp.zeros((5, 3, 7, 2)),
         jnp.zeros((5, 3, 7)),
     )
     value = jax.jit(lambda *given: loss(*given, 1.0)[0])
@@ -131,9 +141,7 @@ def test_the_spatial_softmax_finds_the_hot_place():
 
 @pytest.mark.parametrize("stem", ["strided", "paper"])
 def test_both_stems_give_poses_at_once(stem):
-    network = make_network(small_config(**{"network.stem": stem}))
-    parameters = network.initial_parameters(jax.random.key(0))
-    estimator = Estimator(network, parameters, 0, 0)
+    estimator = untrained(small_config(**{"network.stem": stem}))
     pictures = np.random.default_rng(0).integers(0, 256, (5, 3, SIZE, SIZE, 3)).astype(np.uint8)
     poses = estimator.estimate(pictures, batch=2)
     assert poses.position.shape == (5, 3) and poses.orientation.shape == (5, 4)
@@ -143,8 +151,7 @@ def test_both_stems_give_poses_at_once(stem):
 
 
 def test_wrong_pictures_are_named():
-    network = make_network(small_config())
-    estimator = Estimator(network, network.initial_parameters(jax.random.key(0)), 0, 0)
+    estimator = untrained(small_config())
     with pytest.raises(ValueError, match="cameras fingers, thumb, little"):
         estimator.estimate(np.zeros((1, 2, SIZE, SIZE, 3), np.uint8))
     for look in (estimator.estimate, estimator.estimate_normal):
@@ -171,7 +178,7 @@ def learning():
         contrast = 1.0 + 0.05 * jnp.sin(numbers)
         return images.normalize(seen) * contrast[:, None, None, None, None]
 
-    return VisionTrainer(config, make_network(config), vary), pictures, truth
+    return VisionTrainer(config, make_eyes(config), vary), pictures, truth
 
 
 def test_it_learns_a_few_frames_by_heart(learning):

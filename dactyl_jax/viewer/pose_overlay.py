@@ -6,22 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import warp
-from PIL import Image, ImageDraw
 
 from dactyl_jax import hand
 from dactyl_jax.envs import goals
 from dactyl_jax.hand import rotations
-from dactyl_jax.hand.objects import BLOCK_HALF_EDGE
 from dactyl_jax.rendering import Views, nominal
+from dactyl_jax.vision.drawing import CORNERS, Canvas
 from dactyl_jax.vision.estimator import Estimator
 from dactyl_jax.vision.frames import project
-
-_CORNERS = BLOCK_HALF_EDGE * np.array(
-    [[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float32
-)
-_EDGES = [(i, i | bit) for i in range(8) for bit in (1, 2, 4) if not i & bit]
-_COLOUR = (255, 40, 220)
-_HEIGHT = 240  # height of a view, pixels
 
 
 class Look(NamedTuple):
@@ -52,7 +44,7 @@ class PoseOverlay:
         self._estimator = estimator
         self._layout = hand.layout(model)
         self._looks = nominal(model)
-        self._views = Views(model, estimator.network.image_size, batch=1)
+        self._views = Views(model, estimator.eyes.first.image_size, batch=1)
         self._outline = jax.jit(self._project_block)
         self.look(model.qpos0)  # compile now
 
@@ -68,7 +60,7 @@ class PoseOverlay:
         return Look(np.concatenate([_draw(*view) for view in views], axis=1), angle, distance)
 
     def _project_block(self, position: jax.Array, orientation: jax.Array) -> jax.Array:
-        corners = position + rotations.rotate(orientation, jnp.asarray(_CORNERS))
+        corners = position + rotations.rotate(orientation, jnp.asarray(CORNERS, jnp.float32))
         return project(corners, self._looks)
 
     def _error(
@@ -82,11 +74,7 @@ class PoseOverlay:
         return float(turned), float(jnp.linalg.norm(true - position))
 
 
-def _draw(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Enlarges an image `[size, size, 3]` and draws edges between corners `[8, 2]`, -1 to 1."""
-    image = Image.fromarray(picture).resize((_HEIGHT, _HEIGHT), Image.Resampling.BICUBIC)
-    pen = ImageDraw.Draw(image)
-    pixels = (points + 1) / 2 * _HEIGHT
-    for edge in _EDGES:
-        pen.line([tuple(pixels[corner]) for corner in edge], fill=_COLOUR, width=2)
-    return np.asarray(image)
+def _draw(picture: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    canvas = Canvas(picture)
+    canvas.block(corners)
+    return canvas.picture()
