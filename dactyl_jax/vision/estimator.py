@@ -29,6 +29,8 @@ class Poses(NamedTuple):
             alarm, not an error bar: on unambiguous frames it hardly correlates with the error.
         position_deviation: `[n]` m, estimated standard deviation of the distance to the truth.
         rotation_deviation: `[n]` rad, the same of the angle.
+        misfit: `[n, camera]`, how badly the pose explains what each camera shows, see
+            `solve.Solution`.
     """
 
     position: np.ndarray
@@ -36,6 +38,7 @@ class Poses(NamedTuple):
     doubt: np.ndarray
     position_deviation: np.ndarray
     rotation_deviation: np.ndarray
+    misfit: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,4 +116,5 @@ def _apply(
         doubt,
         solution.position_deviation,
         solution.rotation_deviation,
+        solution.misfit,
     )

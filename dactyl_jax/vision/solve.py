@@ -76,6 +76,9 @@ class Solution:
         orientation: `[n, 4]`, the object's orientation in that frame.
         position_deviation: `[n]` m, estimated standard deviation of the distance to the truth.
         rotation_deviation: `[n]` rad, the same of the angle.
+        misfit: `[n, camera]`, cost per point of what each camera shows, and of how far the camera
+            must differ from the rig to show it, in squared deviations: about 1 if all is as
+            expected, more if a camera was moved or confused with another.
         turned: `[n, camera, 3]` rad, rotation of each camera relative to the rig, in its frame.
     """
 
@@ -83,6 +86,7 @@ class Solution:
     orientation: jax.Array
     position_deviation: jax.Array
     rotation_deviation: jax.Array
+    misfit: jax.Array
     turned: jax.Array
 
 
@@ -169,10 +173,13 @@ def _solve(rig: Rig, seen: Seen, position: Any, orientation: Any) -> Solution:
         off = (found - seen.place) / jnp.sqrt(seen.deviation**2 + _FLOOR**2)[..., None]
         return off.reshape(-1, 2), seen.weight.ravel()
 
-    def cost(pose: tuple[Any, Any], x: jax.Array) -> jax.Array:
+    def robust(pose: tuple[Any, Any], x: jax.Array) -> jax.Array:
+        """Cost of each point."""
         off, weight = residuals(pose, x)
-        robust = _CAUCHY**2 * jnp.log1p(jnp.sum(off**2, axis=-1) / _CAUCHY**2)
-        return jnp.sum(weight * robust) + jnp.sum(prior * x**2)
+        return weight * _CAUCHY**2 * jnp.log1p(jnp.sum(off**2, axis=-1) / _CAUCHY**2)
+
+    def cost(pose: tuple[Any, Any], x: jax.Array) -> jax.Array:
+        return jnp.sum(robust(pose, x)) + jnp.sum(prior * x**2)
 
     def normal(pose: tuple[Any, Any], x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Normal matrix and gradient of the reweighted problem."""
@@ -206,6 +213,11 @@ def _solve(rig: Rig, seen: Seen, position: Any, orientation: Any) -> Solution:
         rotations.canonical(pose[1] / jnp.linalg.norm(pose[1])),
         _METRES * jnp.sqrt(jnp.sum(variances[:3])),
         _RADIANS * jnp.sqrt(jnp.sum(variances[3:6])),
+        (
+            jnp.sum(robust(pose, x).reshape(cameras, -1), axis=1)
+            + jnp.sum(x[6:].reshape(cameras, -1) ** 2, axis=1)
+        )
+        / jnp.maximum(jnp.sum(seen.weight, axis=1), 1.0),
         rig.deviations[1] * x[6:].reshape(cameras, _PER_CAMERA)[:, 3:6],
     )
 

@@ -25,6 +25,8 @@ class Estimate(NamedTuple):
             they allow one, about 2 if they allow all.
         position_deviation: m, estimated standard deviation of the distance to the truth.
         rotation_deviation: rad, the same of the angle.
+        misfit: `[camera]`, how badly the pose explains what each camera shows, see
+            `solve.Solution`.
     """
 
     position: np.ndarray
@@ -32,6 +34,7 @@ class Estimate(NamedTuple):
     doubt: float
     position_deviation: float
     rotation_deviation: float
+    misfit: np.ndarray
 
 
 class Look(NamedTuple):
@@ -89,4 +92,5 @@ class Estimator:
             doubt,
             solution.position_deviation,
             solution.rotation_deviation,
+            solution.misfit,
         )

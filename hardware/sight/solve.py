@@ -42,12 +42,16 @@ class Solution(NamedTuple):
         orientation: `[4]`, its orientation in that frame.
         position_deviation: m, estimated standard deviation of the distance to the truth.
         rotation_deviation: rad, the same of the angle.
+        misfit: `[camera]`, cost per point of what each camera shows, and of how far the camera must
+            differ from its calibration to show it, in squared deviations: about 1 if all is as
+            expected, more if a camera was moved or confused with another.
     """
 
     position: np.ndarray
     orientation: np.ndarray
     position_deviation: float
     rotation_deviation: float
+    misfit: np.ndarray
 
 
 class Solver:
@@ -90,10 +94,13 @@ class Solver:
         weight = np.asarray(seen.weight, float)
         x, damping = np.zeros(len(self._prior)), _DAMPING
 
-        def cost(pose: tuple[np.ndarray, np.ndarray], x: np.ndarray) -> float:
+        def robust(pose: tuple[np.ndarray, np.ndarray], x: np.ndarray) -> np.ndarray:
+            """Cost of each point."""
             square = (((self._places(pose, x)[0] - seen.place) * scale[..., None]) ** 2).sum(-1)
-            robust = self._cauchy**2 * np.log1p(square / self._cauchy**2)
-            return float((weight * robust).sum() + (self._prior * x**2).sum())
+            return weight * self._cauchy**2 * np.log1p(square / self._cauchy**2)
+
+        def cost(pose: tuple[np.ndarray, np.ndarray], x: np.ndarray) -> float:
+            return float(robust(pose, x).sum() + (self._prior * x**2).sum())
 
         def normal(
             pose: tuple[np.ndarray, np.ndarray], x: np.ndarray
@@ -127,6 +134,8 @@ class Solver:
             rotations.canonical(pose[1] / np.linalg.norm(pose[1])),
             float(_METRES * np.sqrt(variances[:3].sum())),
             float(_RADIANS * np.sqrt(variances[3:6].sum())),
+            (robust(pose, x).sum(axis=1) + (x[6:].reshape(len(weight), -1) ** 2).sum(axis=1))
+            / np.maximum(weight.sum(axis=1), 1.0),
         )
 
     def _places(

@@ -93,6 +93,17 @@ def test_mistaken_places_are_borne(rig, scene):
     assert np.median(angle) < 2.0 and np.median(distance) < 2.5
 
 
+def test_a_camera_that_moved_does_not_fit(rig, scene):
+    position, orientation, places = scene
+    given, shift = seen(places, 0.5), np.zeros((3, 1, 2))
+    still = solve.solve(rig, given, *guess(position, orientation)).misfit
+    shift[1, 0] = 0.0, 0.6  # nine degrees
+    moved = solve.solve(
+        rig, given._replace(place=given.place + shift), *guess(position, orientation)
+    ).misfit
+    assert float(jnp.max(still)) < float(jnp.min(jnp.max(moved, axis=1)))
+
+
 def test_a_camera_that_shows_nothing_is_left_out(rig, scene):
     position, orientation, places = scene
     given = seen(places, 0.5)
@@ -122,6 +133,7 @@ def test_a_robot_host_solves_the_same(rig, scene):
         np.testing.assert_allclose(found.position, ours.position[row], atol=2e-5)
         turn = rotations.multiply(found.orientation, rotations.conjugate(ours.orientation[row]))
         assert float(rotations.angle(turn)) < 1e-3
+        np.testing.assert_allclose(found.misfit, ours.misfit[row], rtol=0.01, atol=0.01)
         assert found.position_deviation == pytest.approx(
             float(ours.position_deviation[row]), rel=0.01
         )
