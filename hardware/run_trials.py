@@ -23,7 +23,7 @@ from hardware.bundle.store import Bundle
 from hardware.policy.actions import MostProbable, Sampled
 from hardware.robots.robot import Robot
 from hardware.sight import cameras
-from hardware.sight.camera_tracker import LARGEST_DOUBT, known_cameras
+from hardware.sight.camera_tracker import USUAL, Acceptance, known_cameras
 from hardware.sight.cameras import Camera
 from hardware.sight.mount import AT_FOREARM, load_mount
 from hardware.trials import first_time, goals, report, verification
@@ -32,7 +32,7 @@ from hardware.trials.goals import RandomGoals
 from hardware.trials.log import Log
 from hardware.trials.session import CAMERA_PATIENCE, TRACKER_PATIENCE, Lab, Session
 
-_OF_VISION = ("camera_topics", "rig", "largest_doubt")
+_OF_VISION = ("camera_topics", "rig", "largest_doubt", "largest_misfit")
 # Control steps from a simulated picture to the next, and until it arrives, as pictures do in
 # experiments.evaluate.
 _PICTURE_PERIOD, _PICTURE_DELAY = 0.5, 1.0
@@ -56,7 +56,9 @@ def run(flags: argparse.Namespace) -> None:
         log,
         markers=flags.fingertips == "markers",
         cameras=rig,
-        largest_doubt=flags.largest_doubt or LARGEST_DOUBT,
+        acceptance=Acceptance(
+            flags.largest_doubt or USUAL.doubt, flags.largest_misfit or USUAL.misfit
+        ),
         patience=flags.patience_s,
         rates=first_time.SHARE if flags.first_time else 1.0,
     )
@@ -199,7 +201,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--largest_doubt",
         type=cli.positive_number,
-        help=f"with --pose=vision: of poses that are believed, rad ({LARGEST_DOUBT:g})",
+        help=f"with --pose=vision: largest uncertainty of an accepted pose, rad ({USUAL.doubt:g})",
+    )
+    parser.add_argument(
+        "--largest_misfit",
+        type=cli.positive_number,
+        help="with --pose=vision: largest misfit of a camera in an accepted pose "
+        f"({USUAL.misfit:g})",
     )
     parser.add_argument(
         "--pose_topic", default="/object_pose", help="the motion tracker's, with --robot=ros"

@@ -1,4 +1,4 @@
-"""Three cameras and the pose network behind them, in the place of a motion tracker.
+"""Three cameras and the pose networks behind them, in place of a motion tracker.
 
 Messages are only kept when they come; `CameraTracker.look`, to be called often on a thread of its
 own (`robot.Robot.every`), does the work, so that no control step waits for it.
@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,12 +24,26 @@ from hardware.sight.estimator import Estimate, Estimator
 
 LOOK_PERIOD = 0.005  # s between two looks for new pictures
 TOGETHER = 0.02  # s between the first and the last of three pictures that are seen as one
-LARGEST_DOUBT = 1.0  # rad, of a pose that is believed
 _KEPT = 4  # pictures of each camera that wait for the others'
 _PATIENCE = 0.5  # s without a set of pictures until it is said why
 _SAID = 5.0  # s until the same is said again
 _FUTURE = 0.02  # s that another machine's clock may be ahead
 _OF_THE_FUTURE = "its pictures are from the future: are the machines' clocks synchronised?"
+
+
+class Acceptance(NamedTuple):
+    """Which estimates are accepted.
+
+    Attributes:
+        doubt: rad, largest uncertainty, see `estimator.Estimate`.
+        misfit: largest misfit of a camera, see `solve.Solution`.
+    """
+
+    doubt: float
+    misfit: float
+
+
+USUAL = Acceptance(doubt=1.0, misfit=8.0)
 
 
 class CameraTracker:
@@ -41,7 +56,7 @@ class CameraTracker:
         report: takes each estimate: the stamp of the oldest of its pictures, what it is, whether it
             is to be believed, and how long it took, s.
         on_event: told about what cannot be used, in words.
-        largest_doubt: of an estimate that is to be believed, rad.
+        acceptance: which estimates are accepted.
 
     Raises:
         UserError: the bundle has no pose network.
@@ -54,7 +69,7 @@ class CameraTracker:
         now: Callable[[], float],
         report: Callable[[float, Estimate, bool, float], None],
         on_event: Callable[[str], None],
-        largest_doubt: float = LARGEST_DOUBT,
+        acceptance: Acceptance = USUAL,
     ):
         known, size = known_cameras(bundle), bundle.contract["vision"]["image_size"]
         self._estimator = Estimator(bundle, cameras)
@@ -62,8 +77,9 @@ class CameraTracker:
             Square(camera, there.field_of_view, size) for camera, there in zip(cameras, known)
         ]
         self._now, self._report, self._event = now, report, on_event
-        self._largest_doubt = largest_doubt
+        self._acceptance = acceptance
         self._lock = threading.Lock()
+        self._names = [camera.name for camera in cameras]
         self._waiting: dict[str, deque[Image]] = {
             camera.name: deque(maxlen=_KEPT) for camera in cameras
         }
@@ -105,14 +121,25 @@ class CameraTracker:
             return
         estimate = self._estimator.estimate(np.stack(squares))
         took = time.perf_counter() - began
-        sure = estimate.doubt <= self._largest_doubt
-        if not sure:
-            self._say(
-                "doubt",
-                f"object pose left out: the network doubts it by {estimate.doubt:.2f} rad, more "
-                f"than {self._largest_doubt:g}",
+        refusal = self._refusal(estimate)
+        if refusal:
+            self._say("refused", f"object pose left out: {refusal}")
+        self._report(stamp, estimate, not refusal, took)
+
+    def _refusal(self, estimate: Estimate) -> str:
+        """Why an estimate is not accepted; empty if it is."""
+        if not estimate.doubt <= self._acceptance.doubt:  # True for NaN
+            return (
+                f"the network doubts it by {estimate.doubt:.2f} rad, more than "
+                f"{self._acceptance.doubt:g}"
             )
-        self._report(stamp, estimate, sure, took)
+        misfit, worst = float(estimate.misfit.max()), self._names[int(estimate.misfit.argmax())]
+        if not misfit <= self._acceptance.misfit:
+            return (
+                f"it does not explain what camera {worst} shows (misfit {misfit:.1f}, more than "
+                f"{self._acceptance.misfit:g}): was a camera moved, or confused with another?"
+            )
+        return ""
 
     def _newest(self) -> tuple[Image, ...] | None:
         """Of the sets of pictures that belong together, one of each camera, the newest."""

@@ -20,7 +20,7 @@ from hardware.policy.controller import Controller
 from hardware.robots.robot import Listeners, Robot
 from hardware.safety import limits, motion
 from hardware.safety.guard import CHECK_PERIOD, Guard, Watched
-from hardware.sight.camera_tracker import LARGEST_DOUBT, LOOK_PERIOD, CameraTracker
+from hardware.sight.camera_tracker import LOOK_PERIOD, USUAL, Acceptance, CameraTracker
 from hardware.sight.cameras import Camera
 from hardware.sight.estimator import Estimate
 from hardware.sight.mount import Mount
@@ -64,7 +64,7 @@ class Session:
         mount: where the tracker's frame is.
         markers: whether fingertips are where markers are seen; else the joint angles say it.
         cameras: in which the bundle's network sees the object; None leaves that to the tracker.
-        largest_doubt: of poses that are believed, rad, see `CameraTracker`.
+        acceptance: which poses from cameras are accepted.
         patience: s that what is seen may be old while the policy acts; None takes
             `TRACKER_PATIENCE`, with cameras `CAMERA_PATIENCE`.
         rates: share of the usual ones at which actuators may be commanded.
@@ -81,7 +81,7 @@ class Session:
         *,
         markers: bool = False,
         cameras: Sequence[Camera] | None = None,
-        largest_doubt: float = LARGEST_DOUBT,
+        acceptance: Acceptance = USUAL,
         patience: float | None = None,
         rates: float = 1.0,
         say: Callable[[str], None] = _say,
@@ -112,7 +112,7 @@ class Session:
         self._camera_tracker: CameraTracker | None = None
         if cameras is not None:
             self._camera_tracker = CameraTracker(
-                bundle, cameras, robot.now, self._on_estimate, self.event, largest_doubt
+                bundle, cameras, robot.now, self._on_estimate, self.event, acceptance
             )
         robot.listen(
             Listeners(

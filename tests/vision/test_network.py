@@ -85,7 +85,7 @@ def test_two_poses_a_quarter_apart_give_the_one_between_and_a_robot_believes_it(
 
 
 def test_the_doubt_that_a_robot_leaves_out_is_the_one_that_is_reported():
-    assert pytest.importorskip("hardware.sight.camera_tracker").LARGEST_DOUBT == LARGEST_DOUBT
+    assert pytest.importorskip("hardware.sight.camera_tracker").USUAL.doubt == LARGEST_DOUBT
 
 
 def test_an_unmarked_block_leaves_all_doubt():

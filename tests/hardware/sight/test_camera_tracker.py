@@ -10,7 +10,7 @@ from hardware.bundle import store
 from hardware.policy.actions import MostProbable
 from hardware.policy.controller import Controller
 from hardware.sight import cameras
-from hardware.sight.camera_tracker import CameraTracker, known_cameras
+from hardware.sight.camera_tracker import Acceptance, CameraTracker, known_cameras
 from hardware.sight.estimator import Estimator
 from hardware.sight.mount import AT_FOREARM
 from hardware.trials.bench import Bench
@@ -25,7 +25,7 @@ NAMES = ("fingers", "thumb", "little")
 class Sight:
     """A tracker that looks when it is told to, with what it reports and says."""
 
-    def __init__(self, contents, largest_doubt=10.0):
+    def __init__(self, contents, doubt=10.0, misfit=np.inf):
         self.time, self.seen, self.said = 100.0, [], []
         self.tracker = CameraTracker(
             contents,
@@ -33,7 +33,7 @@ class Sight:
             lambda: self.time,
             lambda *report: self.seen.append(report),
             self.said.append,
-            largest_doubt,
+            Acceptance(doubt, misfit),
         )
         self.pictures = contents.golden_pictures()["pictures"]
 
@@ -123,7 +123,7 @@ def test_pictures_of_the_future_are_left_out_and_do_not_blind(sight):
 
 def test_poses_in_doubt_are_reported_as_such(contents):
     doubts = contents.golden_pictures()["doubt"]
-    sight = Sight(contents, largest_doubt=float(np.sort(doubts)[:2].mean()))
+    sight = Sight(contents, doubt=float(np.sort(doubts)[:2].mean()))
     for frame in range(len(doubts)):
         sight.send(100.0 + frame / 200, frame=frame)
         sight.look()
@@ -131,6 +131,16 @@ def test_poses_in_doubt_are_reported_as_such(contents):
     assert sure == [doubt == doubts.min() for doubt in doubts]
     (line,) = sight.said  # of the first one, and no more in the same breath
     assert "object pose left out: the network doubts it by" in line
+
+
+def test_a_camera_that_does_not_fit_is_named(contents):
+    misfit = contents.golden_pictures()["misfit"]
+    sight = Sight(contents, misfit=0.99 * misfit[0].max())
+    sight.send(100.0)
+    sight.look()
+    assert not sight.seen[0][2]
+    worst = NAMES[int(misfit[0].argmax())]
+    assert f"object pose left out: it does not explain what camera {worst} shows" in sight.said[0]
 
 
 def test_pictures_that_cannot_be_read_are_said_and_survived(sight):
@@ -164,14 +174,14 @@ class Watched(FakeHand):
                 self._to.image(cameras.image(self.now(), name, picture))
 
 
-def trial(contents, hand, said, largest_doubt):
+def trial(contents, hand, said, doubt):
     session = Session(
         contents,
         hand,
         AT_FOREARM,
         None,
         cameras=known_cameras(contents),
-        largest_doubt=largest_doubt,
+        acceptance=Acceptance(doubt, np.inf),
         say=said.append,
     )
     lab = Bench(RandomGoals("near", 0.5, seed=0), MostProbable())
@@ -189,7 +199,7 @@ def in_palm(contents):
 def test_a_trial_by_sight(in_palm):
     """The tracker's poses, which are others, are not heard."""
     hand, said = Watched(in_palm), []
-    session, result = trial(in_palm, hand, said, largest_doubt=10.0)
+    session, result = trial(in_palm, hand, said, doubt=10.0)
     assert result.end == "stuck" and result.steps == 50
     position = in_palm.golden_pictures()["position"][0]
     np.testing.assert_allclose(session.tracker.pose().position, position, atol=1e-5)
@@ -209,7 +219,7 @@ def test_without_one_camera_the_hand_is_held_after_two_seconds(in_palm):
         return ("fingers", "little")
 
     hand.sees = sees
-    result = trial(in_palm, hand, said, largest_doubt=10.0)[1]
+    result = trial(in_palm, hand, said, doubt=10.0)[1]
     assert result.end == "fault" and result.reason == "object pose: last seen 2.0 s ago"
     assert 1.9 < hand.commands[-1][0] - gone[0] < 2.1
     assert [line for line in said if "no picture came of camera thumb" in line]
@@ -218,7 +228,7 @@ def test_without_one_camera_the_hand_is_held_after_two_seconds(in_palm):
 def test_a_pose_in_doubt_does_not_begin_a_trial(in_palm):
     hand, said = Watched(in_palm), []
     hand.on_step = lambda: hand.now() > 104.0 and hand.ask_to_stop("the test")
-    session, result = trial(in_palm, hand, said, largest_doubt=0.01)
+    session, result = trial(in_palm, hand, said, doubt=0.01)
     assert result.end == "stop" and session.tracker.pose() is None
     assert [line for line in said if "object pose left out: the network doubts it" in line]
 
