@@ -73,7 +73,7 @@ def test_another_version_is_refused(folder, tmp_path):
     contract = json.loads(files["bundle.json"].decode())
     files["bundle.json"] = json.dumps({**contract, "version": 99}).encode()
     store.write(tmp_path / "new", files)
-    with pytest.raises(UserError, match=r"version 99; this program reads .* version 3"):
+    with pytest.raises(UserError, match=r"version 99; this program reads .* version 4"):
         store.load(str(tmp_path / "new"))
     with pytest.raises(UserError, match="is there already"):
         store.write(tmp_path / "new", files)
