@@ -29,7 +29,7 @@ _METRES, _RADIANS = 0.01, 0.1  # units of the pose's unknowns
 _PER_CAMERA = 7  # unknowns: position, rotation, field of view
 # Errors are larger than the linear estimate of their deviation by this factor, measured on held-out
 # frames: places that a finger hides are wrong together.
-_OPTIMISM = 1.5
+_OPTIMISM = 1.25
 
 
 class Rig(NamedTuple):
