@@ -94,7 +94,7 @@ def test_a_bundle_s_models_are_those_of_the_worlds_to_the_last_digit(contents, w
 def test_a_model_of_another_mujoco_is_refused_in_words(contents):
     for numbers in ({"body_mass": np.zeros(3)}, {"no_such_field": np.zeros(3)}):
         with pytest.raises(
-            errors.UserError, match=r"of another MuJoCo than this .*; export it with this"
+            errors.UserError, match=r"cannot build the bundle's model .*; export the bundle with"
         ):
             models.build(contents.hand, numbers)
 

@@ -167,10 +167,10 @@ def test_a_patch_makes_the_hand_that_training_makes_of_it(tmp_path):
         ({"joints": {"rh_FFJ3": {"stiffness": 1.0}}}, "rh_FFJ3.stiffness is unknown; there are"),
         ({"joints": {"rh_FFJ3": {"damping": -1.0}}}, "rh_FFJ3.damping cannot be -1.0"),
         ({"actuators": {"rh_A_FFJ0": {"gain": 0.0}}}, "rh_A_FFJ0.gain cannot be 0.0"),
-        ({"joints": {"rh_FFJ3": {"low": "0"}}}, "is no model patch"),
+        ({"joints": {"rh_FFJ3": {"low": "0"}}}, "is not a model patch"),
         ({"joints": {"rh_FFJ3": {"low": float("nan")}}}, "rh_FFJ3.low cannot be nan"),
         ({"joints": {"rh_FFJ3": {"low": 1.0, "high": 0.5}}}, "rh_FFJ3.low is not below its high"),
-        ({"joints": ["rh_FFJ3"]}, "is no model patch"),
+        ({"joints": ["rh_FFJ3"]}, "is not a model patch"),
         ({"joints": {"rh_FFJ9": {"damping": 1.0}}}, "the hand has no 'rh_FFJ9'"),
     ],
 )

@@ -43,4 +43,4 @@ def test_a_wrong_one_is_named(fault, contents):
 
     hand.spoil = spoil
     assert not first_time.run(session)
-    assert "rh_A_MFJ3 was told to go by" in session.guard.fault
+    assert "rh_A_MFJ3 was commanded by" in session.guard.fault

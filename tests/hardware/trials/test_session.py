@@ -437,7 +437,7 @@ def test_the_papers_table_and_the_ends():
     assert "2 fault: " in more and "1 stop: " in more
     assert "1 of 1 trials" in report.table([nothing], 0.08)
     line = report.timing([0.0, 0.0, 0.003], [0.001, 0.002], [0.004] * 3)
-    assert line.startswith("3 control steps; median, p99, most: late 0.00, 2.94, 3.00 ms; period")
+    assert line.startswith("3 control steps; median, p99, max: late 0.00, 2.94, 3.00 ms; period")
     assert "period off by 1.50, 1.99, 2.00 ms; computing 4.00, 4.00, 4.00 ms" in line
     picture = report.plot(results)
     assert picture.count("<rect") == 3 and "50, cap" in picture
