@@ -139,9 +139,7 @@ def needs_mujoco(flag: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise UserError(
-            f"{flag} needs MuJoCo ({error}); run it on the training machine"
-        ) from None
+        raise UserError(f"{flag} needs MuJoCo ({error}); run it on the training machine") from None
 
 
 def whole_number(low: int) -> Callable[[str], int]:

@@ -56,9 +56,7 @@ def _judge(actuators: list[str], index: int, way: float, went: np.ndarray) -> st
     """Says what is wrong with the actuators' motion; empty if nothing is."""
     share = went[index] / way
     if not _LEAST <= share <= _BEYOND:
-        return (
-            f"{actuators[index]} was commanded by {way:+.2f} rad and moved by {went[index]:+.2f}"
-        )
+        return f"{actuators[index]} was commanded by {way:+.2f} rad and moved by {went[index]:+.2f}"
     others = np.abs(went)
     others[index] = 0.0
     worst = int(others.argmax())

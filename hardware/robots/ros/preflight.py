@@ -88,9 +88,7 @@ def joints_of(description: str) -> dict[str, Joint]:
             if limit is not None
         }
     except (ElementTree.ParseError, ValueError) as error:
-        raise UserError(
-            f"{DESCRIPTION} is not a URDF ({error}); start the hand's driver"
-        ) from None
+        raise UserError(f"{DESCRIPTION} is not a URDF ({error}); start the hand's driver") from None
 
 
 def refuse_limits(bundle: Bundle, of_hand: dict[str, Joint]) -> None:
