@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=12.5,
         help="with --cameras: frame rate of each camera, Hz, if this machine keeps up (12.5)",
     )
-    kinds = {"delay_s": "latency of all readings, s", "dropout": "share of poses that are lost"}
+    kinds = {"delay_s": "latency of all readings, s", "dropout": "share of poses and markers lost"}
     kinds["joint_noise"] = "standard deviation of joint angles, rad"
     kinds["position_noise"] = "standard deviation of the object's position, m"
     kinds["orientation_noise"] = "standard deviation of the object's orientation, rad"
