@@ -1,13 +1,12 @@
-"""What leaves the lab: a policy as a folder of plain files, and the programs that run it on a hand.
+"""Runs a trained policy on a hand; the policy is a bundle, a folder of plain files.
 
-On the robot host this needs Python 3.8, numpy and onnxruntime, rospy to reach a hand over ROS 1,
-and mcap to write logs. `simulation` and the fit in `calibration` need MuJoCo as well. All of it
-stands on the bundle: the program `export`, which makes bundles where one trains, alone imports
-`experiments` and, by it, `dactyl_jax`.
+A robot host needs Python 3.8, numpy and onnxruntime, rospy to reach a hand over ROS 1, and mcap to
+write logs. `simulation` and the fit in `calibration` also need MuJoCo. Only the program `export`,
+which makes bundles on the training machine, imports `experiments` and, through it, `dactyl_jax`.
 
-Each package imports from those before it only::
+Each package imports only from those before it::
 
     base <- bundle <- policy, sight, safety <- robots <- trials <- simulation <- calibration
 
-The programs, modules with a `main`, stand on top, and none imports another.
+The programs are the modules with a `main`. They import these packages, never one another.
 """

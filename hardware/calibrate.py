@@ -1,9 +1,10 @@
-"""Calibrates the simulated hand to a real one: moves the real one, or reads a log of it, and fits.
+"""Calibrates the simulated hand to a real one.
 
-With --robot every actuator of --digits goes to its limits and swings to and fro, under the guard,
-and --log keeps what came of it: on a robot host, about 25 s an actuator. With --out the log's hand
-is fitted, where MuJoCo is: damping, friction loss, gains, limits and backlash, and, if a tracker
-saw markers on the fingertips, offsets of the joints' sensors. Nothing may be in the hand.
+With --robot, moves the hand and records it in --log: under the guard, each actuator of --digits
+goes to its limits and then oscillates, about 25 s per actuator. The hand must be empty.
+
+With --out, fits the simulated hand to the log: damping, friction loss, gains, limits and backlash,
+and the joint sensors' offsets if a tracker saw markers on the fingertips. This needs MuJoCo.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from hardware.trials.session import Session
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Records, fits, or both."""
+    """Records a log, fits the simulated hand to one, or does both."""
     if not (flags.robot or flags.out):
-        raise UserError("--robot records a log and --out fits one: give either, or both")
+        raise UserError("--robot records a log, --out fits one: give at least one of them")
     if flags.robot != "simulated" and flags.model_patch:
         raise UserError("--model_patch goes with --robot=simulated; leave it out")
     contents = store.load(flags.bundle)
@@ -41,7 +42,7 @@ def run(flags: argparse.Namespace) -> None:
 
 
 def record(contents: Bundle, flags: argparse.Namespace) -> None:
-    """Moves the hand and keeps a log of it.
+    """Moves the hand and records a log.
 
     Raises:
         Held: the guard held the hand.
@@ -50,7 +51,7 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
     unknown = set(digits) - set(excitation.DIGITS)
     if unknown:
         raise UserError(
-            f"--digits: there is no {min(unknown)!r}; name some of {','.join(excitation.DIGITS)}"
+            f"--digits: unknown {min(unknown)!r}; choose from {','.join(excitation.DIGITS)}"
         )
     path = cli.new_file("log", flags.log, ending=".mcap")
     mount = load_mount(flags.tracker_mount) if flags.tracker_mount else AT_FOREARM
@@ -66,7 +67,7 @@ def record(contents: Bundle, flags: argparse.Namespace) -> None:
         log.close()
     if not whole:
         raise Held(f"{session.guard.fault}; the log ends there")
-    print(f"{path}: {', '.join(digits)} moved")
+    print(f"{path}: recorded the motion of {', '.join(digits)}")
 
 
 def _robot(contents: Bundle, flags: argparse.Namespace) -> Robot:
@@ -84,12 +85,12 @@ def _robot(contents: Bundle, flags: argparse.Namespace) -> Robot:
 
 
 def fit(contents: Bundle, log: str, out: Path) -> None:
-    """Fits the hand of a log and writes the model patch.
+    """Fits the simulated hand to a log and writes the model patch.
 
     Args:
-        contents: whose hand it is.
-        log: the file.
-        out: the file to be.
+        contents: the bundle with the hand to start from.
+        log: path of the log.
+        out: path of the model patch to write.
     """
     with cli.needs_mujoco("--out"):
         from hardware.calibration import identification
@@ -99,7 +100,7 @@ def fit(contents: Bundle, log: str, out: Path) -> None:
     for window in identification.SWEEPS:
         fitted.sweep(window)
         worst = max(errors[-1] for errors in fitted.errors.values())
-        print(f"fitted {window:g} s at a time: off by {1000 * worst:.1f} mrad", flush=True)
+        print(f"fitted {window:g} s at a time: largest error {1000 * worst:.1f} mrad", flush=True)
     patch = fitted.patch()
     about = {"bundle": contents.name, "log": Path(log).name, "errors_rad": fitted.errors}
     out.write_text(model_patch.pack(patch, about), encoding="utf-8")
@@ -108,14 +109,14 @@ def fit(contents: Bundle, log: str, out: Path) -> None:
 
 
 def _table(patch: Patch, errors: dict[str, list[float]]) -> str:
-    """What was found, actuator by actuator and joint by joint."""
-    lines = ["| actuator | off, mrad, before, after | gain | play down, up, 1/(rad s) |"]
+    """Tables of the fitted numbers, one row per actuator and one per joint."""
+    lines = ["| actuator | error before, after, mrad | gain | backlash down, up, 1/(rad s) |"]
     lines.append("| --- | --- | --- | --- |")
     for name, row in patch.actuators.items():
         before, after = 1000 * errors[name][0], 1000 * errors[name][-1]
         play = f"{row['backlash_down']:.3g}, {row['backlash_up']:.3g}"
         lines.append(f"| {name} | {before:.1f}, {after:.1f} | {row['gain']:.3g} | {play} |")
-    lines += ["", "| joint | damping | friction loss | limits, rad | sensor's offset, mrad |"]
+    lines += ["", "| joint | damping | friction loss | limits, rad | sensor offset, mrad |"]
     lines.append("| --- | --- | --- | --- | --- |")
     for name, row in patch.joints.items():
         offset = f"{round(1000 * row['offset'], 1) + 0.0:g}" if "offset" in row else "-"
@@ -131,23 +132,26 @@ def _table(patch: Patch, errors: dict[str, list[float]]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `cli.run`."""
     parser = cli.Parser("calibrate", __doc__ or "")
-    parser.add_argument("--bundle", required=True, help="whose hand it is")
-    parser.add_argument("--log", required=True, help="an .mcap file; new with --robot")
-    parser.add_argument("--robot", choices=("ros", "simulated"), help="the hand to be moved")
+    parser.add_argument("--bundle", required=True, help="policy bundle for this hand")
+    parser.add_argument(
+        "--log", required=True, help="an .mcap file: written with --robot, read otherwise"
+    )
+    parser.add_argument("--robot", choices=("ros", "simulated"), help="the hand to move")
     parser.add_argument("--out", help="a new .json file for the model patch")
     parser.add_argument(
         "--digits",
         default=",".join(excitation.DIGITS),
-        help="which are to move, of the wrist, four fingers and the thumb",
+        help="what to move: the wrist (WR), fingers and the thumb (TH), separated by commas",
     )
     parser.add_argument(
-        "--fingertips_topic", help="the tracker's, with --robot=ros, if it sees the fingertips"
+        "--fingertips_topic",
+        help="with --robot=ros: the tracker's topic, if it sees markers on the fingertips",
     )
     parser.add_argument(
-        "--tracker_mount", help="JSON file: where the tracker's frame is in ROS's rh_forearm"
+        "--tracker_mount", help="JSON file: pose of the tracker's frame in ROS's rh_forearm"
     )
     parser.add_argument(
-        "--model_patch", help="with --robot=simulated: how the simulated hand differs"
+        "--model_patch", help="with --robot=simulated: model patch of the hand to simulate"
     )
     return cli.run(run, parser, argv)
 

@@ -1,6 +1,6 @@
-"""Makes a policy bundle of a trained run or of a policy of the package; runs where one trains.
+"""Exports a policy bundle from a trained run or from a packaged policy, on the training machine.
 
-With a pose network the policy needs no motion tracker but three cameras.
+With a pose network the policy needs three cameras instead of a motion tracker.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hardware.trials import verification
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Makes the bundle and says how far it is off."""
+    """Exports the bundle and reports how far its results are from the training code's."""
     devices.pin_defaults()
     if flags.pretrained_name and not flags.pretrained:
         raise UserError("--pretrained_name goes with --pretrained; add it")
@@ -27,9 +27,9 @@ def run(flags: argparse.Namespace) -> None:
         wanted = flags.vision or flags.vision_workdir
         pose = vision.load(flags.vision_workdir) if wanted else None
         off = bundle.export(policy, Path(flags.out), pose)
-    except errors.UserError as error:  # the training's, which a robot host does not know
+    except errors.UserError as error:  # the training code's class, not this package's
         raise UserError(str(error)) from None
-    print(f"{flags.out}: a policy of {off['steps']:g} golden steps")
+    print(f"{flags.out}: bundle with {off['steps']:g} golden steps")
     print(verification.report(off))
 
 
@@ -39,19 +39,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--workdir", help="work directory of a trained run")
     source.add_argument(
-        "--pretrained", action="store_true", help="a policy of the package in place of a run's"
+        "--pretrained", action="store_true", help="export a packaged policy instead of a run's"
     )
     parser.add_argument(
         "--pretrained_name",
         choices=pretrained.NAMES,
-        help="with --pretrained: the one trained under all randomisations, or under none",
+        help="with --pretrained: the policy trained with all randomisations, or with none",
     )
     sight = parser.add_mutually_exclusive_group()
     sight.add_argument("--vision_workdir", help="work directory of a trained pose network")
     sight.add_argument(
-        "--vision", action="store_true", help="the package's pose network in place of a run's"
+        "--vision", action="store_true", help="add the packaged pose network instead of a run's"
     )
-    parser.add_argument("--out", required=True, help="the folder to make")
+    parser.add_argument("--out", required=True, help="folder to create")
     return cli.run(run, parser, argv)
 
 

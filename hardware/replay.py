@@ -1,4 +1,4 @@
-"""Steps through a log of hardware.run_trials, in words; with --bundle the policy chooses again."""
+"""Prints a log of hardware.run_trials line by line; with --bundle, checks the policy's logits."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _TOLERANCE = 1e-4  # of logits
 
 
 def lines(path: str, trial: int | None, policy: Policy | None) -> Iterator[str]:
-    """A line for every event, control step and result of a log.
+    """Yields a line for every event, control step and result of a log.
 
     Args:
-        path: of the log.
-        trial: the only one to show, from 1 on; None shows all.
-        policy: to compute the logits again, and compare.
+        path: path of the log.
+        trial: number of the only trial to show, counted from 1; None shows all.
+        policy: recomputes the logits to compare them with the logged ones; None skips that.
 
     Raises:
-        UserError: the file is no log, or the policy's logits are others than those logged.
+        UserError: the file is not a log, or the policy's logits differ from the logged ones.
     """
     memory = policy.initial_memory() if policy else ()
     began = None
@@ -49,7 +49,7 @@ def _compare(logits: np.ndarray, row: dict[str, Any]) -> None:
     if not off <= _TOLERANCE:
         raise UserError(
             f"trial {row['trial'] + 1}, step {row['step']}: the bundle's logits are off by "
-            f"{off:.2g} from the log's; it is of another policy"
+            f"{off:.2g} from the log's; give the bundle whose policy was logged"
         )
 
 
@@ -69,15 +69,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `cli.run`."""
     parser = cli.Parser("replay", __doc__ or "")
     parser.add_argument("log", help="a file that hardware.run_trials --log wrote")
-    parser.add_argument("--trial", type=cli.whole_number(1), help="the only one to show")
-    parser.add_argument("--bundle", help="of the log's policy, to choose all actions again")
     parser.add_argument(
-        "--step", action="store_true", help="waits for Enter after every line; q ends"
+        "--trial", type=cli.whole_number(1), help="show only the trial of this number"
+    )
+    parser.add_argument(
+        "--bundle", help="bundle of the logged policy: recompute its logits and compare"
+    )
+    parser.add_argument(
+        "--step", action="store_true", help="wait for Enter after every line; q quits"
     )
 
     def replay(flags: argparse.Namespace) -> None:
         if flags.step and sys.stdin is None:
-            raise UserError("--step waits for Enter, and standard input is closed; leave it out")
+            raise UserError("--step waits for Enter, but standard input is closed; leave it out")
         policy = Policy(store.load(flags.bundle)) if flags.bundle else None
         for line in lines(flags.log, flags.trial, policy):
             print(line, end="" if flags.step else "\n", flush=True)

@@ -1,9 +1,9 @@
-"""Runs trials of a policy bundle on a hand: over ROS 1, or on a simulated one in process.
+"""Runs trials of a policy bundle on a hand: over ROS 1, or on a simulated hand in this process.
 
-First this machine must do what the training code did (`hardware.verify`). Prints goals as they are
-reached, then a table. With --log it keeps every message, and a plot beside the log. Enter, the
-service /dactyl_jax/stop, or a stop box on --stop_topic hold the hand for good. A fault ends with
-exit status 1.
+First verifies that this machine reproduces the training code's results (`hardware.verify`). Prints
+goals as they are reached, then a table. --log records every message and saves a plot beside the
+log. Enter, the service /dactyl_jax/stop, or a stop box on --stop_topic holds the hand permanently.
+After a fault the exit status is 1.
 """
 
 from __future__ import annotations
@@ -33,13 +33,12 @@ from hardware.trials.log import Log
 from hardware.trials.session import CAMERA_PATIENCE, TRACKER_PATIENCE, Lab, Session
 
 _OF_VISION = ("camera_topics", "rig", "largest_doubt", "largest_misfit")
-# Control steps from a simulated picture to the next, and until it arrives, as pictures do in
-# experiments.evaluate.
+# Period and latency of simulated pictures in control steps, as in experiments.evaluate.
 _PICTURE_PERIOD, _PICTURE_DELAY = 0.5, 1.0
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Runs the trials and reports on them."""
+    """Runs the trials and prints a report."""
     _check_flags(flags)
     path = cli.new_file("log", flags.log, ending=".mcap") if flags.log else None
     contents = store.load(flags.bundle)
@@ -66,12 +65,12 @@ def run(flags: argparse.Namespace) -> None:
         session.stop_on_enter()
     results = []
     gc.collect()
-    gc.freeze()  # else a full collection interrupts the loop for tens of milliseconds
+    gc.freeze()  # a full collection would interrupt the loop for tens of milliseconds
     try:
         if flags.first_time:
             if not first_time.run(session):
                 raise Held(session.guard.fault)
-            print("all actuators do as they are told; leave --first_time out to run the policy")
+            print("all actuators follow their commands; leave out --first_time to run the policy")
             return
         for trial in range(flags.trials):
             result = session.run(lab, trial, flags.goal_timeout_s)
@@ -79,7 +78,7 @@ def run(flags: argparse.Namespace) -> None:
             why = f" ({result.reason})" if result.reason else ""
             print(f"trial {trial + 1}: {result.goals} goals, {result.end}{why}", flush=True)
             if session.guard.stopped or (result.end == "fault" and flags.robot == "ros"):
-                break  # the next trial would move a hand that is held
+                break  # another trial would move a hand that is held
     finally:
         robot.close()
         if results:
@@ -97,7 +96,7 @@ def run(flags: argparse.Namespace) -> None:
 
 
 def _check_flags(flags: argparse.Namespace) -> None:
-    """Refuses flags that do not go together."""
+    """Refuses flags that cannot be combined."""
     vision, simulated = flags.pose == "vision", flags.robot == "simulated"
     for name in _OF_VISION:
         if getattr(flags, name) is not None and not vision:
@@ -106,18 +105,18 @@ def _check_flags(flags: argparse.Namespace) -> None:
         if getattr(flags, name) is not None and simulated:
             raise UserError(f"--{name} goes with --robot=ros; leave it out")
     if flags.tracker_mount is not None and vision and flags.fingertips == "joints":
-        raise UserError("--tracker_mount goes with a tracker, and none is used; leave it out")
+        raise UserError("--tracker_mount goes with a tracker, but none is used; leave it out")
     if vision and not simulated and flags.camera_topics is None:
         raise UserError("--pose=vision needs three cameras; add --camera_topics=A,B,C")
 
 
 def _cameras(contents: Bundle, flags: argparse.Namespace) -> list[Camera]:
-    """The cameras of this lab."""
+    """The cameras to use: the bundle's, or those of --rig."""
     known = known_cameras(contents)
     topics = flags.camera_topics
     if topics is not None and (len(set(topics)) != len(known) or len(topics) != len(known)):
         raise UserError(
-            f"--camera_topics names {len(set(topics))} topics; it must be those of "
+            f"--camera_topics names {len(set(topics))} topics; it must name those of "
             f"{', '.join(camera.name for camera in known)}, in this order"
         )
     return cameras.read_rig(flags.rig, known) if flags.rig else known
@@ -159,87 +158,103 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `cli.run`."""
     parser = cli.Parser("run_trials", __doc__ or "")
     parser.add_argument("--bundle", required=True, help="a folder that hardware.export wrote")
-    parser.add_argument("--robot", required=True, choices=("ros", "simulated"), help="the hand")
-    parser.add_argument("--trials", type=cli.whole_number(1), default=10, help="how many")
+    parser.add_argument(
+        "--robot",
+        required=True,
+        choices=("ros", "simulated"),
+        help="a hand over ROS 1, or a simulated hand in this process",
+    )
+    parser.add_argument(
+        "--trials", type=cli.whole_number(1), default=10, help="number of trials (10)"
+    )
     parser.add_argument(
         "--goals",
         choices=goals.DISTRIBUTIONS,
         default="uniform",
-        help="uniform over orientations, 0.5 to 0.9 rad away, or upright poses of a block",
+        help="near: 0.5 to 0.9 rad from the object's orientation; uniform over all orientations; "
+        "aligned: upright poses of a block (uniform)",
     )
     parser.add_argument(
-        "--goal_timeout_s", type=cli.positive_number, default=80.0, help="s for each goal"
+        "--goal_timeout_s", type=cli.positive_number, default=80.0, help="time limit per goal (80)"
     )
-    parser.add_argument("--seed", type=cli.whole_number(0), default=0, help="of all draws")
     parser.add_argument(
-        "--greedy", action="store_true", help="takes the most probable actions, samples none"
+        "--seed", type=cli.whole_number(0), default=0, help="seed of all random draws (0)"
+    )
+    parser.add_argument(
+        "--greedy", action="store_true", help="take the most probable actions instead of sampling"
     )
     parser.add_argument(
         "--first_time",
         action="store_true",
-        help="runs no policy: moves one actuator after the other, slowly, with nothing in the "
-        "hand, and looks whether it does as told",
+        help="run no policy: with an empty hand, move one actuator after the other, slowly, and "
+        "check that each follows its command",
     )
-    parser.add_argument("--log", help="a new .mcap file for every message")
+    parser.add_argument("--log", help="a new .mcap file; records every message")
     parser.add_argument(
         "--pose",
         choices=("tracker", "vision"),
         default="tracker",
-        help="what tells the object's pose: a motion tracker, or the bundle's network in pictures",
+        help="source of the object's pose: a motion tracker, or the bundle's pose network",
     )
     parser.add_argument(
         "--camera_topics",
         type=lambda text: text.split(","),
-        help="with --pose=vision and --robot=ros: of the three cameras, in the bundle's order, "
-        "separated by commas",
+        help="with --pose=vision and --robot=ros: topics of the three cameras, in the bundle's "
+        "order, separated by commas",
     )
     parser.add_argument(
         "--rig",
-        help="with --pose=vision and --robot=ros: JSON file of the calibrated cameras; without it "
-        "they are as in the bundle",
+        help="with --pose=vision and --robot=ros: JSON file of the calibrated cameras; the "
+        "bundle's cameras by default",
     )
     parser.add_argument(
         "--largest_doubt",
         type=cli.positive_number,
-        help=f"with --pose=vision: largest uncertainty of an accepted pose, rad ({USUAL.doubt:g})",
+        help="with --pose=vision: reject pose estimates with a larger uncertainty, rad "
+        f"({USUAL.doubt:g})",
     )
     parser.add_argument(
         "--largest_misfit",
         type=cli.positive_number,
-        help="with --pose=vision: largest misfit of a camera in an accepted pose "
+        help="with --pose=vision: reject pose estimates with a larger misfit of a camera "
         f"({USUAL.misfit:g})",
     )
     parser.add_argument(
-        "--pose_topic", default="/object_pose", help="the motion tracker's, with --robot=ros"
+        "--pose_topic",
+        default="/object_pose",
+        help="with --robot=ros: the motion tracker's topic for the object (/object_pose)",
     )
     parser.add_argument(
         "--fingertips",
         choices=("joints", "markers"),
         default="joints",
-        help="where they are by the joint angles, or by the tracker, as the paper had it",
+        help="source of the fingertip positions: joint angles, or the tracker's markers as in the "
+        "paper (joints)",
     )
     parser.add_argument(
-        "--fingertips_topic", default="/fingertips", help="the tracker's, with --fingertips=markers"
+        "--fingertips_topic",
+        default="/fingertips",
+        help="with --fingertips=markers: the tracker's topic for the fingertips (/fingertips)",
     )
     parser.add_argument(
-        "--tracker_mount", help="JSON file: where the tracker's frame is in ROS's rh_forearm"
+        "--tracker_mount", help="JSON file: pose of the tracker's frame in ROS's rh_forearm"
     )
     parser.add_argument(
         "--patience_s",
         type=cli.positive_number,
-        help=f"s that what is seen may be old while the policy acts ({TRACKER_PATIENCE:g}, with "
-        f"--pose=vision {CAMERA_PATIENCE:g})",
+        help="maximum age of poses while the policy acts, s; older ones hold the hand "
+        f"({TRACKER_PATIENCE:g}, with --pose=vision {CAMERA_PATIENCE:g})",
     )
     parser.add_argument(
         "--stop_topic",
-        help="with --robot=ros: std_msgs/Bool from a stop box, at 4 Hz or more; True stops for "
-        "good, silence of 0.5 s holds the hand",
+        help="with --robot=ros: std_msgs/Bool from a stop box, at 4 Hz or more; True stops the "
+        "hand permanently, silence of 0.5 s holds it",
     )
     parser.add_argument(
         "--world",
         choices=("training", "surrogate"),
         default="training",
-        help="with --robot=simulated: the hand of the training, or one that no training saw",
+        help="with --robot=simulated: the hand of training, or one that no policy was trained on",
     )
     return cli.run(run, parser, argv)
 

@@ -1,8 +1,8 @@
-"""A simulated hand that takes the place of the real one, behind the same ROS topics.
+"""Runs a simulated hand behind the real hand's ROS 1 topics.
 
-Runs where MuJoCo is. It speaks the maker's topics and those of a motion tracker, and of three
-cameras if asked to, over ROS 1, in real time or at `--realtime_factor` of it, and puts the object
-back when it fell.
+Publishes joint states and a motion tracker's poses, and with --cameras the pictures of three
+cameras; takes the commands of the maker's position controllers. Runs in real time, or at
+--realtime_factor of it. Puts the object back after a drop. Needs MuJoCo.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hardware.trials import verification
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Serves the hand until ROS ends."""
+    """Runs the hand until ROS shuts down."""
     if flags.model_patch and flags.world != "training":
         raise UserError("--model_patch goes with --world=training; leave one of them out")
     contents = store.load(flags.bundle)
@@ -51,39 +51,44 @@ def run(flags: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; see `cli.run`."""
     parser = cli.Parser("simulated_hand", __doc__ or "")
-    parser.add_argument("--bundle", required=True, help="the policy whose hand and object to be")
+    parser.add_argument(
+        "--bundle", required=True, help="policy bundle with the hand and the object to simulate"
+    )
     parser.add_argument(
         "--world",
         choices=("training", "surrogate"),
         default="training",
-        help="the hand of the training, or another that no training saw",
+        help="the hand of training, or one that no policy was trained on",
     )
     parser.add_argument(
         "--realtime_factor",
         type=cli.positive_number,
         default=1.0,
-        help="simulated seconds per second; other than 1 it publishes /clock, which all must use",
+        help="simulated seconds per second (1); otherwise /clock is published, and all programs "
+        "must follow it",
     )
     parser.add_argument(
-        "--model_patch", help="a file of hardware.calibrate, or of that form: how the hand differs"
+        "--model_patch", help="model patch to apply to the hand, as hardware.calibrate writes it"
     )
     parser.add_argument(
-        "--without_object", action="store_true", help="the hand alone, to be calibrated"
+        "--without_object", action="store_true", help="simulate an empty hand, for calibration"
     )
-    parser.add_argument("--seed", type=cli.whole_number(0), default=0, help="of all errors")
+    parser.add_argument(
+        "--seed", type=cli.whole_number(0), default=0, help="seed of all random draws (0)"
+    )
     parser.add_argument(
         "--cameras",
         action="store_true",
-        help="publishes /cameras/fingers, /cameras/thumb and /cameras/little, drawn by OpenGL; "
+        help="publish /cameras/fingers, /cameras/thumb and /cameras/little, rendered by OpenGL; "
         "needs a bundle with a pose network",
     )
     parser.add_argument(
         "--camera_rate",
         type=cli.positive_number,
         default=12.5,
-        help="with --cameras: pictures of each a second, as far as this machine goes",
+        help="with --cameras: frame rate of each camera, Hz, if this machine keeps up (12.5)",
     )
-    kinds = {"delay_s": "s that readings take", "dropout": "share of what is seen that is lost"}
+    kinds = {"delay_s": "latency of all readings, s", "dropout": "share of poses and markers lost"}
     kinds["joint_noise"] = "standard deviation of joint angles, rad"
     kinds["position_noise"] = "standard deviation of the object's position, m"
     kinds["orientation_noise"] = "standard deviation of the object's orientation, rad"

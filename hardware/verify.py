@@ -1,9 +1,9 @@
-"""Checks a policy bundle on the machine that is to run it, against the training code's episodes.
+"""Verifies a policy bundle on the machine that will run it.
 
-Every file is whole and holds what a bundle does; observations, assembled here from the recorded
-readings, logits, actions, their averages and targets are those of training, and so is what the pose
-network, if there is one, sees in pictures. That runs in a process of its own, with limits of memory
-and time, since a file may come from anywhere.
+Checks that every file is intact and valid. Then compares this machine's results with episodes that
+the training code recorded: observations, logits, actions, action averages and targets, and the pose
+network's estimates if the bundle has one. The comparison runs in a separate process with limits on
+memory and time, because a bundle may come from anywhere.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from hardware.trials import verification
 
 
 def run(flags: argparse.Namespace) -> None:
-    """Checks a bundle, here or in a process of its own."""
+    """Verifies a bundle, in this process or in a separate one."""
     if (flags.signature is None) != (flags.allowed_signers is None):
         raise UserError("--signature and --allowed_signers go together; give both")
     contents = store.load(flags.bundle)
     if not flags.here:
-        print(f"{flags.bundle}: all files are whole", flush=True)
+        print(f"{flags.bundle}: all files are intact", flush=True)
         if flags.signature is not None:
             signer = signature.check(flags.bundle, flags.signature, flags.allowed_signers)
             print(f"signed by {signer}", flush=True)
@@ -41,9 +41,9 @@ def run(flags: argparse.Namespace) -> None:
                     simulated.tick()
     except UserError:
         raise
-    except Exception as error:  # of whichever library
+    except Exception as error:  # from any library
         raise UserError(
-            f"{flags.bundle!r} cannot be used ({describe(error):.200}); export it anew"
+            f"{flags.bundle!r} cannot be used ({describe(error):.200}); export it again"
         ) from None
 
 
@@ -54,12 +54,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--simulated",
         action="store_true",
-        help="builds the simulated hand too, where MuJoCo is",
+        help="build the simulated hand too; needs MuJoCo",
     )
-    parser.add_argument("--signature", help="a file of ssh-keygen -Y sign, of the checksums")
-    parser.add_argument("--allowed_signers", help="with --signature: names and their public keys")
     parser.add_argument(
-        "--here", action="store_true", help="in this process, without limits of memory and time"
+        "--signature", help="signature of the checksums, as ssh-keygen -Y sign writes it"
+    )
+    parser.add_argument(
+        "--allowed_signers", help="with --signature: file of names and their public keys"
+    )
+    parser.add_argument(
+        "--here",
+        action="store_true",
+        help="verify in this process, without limits on memory and time",
     )
     return cli.run(run, parser, argv)
 

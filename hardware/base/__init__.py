@@ -1,1 +1,1 @@
-"""What all of `hardware` stands on: errors, command lines, messages, rotations and frames."""
+"""Shared basics of `hardware`: errors, command lines, messages, rotations and frames."""

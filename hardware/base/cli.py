@@ -1,7 +1,7 @@
-"""The one place where the programs of `hardware` read command lines and report users' errors.
+"""Command lines and error reports of all programs in `hardware`.
 
-Whatever a user can get wrong ends in one line on stderr that says what to change, and exit status
-2. Errors of a program itself keep their traceback.
+A user's mistake ends the program with exit status 2 and one line on stderr that says what to
+change. Bugs keep their traceback.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of `--name=value` that raises `UserError` instead of printing its usage.
+    """A parser that raises `UserError` instead of printing its usage.
 
     Args:
-        program: the module's name, for `--help` and for messages.
-        summary: what the program does.
+        program: the module's name, for `--help` and messages.
+        summary: description of the program for `--help`.
     """
 
     def __init__(self, program: str, summary: str):
@@ -42,11 +42,11 @@ class Parser(argparse.ArgumentParser):
         self.program = program
 
     def error(self, message: str):
-        """See `UserError`."""
-        raise UserError(f"{message}; --help lists what there is")
+        """Raises `UserError`."""
+        raise UserError(f"{message}; see --help")
 
     def exit(self, status=0, message=None):
-        """After `--help`; `run` must hear of it if nobody reads."""
+        """Ends the program after `--help`; flushes so that `run` catches a closed pipe."""
         sys.stdout.flush()
         super().exit(status, message)
 
@@ -57,16 +57,16 @@ def run(
     """Parses a command line, runs a program and returns its exit status.
 
     Args:
-        main: the program.
-        parser: of its flags.
-        argv: the arguments without the program's name; those of this process for None.
+        main: the program, a function of its flags.
+        parser: parser of its flags.
+        argv: arguments without the program's name; None takes those of this process.
 
     Returns:
-        0; 1 after a fault that holds the hand, 2 after an error of the user's, 130 when
-        interrupted, 141 when nobody reads the output.
+        0 on success, 1 after a fault that holds the hand, 2 after a user's error, 130 when
+        interrupted, 141 when the output's pipe is closed.
     """
     try:
-        # rospy itself takes from sys.argv what roslaunch adds: __name:=..., other topics.
+        # roslaunch adds arguments such as __name:=...; rospy reads them from sys.argv itself.
         given = sys.argv[1:] if argv is None else argv
         arguments = [_at_home(text) for text in given if ":=" not in text]
         values = parser.parse_args(arguments)
@@ -94,7 +94,7 @@ def run(
 
 
 def _nobody_reads() -> bool:
-    """Whether what reads standard output has ended (`| head`); if so, the rest goes nowhere."""
+    """Whether the reader of standard output has ended (`| head`); if so, discards the rest."""
     output = sys.__stdout__
     if output is None:
         return False
@@ -107,65 +107,65 @@ def _nobody_reads() -> bool:
 
 
 def _at_home(argument: str) -> str:
-    """An argument with `~` expanded wherever a path may begin; a shell does so in words alone."""
+    """Expands `~` after `=` and `,`, where the shell leaves it as it is."""
     return re.sub(r"(?<=[=,])~(?=/)", str(Path.home()), argument)
 
 
 @contextlib.contextmanager
 def needs_ros() -> Iterator[None]:
-    """Within it, modules that need ROS 1 are imported.
+    """Context for importing modules that need ROS 1.
 
     Raises:
-        UserError: there is no ROS 1 here.
+        UserError: ROS 1 is missing.
     """
     try:
         yield
     except ImportError as error:
         raise UserError(
-            f"there is no ROS 1 here ({error}); source its setup.bash, or install rospy"
+            f"ROS 1 is missing ({error}); source its setup.bash, or install rospy"
         ) from None
 
 
 @contextlib.contextmanager
 def needs_mujoco(flag: str) -> Iterator[None]:
-    """Within it, modules that need MuJoCo are imported.
+    """Context for importing modules that need MuJoCo.
 
     Args:
-        flag: that asks for them, for messages.
+        flag: the flag that needs them, for messages.
 
     Raises:
-        UserError: there is no MuJoCo here.
+        UserError: MuJoCo is missing.
     """
     try:
         yield
     except ImportError as error:
-        raise UserError(f"{flag} needs MuJoCo ({error}); run it where one trains") from None
+        raise UserError(f"{flag} needs MuJoCo ({error}); run it on the training machine") from None
 
 
 def whole_number(low: int) -> Callable[[str], int]:
-    """A type for flags: whole numbers from `low` on."""
+    """A flag's type: integers of at least `low`."""
 
     def parse(text: str) -> int:
         if not text.lstrip("-").isdigit() or int(text) < low:
-            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {low} on")
+            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, {low} or more")
         return int(text)
 
     return parse
 
 
 def positive_number(text: str) -> float:
-    """A type for flags: finite numbers above 0."""
+    """A flag's type: finite numbers greater than 0."""
     return _number(text, "a number greater than 0", lambda value: value > 0)
 
 
 def share(text: str) -> float:
-    """A type for flags: numbers from 0 to 1."""
+    """A flag's type: numbers from 0 to 1."""
     return _number(text, "a number from 0 to 1", lambda value: 0 <= value <= 1)
 
 
 def number_from_zero(text: str) -> float:
-    """A type for flags: finite numbers from 0 on."""
-    return _number(text, "a number from 0 on", lambda value: value >= 0)
+    """A flag's type: finite numbers of at least 0."""
+    return _number(text, "a number, 0 or more", lambda value: value >= 0)
 
 
 def _number(text: str, kind: str, fits: Callable[[float], bool]) -> float:
@@ -179,16 +179,16 @@ def _number(text: str, kind: str, fits: Callable[[float], bool]) -> float:
 
 
 def new_file(flag: str, path: str, *, ending: str) -> Path:
-    """The path of a file to be written later, checked before the work starts.
+    """Checks the path of a file that will be written later, before the work starts.
 
     Raises:
-        UserError: it ends otherwise, is there already, or its folder is not.
+        UserError: the path has a different ending, exists already, or has no folder.
     """
     target = Path(path)
     if target.suffix != ending:
         raise UserError(f"--{flag}: {path!r} must end in {ending}")
     if target.exists():
-        raise UserError(f"--{flag}: {path!r} is there already; choose another name")
+        raise UserError(f"--{flag}: {path!r} already exists; choose another name")
     if not target.absolute().parent.is_dir():
-        raise UserError(f"--{flag}: the folder of {path!r} is not there; make it first")
+        raise UserError(f"--{flag}: the folder of {path!r} does not exist; create it first")
     return target

@@ -1,7 +1,7 @@
-"""Programs of ours in processes of their own, with limits of memory and time.
+"""Runs a program of this package in a separate process, with limits on memory and time.
 
-What reads files that may come from anywhere runs here first: whatever it does, memory bombs, loops
-and crashes of libraries included, ends in one line.
+Programs that read untrusted files run here first. Whatever such a file does, be it a memory bomb,
+an endless loop or a crash of a library, the user sees one line.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from hardware.base.errors import UserError
 
-MEMORY = 500 * 2**20  # bytes that a process may allocate
-SECONDS = 8  # of its own time
-_PATIENCE = 120.0  # s of the clock: the machine may be busy
+MEMORY = 500 * 2**20  # bytes that the process may allocate
+SECONDS = 8  # of CPU time
+_PATIENCE = 120.0  # s of wall-clock time, long because the machine may be busy
 _START = (
     "import resource, runpy, sys\n"
     "memory, seconds, *sys.argv = map(str, sys.argv[1:])\n"
@@ -28,15 +28,16 @@ _START = (
 
 
 def run(module: str, arguments: Sequence[str], what: str) -> str:
-    """What a program prints.
+    """Runs a program and returns its standard output.
 
     Args:
-        module: the program's.
-        arguments: its flags.
-        what: that it looks at, for messages.
+        module: the program's module.
+        arguments: its arguments.
+        what: name of the file or folder that it reads, for messages.
 
     Raises:
-        UserError: it ends with an error, whose last line this is, or is ended at a limit.
+        UserError: the program failed (the message is the last line of its errors), crashed, or
+            exceeded a limit.
     """
     command = (sys.executable, "-c", _START, str(MEMORY), str(SECONDS), module, *arguments)
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
@@ -50,14 +51,16 @@ def run(module: str, arguments: Sequence[str], what: str) -> str:
             timeout=_PATIENCE,
         )
     except subprocess.TimeoutExpired:
-        raise UserError(f"{what}: it took more than {_PATIENCE:g} s; do not use it") from None
+        raise UserError(
+            f"{what}: reading it took more than {_PATIENCE:g} s; do not use it"
+        ) from None
     if done.returncode == 0:
         return done.stdout.decode()
     if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise UserError(f"{what}: it takes more than {SECONDS} s; do not use it")
+        raise UserError(f"{what}: reading it takes more than {SECONDS} s of CPU; do not use it")
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
-        raise UserError(f"{what}: it ends a program that reads it by {name}; do not use it")
+        raise UserError(f"{what}: reading it crashes a program ({name}); do not use it")
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it fails"]
     name = module.rpartition(".")[2]
     raise UserError(lines[-1][len(name) + 2 :] if lines[-1].startswith(f"{name}: ") else lines[-1])

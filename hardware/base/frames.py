@@ -1,14 +1,14 @@
-"""The two frames that bear the forearm's name, with the same origin.
+"""The two frames named after the forearm; they share their origin.
 
-The policy's, which all of `hardware` means by `rh_forearm`, is that of the body in hand.xml, as the
-hand's published MuJoCo model has it: the palm faces x. That of the maker's URDF, and so of ROS, is
-a quarter turn apart: there the palm faces -y.
+The policy's frame is the body `rh_forearm` of hand.xml and of the hand's published MuJoCo model; in
+it the palm faces x. Everywhere in `hardware`, `rh_forearm` means this frame. ROS's frame is the
+link of the maker's URDF, a quarter turn away; in it the palm faces -y.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-POLICY_FRAME = "policy"  # what messages call the former
-FOREARM_FRAME = "rh_forearm"  # what they call the latter
-FOREARM_TURN = np.array([np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)])  # the latter's orientation there
+POLICY_FRAME = "policy"  # the policy's frame in messages
+FOREARM_FRAME = "rh_forearm"  # ROS's frame in messages
+FOREARM_TURN = np.array([np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5)])  # ROS's in the policy's frame

@@ -1,6 +1,6 @@
-"""What travels between a hand and its controller, whatever carries it.
+"""Messages between a hand and its controller, independent of the transport.
 
-Stamps are seconds on the clock of the robot that the message came from (`robot.Robot.now`).
+Stamps are seconds on the clock of the robot that sent the message (`robot.Robot.now`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class JointState(NamedTuple):
 
     Attributes:
         stamp: s.
-        names: of the joints.
+        names: names of the joints.
         position: `[joint]` rad.
         velocity: `[joint]` rad/s.
     """
@@ -27,12 +27,12 @@ class JointState(NamedTuple):
 
 
 class Pose(NamedTuple):
-    """Where the object is.
+    """The object's pose.
 
     Attributes:
         stamp: s.
-        frame: the name of the frame that it is given in.
-        position: of the object's centre, `[3]` m.
+        frame: name of the frame of position and orientation.
+        position: position of the object's centre, `[3]` m.
         orientation: `[4]` (w, x, y, z).
     """
 
@@ -43,12 +43,12 @@ class Pose(NamedTuple):
 
 
 class Fingertips(NamedTuple):
-    """Where markers on the fingertips are.
+    """Positions of markers on the fingertips.
 
     Attributes:
         stamp: s.
-        frame: the name of the frame that they are given in.
-        positions: of FF, MF, RF, LF and TH, `[5, 3]` m; NaN for those that are not seen.
+        frame: name of the frame of the positions.
+        positions: positions of FF, MF, RF, LF and TH, `[5, 3]` m; NaN where a marker is not seen.
     """
 
     stamp: float
@@ -57,14 +57,14 @@ class Fingertips(NamedTuple):
 
 
 class Image(NamedTuple):
-    """What a camera sees, as sensor_msgs/Image has it.
+    """A camera's picture, with the fields of sensor_msgs/Image.
 
     Attributes:
-        stamp: s, when it was taken.
-        camera: its name in the rig.
-        encoding: of the colours, such as `rgb8`.
-        height, width: pixels.
-        step: bytes of a row.
+        stamp: time of the exposure, s.
+        camera: the camera's name in the rig.
+        encoding: encoding of the colours, such as `rgb8`.
+        height, width: size, pixels.
+        step: bytes per row.
         data: `height * step` bytes.
     """
 

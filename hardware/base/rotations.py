@@ -1,6 +1,6 @@
-"""Unit quaternions (w, x, y, z), Hamilton's product, for numpy alone; leading axes broadcast.
+"""Unit quaternions (w, x, y, z) with Hamilton's product, in numpy; leading axes broadcast.
 
-`multiply(p, q)` turns by `q` first, then by `p`.
+`multiply(p, q)` rotates by `q` first, then by `p`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def conjugate(q: np.ndarray) -> np.ndarray:
 
 
 def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """The vectors `v` `[..., 3]` turned by the unit quaternions `q` `[..., 4]`."""
+    """The vectors `v` `[..., 3]` rotated by the unit quaternions `q` `[..., 4]`."""
     w, x, y, z = _parts(q)
     a, b, c = _parts(v)
     ta, tb, tc = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
@@ -40,7 +40,7 @@ def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def matrix(q: np.ndarray) -> np.ndarray:
-    """Rotation matrices, `[..., 3, 3]`; column i is the turned axis i."""
+    """Rotation matrices, `[..., 3, 3]`; column i is the rotated axis i."""
     turned = rotate(np.asarray(q, float)[..., None, :], np.eye(3))
     return np.swapaxes(turned, -1, -2)
 
@@ -53,16 +53,17 @@ def from_axis_angle(axis: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 
 def nearest(mean: np.ndarray) -> tuple[np.ndarray, float]:
-    """The rotation next to a mean of rotations, and how sure it is.
+    """The rotation nearest to a mean of rotation matrices, and its uncertainty.
 
-    By Davenport's q-method (1968), as training has it.
+    Uses Davenport's q-method (1968), as in training.
 
     Args:
-        mean: of rotation matrices, `[3, 3]`.
+        mean: mean of rotation matrices, `[3, 3]`.
 
     Returns:
-        `[4]` with `w >= 0`; and the angle whose cosine is the mean cosine of the errors to expect,
-        rad: 0 of what is sure, 120 degrees of what is unknown.
+        The rotation, `[4]` with `w >= 0`, and its uncertainty, rad: the angle whose cosine is the
+        expected cosine of the error. It is 0 if all rotations agree and 120 degrees if they are
+        uniform.
     """
     m, trace = np.asarray(mean, float), float(np.trace(mean))
     davenport = np.empty((4, 4))
@@ -74,18 +75,18 @@ def nearest(mean: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def angle(q: np.ndarray) -> np.ndarray:
-    """The angle of the rotation `q` `[..., 4]`, in `[0, pi]` rad, the same for both signs."""
+    """The angle of the rotation `q` `[..., 4]`, in `[0, pi]` rad; `q` and `-q` give the same."""
     q = np.asarray(q, float)
     return 2.0 * np.arctan2(np.linalg.norm(q[..., 1:], axis=-1), np.abs(q[..., 0]))
 
 
 def canonical(q: np.ndarray) -> np.ndarray:
-    """Of the two quaternions of a rotation the one with `w >= 0`, `[..., 4]`."""
+    """The quaternion with `w >= 0` of the two that describe a rotation, `[..., 4]`."""
     q = np.asarray(q, float)
     return np.where(q[..., :1] < 0.0, -q, q)
 
 
 def _parts(array: np.ndarray) -> tuple[np.ndarray, ...]:
-    """What stands side by side along the last axis, one by one."""
+    """The components along the last axis."""
     array = np.asarray(array, float)
     return tuple(array[..., i] for i in range(array.shape[-1]))

@@ -1,6 +1,6 @@
-"""Names, ranges and actuation of the right Shadow Dexterous Hand, from its maker's documentation.
+"""Joints, ranges and actuators of the right Shadow Dexterous Hand, from the maker's documentation.
 
-No file can widen these ranges: `safety` never sends anything beyond them. The lower limit of WRJ2
+No file can widen these ranges: `safety` never sends a command beyond them. The lower limit of WRJ2
 is the manual's; the published URDF's is 0.035 rad lower.
 """
 
@@ -31,7 +31,7 @@ RANGES = {  # rad
     "rh_THJ1": (-0.262, 1.571),
 }
 JOINTS = tuple(RANGES)
-# One motor moves J1 and J2 of a finger; its actuator is called J0 and its angle is their sum.
+# One motor moves a finger's J1 and J2. Its actuator is called J0 and its angle is their sum.
 ACTUATORS: dict[str, tuple[str, ...]] = {
     "rh_A_WRJ2": ("rh_WRJ2",),
     "rh_A_WRJ1": ("rh_WRJ1",),

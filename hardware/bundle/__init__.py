@@ -1,1 +1,1 @@
-"""A policy bundle: its format, the networks and the kinematics in it, and model patches."""
+"""Policy bundles: their format, networks and kinematics; and model patches."""

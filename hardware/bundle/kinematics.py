@@ -1,4 +1,4 @@
-"""Fingertip positions from joint angles, by the table that a bundle carries."""
+"""Forward kinematics: fingertip positions from joint angles and a bundle's kinematic table."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hardware.base import rotations
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """The bodies from `rh_forearm` to each fingertip; row i is step i of all five digits.
+    """The bodies from `rh_forearm` to each fingertip; row i holds body i of all five digits.
 
-    Digits with fewer links than the thumb's begin with steps that do nothing.
+    Digits with fewer bodies begin with rows that do nothing.
 
     Attributes:
-        position: `[step, 5, 3]` m, a body's frame in its parent's.
-        quaternion: `[step, 5, 4]`, its orientation there.
-        axis: `[step, 5, 3]`, the axis of the body's joint, in the body's frame.
-        joint: `[step, 5]`, which of the bundle's joints that is.
-        tip: `[5, 3]` m, the fingertip in the last body's frame.
+        position: position of each body's frame in its parent's, `[body, 5, 3]` m.
+        quaternion: its orientation in its parent's, `[body, 5, 4]`.
+        axis: axis of the body's joint in the body's frame, `[body, 5, 3]`.
+        joint: index of that joint among the bundle's joints, `[body, 5]`.
+        tip: position of the fingertip in the last body's frame, `[5, 3]` m.
     """
 
     position: np.ndarray
@@ -31,10 +31,10 @@ class Chain:
 
 
 def fingertips(chain: Chain, joint_angles: np.ndarray) -> np.ndarray:
-    """Positions of FF, MF, RF, LF and TH in the frame of `rh_forearm`.
+    """Positions of the fingertips FF, MF, RF, LF and TH in the frame of `rh_forearm`.
 
     Args:
-        chain: the hand's table.
+        chain: the hand's kinematic table.
         joint_angles: `[..., 24]` rad, in the bundle's order.
 
     Returns:

@@ -1,7 +1,7 @@
-"""What an ONNX file may hold: a graph of plain operators, and nothing that can loop or read files.
+"""Checks that an ONNX file is a graph of plain operators that cannot loop or read files.
 
-The file is walked as the protocol buffer that it is (https://onnx.ai/onnx/repo-docs/IR.html), for
-a robot host has no library to read it but the one that runs it.
+Parses the file as a protocol buffer (https://onnx.ai/onnx/repo-docs/IR.html). A robot host has no
+library that reads ONNX without running it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NAMES = """
 """
 OPERATORS = frozenset(_NAMES.split())
 MOST_NODES = 10_000
-# Numbers of fields.
+# Field numbers of the protocol buffer.
 _GRAPH, _FUNCTIONS = 7, 25
 _NODE, _INITIALIZER, _SPARSE = 1, 5, 15
 _ATTRIBUTE, _OPERATOR, _DOMAIN = 5, 4, 7
@@ -28,10 +28,10 @@ _EXTERNAL, _LOCATION = 13, 14
 
 
 def check(content: bytes) -> None:
-    """Looks at a whole file.
+    """Checks a whole file.
 
     Raises:
-        ValueError: it is no ONNX file, or holds what none of ours does.
+        ValueError: it is not an ONNX file, or contains what no exported network does.
     """
     graphs = [part for number, part in _fields(content) if number == _GRAPH]
     if any(number == _FUNCTIONS for number, _ in _fields(content)) or len(graphs) != 1:
@@ -39,11 +39,11 @@ def check(content: bytes) -> None:
     nodes = 0
     for number, part in _fields(_bytes(graphs[0])):
         if number == _SPARSE:
-            raise ValueError("the network holds sparse numbers")
+            raise ValueError("the network contains sparse tensors")
         if number == _INITIALIZER:
             found = {number for number, _ in _fields(_bytes(part))}
             if found & {_EXTERNAL, _LOCATION}:
-                raise ValueError("the network keeps numbers in other files")
+                raise ValueError("the network keeps its numbers in other files")
         if number == _NODE:
             nodes += 1
             _check_node(_bytes(part))
@@ -66,12 +66,12 @@ def _check_node(node: bytes) -> None:
 
 def _bytes(part: bytes | int) -> bytes:
     if isinstance(part, int):
-        raise ValueError("it is no ONNX file: a field is of another kind")
+        raise ValueError("it is not an ONNX file: a field has the wrong type")
     return part
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """Numbers and contents of a message's fields."""
+    """Yields number and content of each field of a message."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -85,9 +85,9 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
         elif kind in (1, 5):
             length = 8 if kind == 1 else 4
         else:
-            raise ValueError("it is no ONNX file: a field of no known kind")
+            raise ValueError("it is not an ONNX file: a field has an unknown type")
         if at + length > len(message):
-            raise ValueError("it is no ONNX file: a field ends after the file")
+            raise ValueError("it is not an ONNX file: a field is longer than the file")
         yield number, message[at : at + length]
         at += length
 
@@ -101,4 +101,4 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
         value, at = value | (byte & 127) << shift, at + 1
         if byte < 128:
             return value, at
-    raise ValueError("it is no ONNX file: a number without an end")
+    raise ValueError("it is not an ONNX file: a number does not end")

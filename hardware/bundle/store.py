@@ -1,22 +1,22 @@
-"""The policy bundle: one folder that holds all that a robot host needs to know of a policy.
+"""The policy bundle: one folder with everything that a robot host needs to run a policy.
 
 ::
 
     bundle.json   the contract: observation, joints, actuators, action map, rates, frames,
-                  kinematics, task, and where the policy came from
-    policy.onnx   the network, its normalisation inside, its memory as inputs and outputs
+                  kinematics, task, and the policy's training
+    policy.onnx   the network, with its normalisation; its memory is an input and an output
     hand.xml      the hand and the object as one MuJoCo model
-    numbers.npz   what `models` needs beside XML: all digits, the surrogate world, pictures
-    golden.npz    episodes of the training code, to compare with (`hardware.verify`)
-    pose.onnx     of a bundle with vision: the network that tells the object's pose from pictures
-    pictures.npz  of the same: pictures, and what the training code makes of them
-    scene.xml     of the same: the hand and the object as its cameras see them
-    SHA256SUMS    a checksum of every file, as `sha256sum --check` reads it, and one of itself
+    numbers.npz   numbers that hand.xml and scene.xml lack (see `simulation.models`)
+    golden.npz    episodes recorded by the training code, for `hardware.verify`
+    pose.onnx     with vision: the network that estimates the object's pose from pictures
+    pictures.npz  with vision: pictures and the training code's estimates
+    scene.xml     with vision: the hand, the object and the cameras as one MuJoCo model
+    SHA256SUMS    a checksum of each file, as `sha256sum --check` reads it, and one of itself
 
-Checksums detect damage. They do not say who made a bundle: whoever can change a file can change
-its checksum. To know that, sign SHA256SUMS; docs/robot.md shows how. Whoever made it, what is read
-is bounded in size, numbers of the contract in what they say (`contract`), networks in what they can
-do (`onnx_file`).
+Checksums detect damage, not forgery: whoever can change a file can change its checksum. To prove
+who made a bundle, sign SHA256SUMS; docs/robot.md shows how. Reading is safe for any bundle: the
+sizes of files and arrays are limited, `contract` checks the contract's numbers, and `onnx_file` the
+networks' operators.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ VERSION = 4
 FILES = ("bundle.json", "policy.onnx", "hand.xml", "numbers.npz", "golden.npz")
 VISION_FILES = ("pose.onnx", "pictures.npz", "scene.xml")  # all or none
 CHECKSUMS = "SHA256SUMS"
-MOST_BYTES = 2**27  # of a file
+MOST_BYTES = 2**27  # of one file
 _OWN = "# of the lines above: "
 
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """A bundle whose files are whole.
+    """A bundle whose files are intact.
 
     Attributes:
-        name: of its folder.
+        name: name of its folder.
         contract: bundle.json.
         network: policy.onnx.
         hand: hand.xml.
-        pose_network: pose.onnx; empty where there is none.
-        scene: scene.xml; empty where there is none.
+        pose_network: pose.onnx; empty without vision.
+        scene: scene.xml; empty without vision.
     """
 
     name: str
@@ -72,48 +72,48 @@ class Bundle:
 
     @property
     def control_dt(self) -> float:
-        """Seconds of a control step."""
+        """Duration of a control step, s."""
         return self.contract["control_dt"]
 
     @property
     def joints(self) -> list[str]:
-        """Names of the 24 joints, in the order of all arrays of joints."""
+        """Names of the 24 joints, in the order of every array over joints."""
         return [joint["name"] for joint in self.contract["joints"]]
 
     @property
     def actuators(self) -> list[str]:
-        """Names of the 20 actuators, in the order of all arrays of targets."""
+        """Names of the 20 actuators, in the order of every array over actuators."""
         return [actuator["name"] for actuator in self.contract["actuators"]]
 
     @property
     def limits(self) -> np.ndarray:
-        """Lowest and highest targets, `[20, 2]` rad."""
+        """Lowest and highest target of each actuator, `[20, 2]` rad."""
         return np.array([[a["low"], a["high"]] for a in self.contract["actuators"]])
 
     @property
     def max_rates(self) -> np.ndarray:
-        """Fastest change of the targets, `[20]` rad/s."""
+        """Maximum rate of each target, `[20]` rad/s."""
         return np.array([actuator["max_rate"] for actuator in self.contract["actuators"]])
 
     @property
     def start_targets(self) -> np.ndarray:
-        """A gently cupped hand in which the object rests, `[20]` rad."""
+        """Targets of the start posture, a gently cupped hand that holds the object, `[20]` rad."""
         return np.array([actuator["start"] for actuator in self.contract["actuators"]])
 
     @property
     def coupling(self) -> np.ndarray:
-        """`[20, 24]`; actuator angles are coupling @ joint angles, so that J0 = J1 + J2."""
+        """Matrix from joint angles to actuator angles, `[20, 24]`; so J0 = J1 + J2."""
         rows = [[name in a["joints"] for name in self.joints] for a in self.contract["actuators"]]
         return np.array(rows, float)
 
     @property
     def backlash(self) -> np.ndarray:
-        """Rates at which actuators are thought to take up their play, `[20, 2]` 1/(rad s)."""
+        """Nominal backlash rates of the actuators, down and up, `[20, 2]` 1/(rad s)."""
         return np.array([actuator["backlash"] for actuator in self.contract["actuators"]])
 
     @property
     def fingertips(self) -> list[str]:
-        """Names of the five fingertips, in the order of all arrays of fingertips."""
+        """Names of the five fingertips, in the order of every array over fingertips."""
         parts = self.contract["observation"]["parts"]
         return next(part["of"] for part in parts if part["name"] == "fingertips")
 
@@ -123,17 +123,17 @@ class Bundle:
         return Chain(**{name: np.array(v) for name, v in self.contract["kinematics"].items()})
 
     def numbers(self, model: str) -> dict[str, np.ndarray]:
-        """What numbers.npz has of a model: `training`, `surrogate` or, with vision, `scene`."""
+        """Arrays in numbers.npz for a model: `training`, `surrogate` or, with vision, `scene`."""
         mark = f"{model}/"
         numbers = self._arrays("numbers.npz", self._numbers)
         return {name[len(mark) :]: a for name, a in numbers.items() if name.startswith(mark)}
 
     def golden(self) -> dict[str, np.ndarray]:
-        """The arrays of golden.npz, see `hardware.verify`."""
+        """The arrays of golden.npz; see `trials.verification`."""
         return self._arrays("golden.npz", self._golden)
 
     def golden_pictures(self) -> dict[str, np.ndarray]:
-        """The arrays of pictures.npz, see `hardware.verify`; for a bundle with vision."""
+        """The arrays of pictures.npz of a bundle with vision; see `trials.verification`."""
         return self._arrays("pictures.npz", self._pictures)
 
     def _arrays(self, file: str, content: bytes) -> dict[str, np.ndarray]:
@@ -145,16 +145,16 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Writes a bundle to a new folder, checksums last.
 
     Args:
-        folder: the bundle's.
-        files: contents of `FILES`, maybe of `VISION_FILES` too, by name.
+        folder: the bundle's folder.
+        files: contents of `FILES`, and of `VISION_FILES` with vision, by name.
 
     Raises:
-        UserError: the folder is there already.
+        UserError: the folder exists already.
     """
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        raise UserError(f"--out: {str(folder)!r} is there already; choose a new folder") from None
+        raise UserError(f"--out: {str(folder)!r} already exists; choose a new folder") from None
     names = [name for name in (*FILES, *VISION_FILES) if name in files]
     for name in names:
         (folder / name).write_bytes(files[name])
@@ -165,8 +165,8 @@ def load(folder: str) -> Bundle:
     """Reads a bundle.
 
     Raises:
-        UserError: a file is missing, damaged, too many, or holds what no bundle does, or the format
-            is another; the message names the file.
+        UserError: a file is missing, damaged, superfluous or invalid, or the format is not this
+            version's; the message names the file.
     """
     path = Path(folder)
     if not (path / CHECKSUMS).exists():
@@ -178,13 +178,13 @@ def load(folder: str) -> Bundle:
     found = known.get("format"), known.get("version")
     if found != (FORMAT, VERSION):
         raise UserError(
-            f"{str(path / 'bundle.json')!r} is of format {found[0]!r}, version {found[1]!r}; this "
-            f"program reads {FORMAT!r}, version {VERSION}: export it anew"
+            f"{str(path / 'bundle.json')!r} has format {found[0]!r}, version {found[1]!r}; this "
+            f"program reads {FORMAT!r}, version {VERSION}: export it again"
         )
     if ("vision" in contract) != ("pose.onnx" in files):
         raise UserError(
-            f"{str(path / 'bundle.json')!r} and {str(path / 'pose.onnx')!r} are of different "
-            "bundles; export it anew"
+            f"{str(path / 'bundle.json')!r} and {str(path / 'pose.onnx')!r} belong to different "
+            "bundles; export it again"
         )
     with _sound(path / "bundle.json"):
         contract_lib.check(contract)
@@ -209,7 +209,7 @@ def load(folder: str) -> Bundle:
 
 
 def _read_whole(path: Path) -> dict[str, bytes]:
-    """The contents of all files but the checksums, which they agree with."""
+    """Reads all files except the checksums and compares them with the checksums."""
     sums = _read(path / CHECKSUMS)
     body, own, _ = sums.partition(_OWN.encode())
     if not own or sums != body + _own_line(body):
@@ -221,10 +221,10 @@ def _read_whole(path: Path) -> dict[str, bytes]:
     present = {entry.name for entry in path.iterdir()} - {CHECKSUMS}
     for name in sorted(present ^ set(expected)):
         if name in present:
-            raise UserError(f"{str(path / name)!r} does not belong to the bundle; take it away")
+            raise UserError(f"{str(path / name)!r} does not belong to the bundle; remove it")
         raise UserError(f"{str(path / name)!r} is missing; copy the bundle again")
     if set(expected) not in (set(FILES), {*FILES, *VISION_FILES}):
-        raise UserError(f"{str(path)!r} holds other files than {', '.join(FILES)}; export it anew")
+        raise UserError(f"the files of {str(path)!r} are not {', '.join(FILES)}; export it again")
     files = {name: _read(path / name) for name in expected}
     for name, content in files.items():
         if hashlib.sha256(content).hexdigest() != expected[name]:
@@ -233,36 +233,35 @@ def _read_whole(path: Path) -> dict[str, bytes]:
 
 
 def _read(file: Path) -> bytes:
-    """What a regular file holds; a device or a pipe might hold anything, or nothing for ever."""
+    """Reads a regular file; reading a device or a pipe might never end."""
     found = os.stat(str(file))
     if not stat.S_ISREG(found.st_mode):
-        raise UserError(f"{str(file)!r} is no regular file; copy the bundle again")
+        raise UserError(f"{str(file)!r} is not a regular file; copy the bundle again")
     if found.st_size > MOST_BYTES:
         raise UserError(
-            f"{str(file)!r} holds {found.st_size} bytes, more than {MOST_BYTES}; it is no bundle's"
+            f"{str(file)!r} has {found.st_size} bytes; no file of a bundle has over {MOST_BYTES}"
         )
     return file.read_bytes()
 
 
 def _no_number(text: str) -> None:
-    """JSON has no NaN and no infinity, whatever Python reads."""
-    raise ValueError(f"{text} is no number")
+    """Refuses NaN and infinity, which Python's parser accepts and JSON does not have."""
+    raise ValueError(f"{text} is not a number")
 
 
 @contextlib.contextmanager
 def _sound(file: Path) -> Iterator[None]:
-    """Within it, what a file holds is looked at."""
+    """Context for checking a file's content; turns errors into a `UserError` that names it."""
     try:
         yield
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{str(file)!r} is not what a bundle holds: {' '.join(str(error).split())}; export it "
-            "anew"
+            f"{str(file)!r} is invalid in a bundle: {' '.join(str(error).split())}; export it again"
         ) from None
 
 
 def _damaged(file: Path) -> UserError:
-    return UserError(f"{str(file)!r} is damaged: its checksum is another; copy the bundle again")
+    return UserError(f"{str(file)!r} is damaged: its checksum differs; copy the bundle again")
 
 
 def _checksums(files: Mapping[str, bytes]) -> bytes:

@@ -1,1 +1,1 @@
-"""Fits the simulated hand to a real one: the motions that show it, and the fit."""
+"""Fits the simulated hand to a real one: the motions to record, and the fit."""

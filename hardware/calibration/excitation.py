@@ -1,7 +1,7 @@
-"""Motions that show what a hand's joints are like: to their limits, and to and fro.
+"""Motions that excite a hand's joints, for the fit of its model.
 
-One actuator moves at a time, the digits that it could meet bent out of its way, in the two manners
-of OpenAI (2018), appendix C.3: all the way in and out, and in oscillations. Nothing is in the hand.
+One actuator moves at a time while the digits in its way are bent aside. As in OpenAI (2018),
+appendix C.3, it moves through its whole range and then oscillates. The hand must be empty.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from hardware.safety import motion
 from hardware.trials.session import LISTEN, Session
 
 DIGITS = ("WR", "FF", "MF", "RF", "LF", "TH")
-_SPEED = 0.5  # of an actuator's range in a second, on the way to its limits
-_HOLD = 0.8  # s at each
+_SPEED = 0.5  # of an actuator's range per second, on the way to its limits
+_HOLD = 0.8  # s at each limit
 _OSCILLATIONS = ((0.35, 0.5), (0.25, 1.0), (0.15, 2.0), (0.05, 4.0))  # share of the range, Hz
-_CYCLES = 3  # of each
-_OUT_OF_THE_WAY = {"J3": 1.2, "J0": 0.4}  # rad: where the other fingers are
+_CYCLES = 3  # of each oscillation
+_OUT_OF_THE_WAY = {"J3": 1.2, "J0": 0.4}  # rad, angles of the other fingers
 _THUMB_ASIDE = {"THJ5": -0.6, "THJ4": 0.0}  # rad
 
 
 def posture(bundle: Bundle, actuator: str) -> np.ndarray:
-    """Where a hand is while an actuator moves, `[20]` rad: its own digit straight, others aside."""
+    """Targets of the hand while an actuator moves, `[20]` rad: its digit straight, others aside."""
     digit = _digit(actuator)
     targets = np.zeros(len(bundle.actuators))
     for index, name in enumerate(bundle.actuators):
@@ -36,12 +36,12 @@ def posture(bundle: Bundle, actuator: str) -> np.ndarray:
 
 
 def profile(low: float, high: float, start: float, period: float) -> np.ndarray:
-    """Targets of an actuator, one a control step, `[n]` rad.
+    """Targets of the moving actuator, one per control step, `[n]` rad.
 
     Args:
-        low, high: its limits, rad.
-        start: where it is, rad.
-        period: of control steps, s.
+        low, high: the actuator's limits, rad.
+        start: its present angle, rad.
+        period: duration of a control step, s.
     """
     reach, middle = high - low, 0.5 * (low + high)
     parts = []
@@ -57,14 +57,14 @@ def profile(low: float, high: float, start: float, period: float) -> np.ndarray:
 
 
 def run(session: Session, digits: tuple[str, ...]) -> bool:
-    """Moves all actuators of some digits, one after the other; the log says which.
+    """Moves all actuators of some digits, one after the other; the log says which one moves.
 
     Args:
-        session: the hand's, nothing in it.
-        digits: of `DIGITS`.
+        session: session of an empty hand.
+        digits: names out of `DIGITS`.
 
     Returns:
-        Whether it came to its end; else `session.guard.fault` says why not.
+        Whether all motions were completed; if not, `session.guard.fault` says why.
     """
     bundle, guard, robot = session.bundle, session.guard, session.robot
     robot.wait_until(robot.now() + LISTEN)
@@ -87,7 +87,7 @@ def run(session: Session, digits: tuple[str, ...]) -> bool:
 
 
 def _approach(session: Session, rest: np.ndarray) -> Iterator[np.ndarray]:
-    """Targets on the slow way to a posture, and some time there."""
+    """Yields targets of a slow motion to a posture and a pause there."""
     start, period = session.guard.targets(), session.bundle.control_dt
     duration = np.abs(rest - start).max() / motion.BLEND_RATE + _HOLD
     for step in range(int(np.ceil(duration / period))):
@@ -95,7 +95,7 @@ def _approach(session: Session, rest: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _moved(rest: np.ndarray, index: int, motion: np.ndarray) -> Iterator[np.ndarray]:
-    """A posture in which one actuator moves."""
+    """Yields targets of a posture in which one actuator moves."""
     for target in motion:
         targets = rest.copy()
         targets[index] = target
@@ -115,5 +115,5 @@ def _drive(session: Session, course: Iterator[np.ndarray]) -> bool:
 
 
 def _digit(actuator: str) -> str:
-    """FF of rh_A_FFJ3."""
+    """The digit of an actuator: FF for rh_A_FFJ3."""
     return actuator[len("rh_A_") :][:2]

@@ -1,12 +1,12 @@
-"""Fits the simulated hand to a log of `excitation`: what `hardware.calibrate` finds.
+"""Fits the simulated hand to a log of `excitation`.
 
-Each actuator's motion is simulated, open loop, from where the hand was when it began, and the
-numbers of the actuator and its joints follow by least squares, those of all others held: the
-coordinate descent of OpenAI (2018), appendix C.3, but for one actuator's numbers all at once.
-Offsets of the joints' sensors come first, from where the tracker saw the fingertips.
+The sensors' offsets come first, from the fingertip positions that the tracker saw. Then each
+actuator's motion is simulated open loop from the recorded initial state, and least squares fit the
+parameters of the actuator and its joints while all others are fixed. This is the coordinate descent
+of OpenAI (2018), appendix C.3, with all parameters of one actuator at once.
 
-The optimiser is MuJoCo's own, `mujoco.minimize`. The toolbox on top of it, `mujoco.sysid`,
-simulates controls that are known beforehand; here they depend on the joints, because of play.
+The optimiser is `mujoco.minimize`. The toolbox built on it, `mujoco.sysid`, needs controls that are
+known in advance; here they depend on the joints, because of backlash.
 """
 
 from __future__ import annotations
@@ -27,35 +27,36 @@ from hardware.simulation import models
 from hardware.simulation.hand import PERIOD, SimulatedHand
 from hardware.trials import log
 
-# Sweeps over all actuators, and for how long each simulates before it starts from the log again, s:
-# what an angle is after a short time follows almost linearly from a number, in the long run not.
+# Sweeps over all actuators: how long each simulates before it restarts from the log, s. Over short
+# times an angle depends almost linearly on the parameters, over long times it does not.
 SWEEPS = (0.4, float("inf"))
-_ITERATIONS = 30  # of the optimiser, for an actuator
-_SETTLING = 2.0  # s at a motion's beginning: where an actuator stands in its play is not known yet
-_ERROR = 0.003  # rad, of the simulated angles: what numbers are weighed against their priors by
-_TIP_ERROR = 0.001  # m
+_ITERATIONS = 30  # of the optimiser, per actuator
+_SETTLING = 2.0  # s left out at a motion's start, when the backlash's state is still unknown
+_ERROR = 0.003  # rad, standard deviation of simulated angles, against the parameters' priors
+_TIP_ERROR = 0.001  # m, the same for fingertip positions
 _LARGEST_OFFSET = 0.3  # rad
-_TIPS = 1000  # fingertip positions that offsets are fitted to, at most
+_TIPS = 1000  # largest number of fingertip positions in the fit of the offsets
 
-# How far numbers may be from the shipped model's, and are thought to be (standard deviations):
-# logarithms of damping, friction loss and gain; limits, in shares of the joint's range and in rad.
+# Largest deviations of the parameters from the shipped model's, and their standard deviations a
+# priori: logarithms of damping, friction loss and gain; limits, as shares of the joint's range and
+# in rad.
 _LOG_REACH, _LOG_PRIOR = np.log(10.0), 1.0
 _SHIFT_REACH, _SHIFT_PRIOR = 0.4, 0.1
-_RATE_BOUNDS = (0.5, 5.3)  # of the logarithms of rates of play, in 1/(rad s)
-_LOSS = 0.01  # N m, where friction losses begin that the model has not
-_FELT = 0.02  # rad by which limits begin within what the joints did
+_RATE_BOUNDS = (0.5, 5.3)  # of the logarithms of backlash rates in 1/(rad s)
+_LOSS = 0.01  # N m, initial friction loss of joints without any in the model
+_FELT = 0.02  # rad, distance of the initial limits within the recorded range
 
 
 @dataclasses.dataclass(frozen=True)
 class Motion:
-    """The hand while one actuator moved.
+    """Recording of the hand while one actuator moved.
 
     Attributes:
-        actuator: its name.
-        angles: what the sensors read every `PERIOD`, `[n, 24]` rad.
-        velocities: likewise, `[n, 24]` rad/s.
-        before: the targets until then, `[20]` rad.
-        commands: targets, `[20]` rad, by the number of the reading that they came after.
+        actuator: name of the actuator.
+        angles: joint angles as read every `PERIOD`, `[n, 24]` rad.
+        velocities: joint velocities at the same times, `[n, 24]` rad/s.
+        before: targets before the motion, `[20]` rad.
+        commands: targets `[20]` rad, by the index of the reading before them.
     """
 
     actuator: str
@@ -67,12 +68,12 @@ class Motion:
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """What a log says.
+    """The content of a log.
 
     Attributes:
-        motions: in their order.
+        motions: the motions in order.
         tip_angles: joint angles when fingertips were seen, `[m, 24]` rad.
-        tips: where they were seen, `[m, 5, 3]` m in the policy's frame; NaN where not.
+        tips: fingertip positions in the policy's frame, `[m, 5, 3]` m; NaN where not seen.
     """
 
     motions: list[Motion]
@@ -84,7 +85,7 @@ def read(path: str, bundle: Bundle) -> Recording:
     """Reads a log of `hardware.calibrate`.
 
     Raises:
-        UserError: it is none, or no actuator moved to the end.
+        UserError: it is not such a log, or no actuator completed its motion.
     """
     stamps, angles, velocities, sent, tip_stamps, tips, spans = [], [], [], [], [], [], []
     order: list[int] = []
@@ -92,7 +93,7 @@ def read(path: str, bundle: Bundle) -> Recording:
         if topic == "/joint_states":
             if not set(bundle.joints) <= set(row["names"]):
                 raise UserError(
-                    f"{path!r}: joints of the bundle are missing; is it another hand's?"
+                    f"{path!r} lacks joints of the bundle; is it from a different hand?"
                 )
             order = order or [row["names"].index(name) for name in bundle.joints]
             stamps.append(row["stamp"])
@@ -111,7 +112,7 @@ def read(path: str, bundle: Bundle) -> Recording:
     known = times, np.array(angles), np.array(velocities)
     whole = [(name, begin, end) for name, begin, end in spans if end is not None]
     if not whole:
-        raise UserError(f"{path!r}: no actuator moved to the end of its motion; record it anew")
+        raise UserError(f"{path!r}: no actuator completed its motion; record the log again")
     few = slice(None, None, max(len(tips) // _TIPS, 1))
     return Recording(
         motions=[_cut(*span, *known, sent) for span in whole],
@@ -129,7 +130,7 @@ def _cut(
     velocities: np.ndarray,
     sent: list[tuple[float, np.ndarray]],
 ) -> Motion:
-    """The part of a recording from a time to another, s."""
+    """Cuts one actuator's motion out of a recording; times in s."""
     count = round((end - begin) / PERIOD)
     times = begin + PERIOD * np.arange(count)
     number = {round((time - begin) / PERIOD): targets for time, targets in sent}
@@ -143,15 +144,16 @@ def _cut(
 
 
 def _at(times: np.ndarray, stamps: np.ndarray, readings: np.ndarray) -> np.ndarray:
-    """What was read at times `[m]`, `[m, 24]`, between the readings `[n, 24]` of `stamps` `[n]`."""
+    """Readings `[n, 24]` with stamps `[n]`, interpolated at `times` `[m]`; `[m, 24]`."""
     columns = [np.interp(times, stamps, column) for column in readings.T]
     return np.stack(columns, axis=-1)
 
 
 def fit_offsets(recording: Recording, bundle: Bundle) -> np.ndarray:
-    """What each joint's sensor reads beyond its angle, `[24]` rad; zeros if no fingertip was seen.
+    """Fits each joint sensor's offset, reading minus angle, `[24]` rad.
 
-    Joints that no fingertip tells apart share what there is.
+    All are 0 if no fingertip was seen. Joints whose effects on the fingertips cannot be
+    distinguished share an offset.
     """
     seen = np.isfinite(recording.tips)
     if not seen.any():
@@ -166,16 +168,16 @@ def fit_offsets(recording: Recording, bundle: Bundle) -> np.ndarray:
 
 
 class Fit:
-    """A simulated hand that comes to move as a recorded one did.
+    """Fits a simulated hand to a recorded one.
 
     Args:
-        bundle: whose hand it is to begin with.
-        recording: of the other.
-        offsets: of the other's sensors, `[24]` rad.
+        bundle: bundle with the simulated hand.
+        recording: recording of the other hand.
+        offsets: the other hand's sensor offsets, `[24]` rad.
 
     Attributes:
-        errors: root mean square of the joints' angles by actuator, before the first sweep and after
-            each, `[rad]`; each motion simulated open loop from its beginning.
+        errors: root mean square errors of the joint angles by actuator, rad: before the first sweep
+            and after each. Each motion is simulated open loop from its start.
     """
 
     def __init__(self, bundle: Bundle, recording: Recording, offsets: np.ndarray):
@@ -191,10 +193,10 @@ class Fit:
         self.errors = {m.actuator: [_rms(self._deviation(m))] for m in self._motions}
 
     def sweep(self, window: float) -> None:
-        """Fits the numbers of each actuator and its joints, those of the others held.
+        """Fits the parameters of each actuator and its joints while the others' are fixed.
 
         Args:
-            window: one of `SWEEPS`.
+            window: one of `SWEEPS`, s.
         """
         for motion in self._motions:
             numbers = self._numbers[motion.actuator]
@@ -213,9 +215,9 @@ class Fit:
             self.errors[motion.actuator].append(_rms(self._deviation(motion)))
 
     def patch(self) -> Patch:
-        """What was found: of sensors' offsets, those of the wrist and of digits that moved.
+        """The fitted parameters, with sensor offsets of the wrist and of digits that moved.
 
-        In a digit at rest one joint's offset is as good as another's, but for the noise.
+        In a digit at rest, offsets of different joints cannot be distinguished.
         """
         found = [self._numbers[name].patch(values) for name, values in self._values.items()]
         joints = {name: dict(row) for patch in found for name, row in patch.joints.items()}
@@ -227,12 +229,12 @@ class Fit:
         return Patch(joints, actuators)
 
     def _put(self, numbers: _Numbers, values: np.ndarray) -> None:
-        """Gives the simulated hand an actuator's numbers."""
+        """Sets an actuator's parameters in the simulated hand."""
         models.apply_patch(numbers.patch(values), self._hand.model)
         self._hand.backlash[numbers.row] = np.exp(values[-2:])
 
     def _deviation(self, motion: Motion, window: float = float("inf")) -> np.ndarray:
-        """How far the simulated joints of a motion's actuator are off, reading by reading, rad."""
+        """Errors of the simulated angles of the moving joints at each reading, flat, rad."""
         simulated, columns = self._hand, self._numbers[motion.actuator].columns
         simulated.start(motion.before, angles=motion.angles[0] - simulated.offsets)
         simulated.take_object_away()
@@ -250,16 +252,16 @@ class Fit:
 
 
 class _Numbers:
-    """The numbers of an actuator and its joints, as a vector to be fitted.
+    """The parameters of an actuator and its joints as a vector.
 
-    For each joint the logarithms of damping and friction loss over the model's, and shifts of its
-    limits; of the actuator the logarithms of its gain over the model's, and of the rates of its
-    play, down and up.
+    For each joint: logarithms of damping and friction loss relative to the model's, and shifts of
+    its limits. For the actuator: logarithms of its gain relative to the model's, and of its
+    backlash rates down and up.
 
     Attributes:
-        row: of the actuator.
-        columns: of its joints.
-        prior, deviation: of the numbers as thought beforehand, `[number]`.
+        row: index of the actuator.
+        columns: indices of its joints.
+        prior, deviation: mean and standard deviation of the prior, `[number]`.
         low, high: bounds, `[number]`.
     """
 
@@ -282,9 +284,9 @@ class _Numbers:
         self.low[-2:], self.high[-2:] = _RATE_BOUNDS
 
     def start(self, angles: np.ndarray) -> np.ndarray:
-        """Where to begin, with limits that are felt: just within what the joints `[n, 24]` did.
+        """Initial values, with limits just within the recorded angles `[n, 24]` rad.
 
-        A limit that nothing meets changes nothing, and no fit would find out where it is.
+        A limit that no joint reaches has no effect, so no fit could find it.
         """
         values = self.prior.copy()
         for index, (column, nominal) in enumerate(zip(self.columns, self._joints.values())):
@@ -293,7 +295,7 @@ class _Numbers:
         return np.clip(values, self.low, self.high)
 
     def patch(self, values: np.ndarray) -> Patch:
-        """What the numbers say."""
+        """The parameters as a model patch."""
         joints = {}
         for (name, nominal), row in zip(self._joints.items(), values[:-3].reshape(-1, 4)):
             damping, loss = nominal[:2] * np.exp(row[:2])
@@ -317,7 +319,7 @@ def _least_squares(
     *,
     step: float,
 ) -> np.ndarray:
-    """The numbers between bounds, `[n]`, whose residual `[m]` is least; `step` of differences."""
+    """Minimises a residual `[m]` over `[n]` bounded numbers; `step` is of finite differences."""
 
     def columns(points: np.ndarray) -> np.ndarray:
         return np.stack([residual(point) for point in points.T], axis=-1)

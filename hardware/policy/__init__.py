@@ -1,1 +1,1 @@
-"""From readings of the hand to targets of its actuators, as in training."""
+"""Computes actuator targets from the hand's readings, as in training."""

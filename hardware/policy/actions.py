@@ -1,4 +1,4 @@
-"""From logits to bins, and from bins to targets of the actuators, bit for bit as in training."""
+"""Turns logits into bins, and bins into actuator targets, bit for bit as in training."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 
 
 def most_probable(logits: np.ndarray) -> np.ndarray:
-    """The most probable bin of every actuator, `[20]`, of logits `[bin, 20]`."""
+    """The most probable bin of each actuator, `[20]`, given logits `[bin, 20]`."""
     return np.argmax(logits, axis=0)
 
 
 def sample(logits: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Draws a bin for every actuator by inverting the cumulative distribution.
+    """Draws a bin for each actuator by inverting the cumulative distribution.
 
     Args:
         logits: `[bin, 20]`.
-        uniform: `[20]`, uniform in [0, 1).
+        uniform: random numbers, uniform in [0, 1), `[20]`.
 
     Returns:
-        `[20]` int.
+        Bins, `[20]` int.
     """
     weights = np.exp(logits - logits.max(axis=0))
     cumulative = np.cumsum(weights / weights.sum(axis=0), axis=0)
@@ -28,20 +28,20 @@ def sample(logits: np.ndarray, uniform: np.ndarray) -> np.ndarray:
 
 
 class Chooser(Protocol):
-    """Whoever chooses actions of a policy's logits."""
+    """Chooses actions from a policy's logits."""
 
     def begin(self, trial: int) -> None:
-        """A trial begins; its number is from 0 on."""
+        """Prepares for a trial, given its number, counted from 0."""
 
     def choose(self, logits: np.ndarray) -> np.ndarray:
-        """Bins `[20]` of logits `[bin, 20]`."""
+        """Chooses bins `[20]` from logits `[bin, 20]`."""
 
 
 class MostProbable:
     """Chooses the most probable bins."""
 
     def begin(self, trial: int) -> None:
-        """See `Chooser`; all trials are alike."""
+        """Does nothing; all trials are alike."""
 
     def choose(self, logits: np.ndarray) -> np.ndarray:
         """See `Chooser`."""
@@ -49,10 +49,10 @@ class MostProbable:
 
 
 class Sampled:
-    """Samples bins, as in training; a trial's draws depend on seed and trial alone.
+    """Samples bins, as in training; a trial's draws depend only on the seed and its number.
 
     Args:
-        seed: a whole number from 0 on.
+        seed: seed of the draws, an integer of at least 0.
     """
 
     def __init__(self, seed: int):
@@ -68,11 +68,11 @@ class Sampled:
 
 
 class Average(NamedTuple):
-    """An exponential moving average of unit actions since a trial's start, corrected for bias.
+    """Exponential moving average of unit actions since a trial's start, corrected for bias.
 
     Attributes:
-        value: `[20]` float32; 0 before the first action.
-        weight: of all actions so far, `[]` float32; 0 before the first one, 1 in the long run.
+        value: the average, `[20]` float32; 0 before the first action.
+        weight: total weight of the actions so far, `[]` float32; 0 before the first, tends to 1.
     """
 
     value: np.ndarray
@@ -80,21 +80,23 @@ class Average(NamedTuple):
 
 
 class ActionMap:
-    """What bins mean: unit actions in -1..1, which ask for targets of the actuators.
+    """Maps bins to unit actions in -1..1, and these to actuator targets.
 
-    A target is a share of half the actuator's range, about its angle or the middle, and clipped to
-    the range. Where actions are smoothed, the share is their exponential moving average; where
-    targets are, it is the unit action, and a share of the targets before is kept. Compiled, the
-    training code rounds each product and the sum after it once; float64 does the same here, so
-    that averages and targets are equal in every bit.
+    A target is a centre plus a share of half the actuator's range, clipped to the range. If actions
+    are smoothed, the share is their exponential moving average. If targets are smoothed, the share
+    is the unit action, and the new target is a moving average of targets.
+
+    The compiled training code rounds once after a product and the sum that follows it. Computing
+    both in float64 does the same here, so averages and targets agree in every bit.
 
     Args:
-        mode: `relative` (about the actuator's angle now) or `absolute` (about its range's middle).
-        bins: how many there are; odd.
-        smoothed: `action` or `target`, what the moving average is of.
-        kept: share that the average keeps in one control step, in [0, 1).
-        limits: `[20, 2]` rad.
-        coupling: `[20, 24]`, actuator angles of joint angles.
+        mode: centre of the target: `relative`, the actuator's present angle, or `absolute`, the
+            middle of its range.
+        bins: number of bins; odd.
+        smoothed: the smoothed quantity, `action` or `target`.
+        kept: share of its old value that the average keeps in one control step, in [0, 1).
+        limits: lowest and highest targets, `[20, 2]` rad.
+        coupling: matrix from joint angles to actuator angles, `[20, 24]`.
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class ActionMap:
         self._coupling = coupling
 
     def begin(self) -> Average:
-        """The average at a trial's start; it stays so where targets are smoothed."""
+        """The average at a trial's start; it never changes if targets are smoothed."""
         return Average(np.zeros(len(self._coupling), np.float32), np.float32(0))
 
     def step(
@@ -123,16 +125,16 @@ class ActionMap:
         previous: np.ndarray,
         average: Average,
     ) -> tuple[np.ndarray, Average]:
-        """The targets of the coming control step, and the average with this action in it.
+        """Computes the targets of the coming control step and updates the average.
 
         Args:
             action: bins, `[20]`.
             joint_angles: `[24]` rad.
-            previous: the targets of the last step, `[20]` rad.
-            average: of the actions before.
+            previous: targets of the last step, `[20]` rad.
+            average: average of the earlier actions.
 
         Returns:
-            Targets `[20]` rad, float32, and the average.
+            Targets `[20]` rad, float32, and the average that includes this action.
         """
         unit = (action.astype(np.float32) - self._middle) / self._middle
         if self._averages:
@@ -143,7 +145,7 @@ class ActionMap:
         return (previous + change).astype(np.float32), average
 
     def _averaged(self, before: Average, unit: np.ndarray) -> Average:
-        """The average after one more unit action `[20]`."""
+        """The average that includes one more unit action `[20]`."""
         weight = np.float32(np.float64(self._kept) * before.weight + self._new)
         change = (unit - before.value).astype(np.float64) * (self._new / weight)
         return Average((before.value + change).astype(np.float32), weight)

@@ -1,4 +1,4 @@
-"""One control step of the deployed policy: from readings to targets."""
+"""Runs one control step of the policy: readings in, targets out."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from hardware.bundle.store import Bundle
 from hardware.policy import actions, observation
 from hardware.policy.network import Policy
 
-KEPT_PERIOD = 0.08  # s, over which the contract's `smoothing_kept` is kept
+KEPT_PERIOD = 0.08  # s, period to which the contract's `smoothing_kept` refers
 
 
 class Step(NamedTuple):
-    """What a control step computed: all of it goes to the log.
+    """Results of a control step; the log records all of them.
 
     Attributes:
         observation: `[size]` float32.
         logits: `[bin, 20]`.
         action: bins, `[20]`.
-        average: of the actions, this one included, `[20]` float32; 0 where targets are smoothed.
+        average: average of the actions, including this one, `[20]` float32; 0 if targets are
+            smoothed.
         targets: `[20]` rad, float32.
     """
 
@@ -34,10 +35,10 @@ class Step(NamedTuple):
 
 
 class Controller:
-    """The policy with its memory, and the average of its actions.
+    """The policy with its memory and its action average.
 
     Args:
-        bundle: the policy.
+        bundle: bundle of the policy.
     """
 
     def __init__(self, bundle: Bundle):
@@ -48,10 +49,10 @@ class Controller:
         self.begin(actions.most_probable)
 
     def begin(self, choose: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Starts a trial with an empty memory and no action so far.
+        """Starts a trial: clears the memory and the action average.
 
         Args:
-            choose: bins `[20]` of logits `[bin, 20]`.
+            choose: chooses bins `[20]` from logits `[bin, 20]`.
         """
         self._memory = self._policy.initial_memory()
         self._average = self._actions.begin()
@@ -72,15 +73,15 @@ class Controller:
         Args:
             joint_angles: `[24]` rad.
             joint_velocities: `[24]` rad/s.
-            targets: that the hand has now, `[20]` rad.
-            position: of the object, `[3]` m in the frame of `rh_forearm`.
-            orientation: of the object, `[4]` in that frame.
-            goal: `[4]` in that frame.
-            tips: where the fingertips are seen, `[5, 3]` m in that frame; None follows from the
-                joint angles.
+            targets: the hand's present targets, `[20]` rad.
+            position: the object's position, `[3]` m in the frame of `rh_forearm`.
+            orientation: the object's orientation, `[4]` in that frame.
+            goal: goal orientation, `[4]` in that frame.
+            tips: measured fingertip positions, `[5, 3]` m in that frame; None computes them from
+                the joint angles.
 
         Raises:
-            FloatingPointError: the policy answers with what is no number.
+            FloatingPointError: the policy's logits are not finite.
         """
         if tips is None:
             tips = fingertips(self._chain, joint_angles)

@@ -1,4 +1,4 @@
-"""The exported network, run by onnxruntime on one core."""
+"""Runs the policy network with onnxruntime on one core."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hardware.bundle import graphs
 from hardware.bundle.store import Bundle
 
 Memory = Tuple[np.ndarray, ...]
-"""LSTM: hidden and cell, `[1, size]` each; without memory empty."""
+"""State of the LSTM: hidden and cell, `[1, size]` each; empty for a policy without memory."""
 
 
 class Policy:
-    """Logits of observations; the memory is the caller's to keep.
+    """The policy network; it is stateless, the caller keeps the memory.
 
     Args:
-        bundle: whose network it is.
+        bundle: bundle of the policy.
     """
 
     def __init__(self, bundle: Bundle):
@@ -27,15 +27,15 @@ class Policy:
         self._session = graphs.session(bundle.network)
 
     def initial_memory(self) -> Memory:
-        """The memory at the start of a trial: zeros."""
+        """The memory at the start of a trial, all zeros."""
         return tuple(np.zeros((1, size), np.float32) for _, size in self._memory)
 
     def logits(self, observation: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
-        """One step of the network.
+        """Runs one step of the network.
 
         Args:
-            observation: raw, `[size]`.
-            memory: before the step.
+            observation: observation before normalisation, `[size]`.
+            memory: memory before the step.
 
         Returns:
             Logits `[bin, 20]` and the memory after the step.

@@ -1,4 +1,4 @@
-"""What the policy sees, assembled as in training from what the hand and the cameras report."""
+"""Assembles the policy's observation from the hand's and the tracker's readings, as in training."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from hardware.base import rotations
 
 @dataclasses.dataclass(frozen=True)
 class Readings:
-    """All that an observation is made of; positions and orientations in the `rh_forearm` frame.
+    """Inputs of an observation; positions and orientations are in the frame of `rh_forearm`.
 
     Attributes:
         joint_angles: `[24]` rad.
         joint_velocities: `[24]` rad/s.
-        fingertips: FF, MF, RF, LF, TH, `[5, 3]` m.
-        targets: the last targets of the actuators, `[20]` rad.
-        action_average: of the unit actions so far, `[20]`.
-        position: of the object's centre, `[3]` m.
-        orientation: of the object, `[4]`.
-        goal: the orientation asked for, `[4]`.
+        fingertips: positions of FF, MF, RF, LF and TH, `[5, 3]` m.
+        targets: last targets of the actuators, `[20]` rad.
+        action_average: average of the unit actions so far, `[20]`.
+        position: position of the object's centre, `[3]` m.
+        orientation: the object's orientation, `[4]`.
+        goal: goal orientation, `[4]`.
     """
 
     joint_angles: np.ndarray
@@ -36,15 +36,15 @@ class Readings:
 
 
 def relative_goal(goal: np.ndarray, orientation: np.ndarray) -> np.ndarray:
-    """The rotation that is left to do, `goal * conj(orientation)`, `[4]` with w >= 0."""
+    """The rotation from the orientation to the goal, `goal * conj(orientation)`, `[4]`, w >= 0."""
     return rotations.canonical(rotations.multiply(goal, rotations.conjugate(orientation)))
 
 
 def facing(orientation: np.ndarray) -> np.ndarray:
-    """How a cube stands, whichever face is which, `[9]`.
+    """A cube's orientation up to its symmetries, `[9]`.
 
-    With x, y, z the rows of the rotation matrix: the sums over its columns of x^4 and of x^3 y, for
-    each row and pair of rows. The 24 turns of a cube onto itself leave them as they are.
+    Sums over the columns of the rotation matrix: of x^4 for each row x, and of x^3 y for each pair
+    of rows x, y. The 24 rotations that map a cube onto itself do not change them.
     """
     rows = rotations.matrix(orientation)
     return ((rows**3) @ rows.T).ravel()
@@ -67,13 +67,13 @@ NAMES = tuple(_PARTS)
 
 
 def assemble(parts: list[str], readings: Readings) -> np.ndarray:
-    """The observation: the named parts, side by side.
+    """Concatenates the named parts of the observation.
 
     Args:
-        parts: of `NAMES`, in the order of the bundle's layout.
-        readings: at this control step.
+        parts: names out of `NAMES`, in the bundle's order.
+        readings: readings of this control step.
 
     Returns:
-        `[size]` float32.
+        The observation, `[size]` float32.
     """
     return np.concatenate([_PARTS[name](readings) for name in parts]).astype(np.float32)

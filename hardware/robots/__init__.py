@@ -1,1 +1,1 @@
-"""What a hand is to programs, and the one that is reached over ROS."""
+"""The interface to a hand, and its ROS 1 client."""

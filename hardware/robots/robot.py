@@ -1,4 +1,4 @@
-"""What a hand is to the programs that drive it: one interface, over ROS or in process."""
+"""The interface to a hand, the same over ROS and in process."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hardware.safety.limits import Limits
 
 
 class Listeners(NamedTuple):
-    """Who takes a hand's messages, one by one.
+    """Callbacks for a hand's messages.
 
     Attributes:
-        joint_state, pose, fingertips, image: take readings.
-        stop: takes a request to stop, with who asked.
+        joint_state, pose, fingertips, image: each called with a reading.
+        stop: called with the source of a request to stop.
     """
 
     joint_state: Callable[[JointState], None]
@@ -30,25 +30,25 @@ class Robot(Protocol):
     """A hand, its tracker or its cameras, and its clock."""
 
     def now(self) -> float:
-        """Seconds, on the clock that stamps messages."""
+        """The time on the clock that stamps messages, s."""
 
     def wait_until(self, time: float) -> None:
-        """Returns at a time of `now`; at once if it is past."""
+        """Waits until `now` reaches a time; returns at once if it has passed."""
 
     def every(self, period: float, call: Callable[[], None]) -> None:
-        """Calls a function every `period` seconds, whatever the caller of `wait_until` does."""
+        """Calls a function every `period` seconds, even while the control loop hangs."""
 
     def listen(self, to: Listeners) -> None:
-        """Delivers messages as they come."""
+        """Starts to deliver messages as they arrive."""
 
     def limits(self) -> Limits | None:
-        """What the hand says of its own actuators' limits; None if it says nothing."""
+        """The actuators' limits that the hand itself reports; None if it reports none."""
 
     def trouble(self) -> str:
-        """Why the hand cannot be commanded now, in words; empty if it can. To be asked often."""
+        """The reason why the hand must not be commanded now; empty if it may. Called often."""
 
     def send(self, targets: np.ndarray) -> None:
         """Commands all actuators, `[20]` rad in the bundle's order."""
 
     def close(self) -> None:
-        """Ends all deliveries and calls."""
+        """Ends all deliveries and periodic calls."""

@@ -1,1 +1,1 @@
-"""A simulated hand and its cameras. Needs MuJoCo, and no training code."""
+"""A simulated hand and its cameras; needs MuJoCo but no training code."""

@@ -1,4 +1,4 @@
-"""Who stands beside a simulated hand."""
+"""Puts the object of a simulated hand back after a drop, as a person would."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _BACK_AFTER = 1.0  # s on the floor before the object is put back
 
 
 class Assistant:
-    """Puts the object back into the palm some time after it fell, once the hand is at rest.
+    """Puts the object back into the palm some time after a drop, once the hand is at rest.
 
     Args:
         simulated: the hand.
-        bundle: where the palm is.
+        bundle: bundle with the palm's position.
     """
 
     def __init__(self, simulated: SimulatedHand, bundle: Bundle):
@@ -22,7 +22,7 @@ class Assistant:
         self._seen = 0.0
 
     def look(self) -> None:
-        """To be called often."""
+        """Checks the object, and puts it back if it is time; call it often."""
         if self._palm.holds(self._hand.object_pose()[0]):
             self._seen = self._hand.time
         elif self._hand.time - self._seen > _BACK_AFTER and self._hand.at_rest():

@@ -1,4 +1,4 @@
-"""Three cameras that look at a simulated hand: MuJoCo's OpenGL, which no network was trained on."""
+"""Cameras of a simulated hand, rendered by MuJoCo's OpenGL, on which no network was trained."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from hardware.sight import camera_tracker, cameras
 from hardware.simulation import models
 from hardware.simulation.hand import SimulatedHand
 
-_REPORTED = 30.0  # s of the wall clock between two lines about the rate
+_REPORTED = 30.0  # s of wall-clock time between two lines on the frame rate
 _MOST_GEOMS = 1000
 
 
 class CameraRenderer:
-    """Draws what the cameras of a bundle see, on one thread.
+    """Renders the pictures of a bundle's cameras; use it on one thread only.
 
     Args:
-        bundle: with a pose network.
+        bundle: bundle with a pose network.
 
     Raises:
-        UserError: the bundle has no pose network, or there is no OpenGL.
+        UserError: the bundle has no pose network, or OpenGL is missing.
     """
 
     def __init__(self, bundle: Bundle):
@@ -50,11 +50,11 @@ class CameraRenderer:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
     def render(self, qpos: np.ndarray, stamp: float) -> list[Image]:
-        """Pictures of all cameras.
+        """Renders the pictures of all cameras.
 
         Args:
             qpos: joint angles and the object's pose in the world, `[31]`.
-            stamp: of the pictures, s.
+            stamp: stamp of the pictures, s.
         """
         self._gl.make_current()
         self._data.qpos[:] = qpos
@@ -63,7 +63,7 @@ class CameraRenderer:
         return [cameras.image(stamp, name, self._picture(name)) for name in self._names]
 
     def _picture(self, name: str) -> np.ndarray:
-        """What a camera sees, `[size, size, 3]` uint8."""
+        """Renders the picture of one camera, `[size, size, 3]` uint8."""
         self._camera.fixedcamid = self._model.camera(name).id
         mujoco.mjv_updateScene(
             self._model,
@@ -82,16 +82,16 @@ class CameraRenderer:
 
 
 def _context(size: int) -> Any:
-    """An OpenGL context without a window.
+    """Creates an OpenGL context without a window.
 
     Raises:
-        UserError: there is none to be had.
+        UserError: no library provides one.
     """
     failures = []
     for library in ("egl", "osmesa"):
         try:
             return importlib.import_module(f"mujoco.{library}").GLContext(size, size)
-        # A missing library, a missing driver and another platform's setting raise as they please.
+        # Missing libraries, missing drivers and unsuitable settings raise different exceptions.
         except Exception as error:
             failures.append(f"{library}: {type(error).__name__}")
     raise UserError(
@@ -101,13 +101,13 @@ def _context(size: int) -> Any:
 
 
 class DelayedCameras:
-    """Pictures in process: taken at a rate, and delivered some time later.
+    """Cameras in process: take pictures at a fixed rate, and deliver them after a delay.
 
     Args:
         simulated: the hand.
-        renderer: draws them.
-        period: s between pictures.
-        delay: s from a picture to its delivery.
+        renderer: renders the pictures.
+        period: time between pictures, s.
+        delay: time from a picture to its delivery, s.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class DelayedCameras:
         self._on_their_way: deque[tuple[float, list[Image]]] = deque()
 
     def pass_on(self) -> Iterator[Image]:
-        """Takes pictures if it is time, and delivers those that have been on their way enough."""
+        """Takes pictures if they are due, and yields those whose delay has passed."""
         now = self._hand.time + 1e-9
         if self._due <= now:
             images = self._renderer.render(self._hand.qpos(), self._hand.time)
@@ -130,12 +130,12 @@ class DelayedCameras:
 
 
 class CameraThread:
-    """Pictures in real time, on a thread of its own that leaves out what it has no time for.
+    """Cameras in real time: a separate thread renders, and skips pictures if it cannot keep up.
 
     Args:
-        bundle: with a pose network.
-        period: s of the hand's time between pictures.
-        publish: takes the pictures of one time.
+        bundle: bundle with a pose network.
+        period: time between pictures on the hand's clock, s.
+        publish: called with all cameras' pictures of one time.
 
     Raises:
         UserError: as `CameraRenderer`.
@@ -155,7 +155,7 @@ class CameraThread:
 
         def work() -> None:
             try:
-                renderer = CameraRenderer(bundle)  # here: OpenGL is bound to its thread
+                renderer = CameraRenderer(bundle)  # in this thread, to which OpenGL is bound
             except Exception as error:
                 ready.put(error)
                 return
@@ -168,11 +168,11 @@ class CameraThread:
             raise failure
 
     def expose(self, simulated: SimulatedHand, offset: float) -> None:
-        """Takes pictures if it is time and the thread has nothing to do; to be called often.
+        """Takes pictures if they are due and the thread is idle; call it often.
 
         Args:
             simulated: the hand.
-            offset: of stamps to the hand's time, s.
+            offset: time to add to the hand's for the stamps, s.
         """
         now = simulated.time
         if now >= self._due - 1e-9 and not self._busy.is_set():
@@ -181,7 +181,7 @@ class CameraThread:
             self._jobs.put((simulated.qpos().copy(), now + offset))
 
     def _develop(self, renderer: CameraRenderer) -> None:
-        """The thread: draws, publishes, and says now and then at which rate it does."""
+        """The thread's loop: renders, publishes, and prints the frame rate now and then."""
         began, sets, first = time.monotonic(), 0, None
         while True:
             qpos, stamp = self._jobs.get()
@@ -191,5 +191,5 @@ class CameraThread:
             sets += 1
             if time.monotonic() - began > _REPORTED and stamp > first:
                 rate = (sets - 1) / (stamp - first)
-                print(f"cameras: {rate:.1f} of {1 / self._period:.1f} times a second", flush=True)
+                print(f"cameras: {rate:.1f} Hz of {1 / self._period:.1f} Hz", flush=True)
                 began, sets, first = time.monotonic(), 1, stamp

@@ -1,4 +1,4 @@
-"""One simulated hand with an object, and what its sensors read."""
+"""A simulated hand with an object, and its sensors."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from hardware.bundle.store import Bundle
 from hardware.simulation import models
 from hardware.simulation.backlash import Backlash
 
-PERIOD = 0.008  # s between joint states, as the maker's driver has it: 125 Hz
-_HEIGHT = 0.06  # m above its rest at which the object is let go
+PERIOD = 0.008  # s between joint states, as in the maker's driver: 125 Hz
+_HEIGHT = 0.06  # m above the palm at which the object is released
 _AT_REST = 0.1  # rad/s, of every joint
 _FAR_AWAY = 50.0  # m below the hand
 
 
 class Errors(NamedTuple):
-    """What is wrong with the simulated sensors; nothing by default.
+    """Errors of the simulated sensors; none by default.
 
     Attributes:
-        delay_s: of joint states and poses, s.
-        joint_noise: standard deviation of joint angles, rad.
-        position_noise: of the object's position, m.
-        orientation_noise: of the object's orientation, rad about a random axis.
-        fingertip_noise: of the markers on the fingertips, m.
-        dropout: share of poses, and of each fingertip's positions, that are lost.
+        delay_s: delay of joint states and poses, s.
+        joint_noise: standard deviation of the joint angles' noise, rad.
+        position_noise: standard deviation of the object's position, m.
+        orientation_noise: standard deviation of the object's orientation about a random axis, rad.
+        fingertip_noise: standard deviation of the fingertips' positions, m.
+        dropout: share of the object's poses, and of each fingertip's positions, that are lost.
     """
 
     delay_s: float = 0.0
@@ -46,24 +46,24 @@ UNCHANGED = Patch()
 
 
 class SimulatedHand:
-    """One hand with an object, in MuJoCo.
+    """A hand with an object in MuJoCo.
 
     Args:
-        bundle: of the policy whose hand and object it is.
-        world: `training`, or `surrogate`, a hand that no training saw.
-        patch: what is different about that hand, its sensors' offsets and play included.
-        seed: of sensor errors and of how the object is put back.
-        errors: of the sensors.
+        bundle: bundle with the hand and the object.
+        world: `training`, or `surrogate`, a hand that no policy was trained on.
+        patch: model patch of the hand, including its sensor offsets and backlash.
+        seed: seed of the sensor errors and of the object's orientation when it is put back.
+        errors: errors of the sensors.
 
     Attributes:
-        model: MuJoCo's.
-        backlash: rates of its play, `[20, 2]`, see `Backlash`; a change acts from the next start
-            on.
-        offsets: what each joint's sensor reads beyond its angle, `[24]` rad.
-        time: s.
+        model: the MuJoCo model.
+        backlash: backlash rates, `[20, 2]`, see `Backlash`; changes take effect at the next
+            `start`.
+        offsets: offset of each joint's sensor, reading minus angle, `[24]` rad.
+        time: the hand's time, s.
 
     Raises:
-        UserError: the bundle's model is of another MuJoCo, or the hand has no part of the patch's.
+        UserError: this MuJoCo cannot build the bundle's model, or the patch has an unknown part.
     """
 
     def __init__(
@@ -102,18 +102,18 @@ class SimulatedHand:
         self.put_object_back()
 
     def command(self, targets: np.ndarray) -> None:
-        """New targets, `[20]` rad, in terms of what the sensors read."""
+        """Sets the targets, `[20]` rad; like the sensors' readings they include the offsets."""
         targets = targets - self._coupling @ self.offsets
         self._data.ctrl[:] = self._play.pass_on(targets, self._coupling @ self.angles())
 
     def tick(self) -> None:
-        """Lets 8 ms pass."""
+        """Simulates 8 ms, one period of the joint states."""
         self._pass()
         for _ in range(self._substeps):
             mujoco.mj_step(self.model, self._data)
 
     def round(self) -> None:
-        """Rounds the state to float32, as training does after every control step."""
+        """Rounds the state to float32, as training does after each control step."""
         for field in ("qpos", "qvel", "ctrl", "qacc_warmstart"):
             values = getattr(self._data, field)
             values[:] = values.astype(np.float32)
@@ -125,12 +125,12 @@ class SimulatedHand:
         angles: np.ndarray | None = None,
         state: dict[str, np.ndarray] | None = None,
     ) -> None:
-        """Puts the hand, at rest, or all into a state, and lets one reading's time pass.
+        """Resets the hand to rest, or to a state, and advances the time by one period.
 
         Args:
-            targets: `[20]` rad.
-            angles: of the joints, `[24]` rad; by default what the targets ask for.
-            state: `qpos`, `qvel` and `qacc_warmstart` in place of that.
+            targets: targets of the actuators, `[20]` rad.
+            angles: joint angles, `[24]` rad; None takes those of the targets.
+            state: `qpos`, `qvel` and `qacc_warmstart`, which override the angles.
         """
         mujoco.mj_resetData(self.model, self._data)
         if angles is None:
@@ -143,12 +143,12 @@ class SimulatedHand:
         self._pass()
 
     def put(self, angles: np.ndarray, velocities: np.ndarray) -> None:
-        """Gives the joints angles `[24]` rad and velocities `[24]` rad/s, in mid-motion."""
+        """Sets the joints' angles, `[24]` rad, and velocities, `[24]` rad/s, in mid-motion."""
         self._data.qpos[self._joint_qpos] = angles
         self._data.qvel[self._joint_qvel] = velocities
 
     def angles(self) -> np.ndarray:
-        """Where the joints truly are, `[24]` rad."""
+        """True joint angles, `[24]` rad."""
         return self._data.qpos[self._joint_qpos]
 
     def qpos(self) -> np.ndarray:
@@ -156,7 +156,7 @@ class SimulatedHand:
         return self._data.qpos
 
     def joint_state(self) -> JointState:
-        """What the hand's sensors read now."""
+        """Present reading of the joints' sensors."""
         position = self.angles() + self.offsets
         if self._errors.joint_noise:
             position += self._rng.normal(0, self._errors.joint_noise, len(position))
@@ -164,7 +164,7 @@ class SimulatedHand:
         return JointState(self.time, self._joints, position, velocity)
 
     def pose(self) -> Pose | None:
-        """What the tracker sees of the object now, in `rh_forearm`; None if it sees nothing."""
+        """The object's pose as the tracker sees it, in `rh_forearm`; None if it is lost."""
         if self._rng.uniform() < self._errors.dropout:
             return None
         position, orientation = self.object_pose()
@@ -178,8 +178,8 @@ class SimulatedHand:
         return Pose(self.time, POLICY_FRAME, position, orientation)
 
     def fingertips(self) -> Fingertips:
-        """What the tracker sees of the markers on the fingertips now, in `rh_forearm`."""
-        mujoco.mj_kinematics(self.model, self._data)  # what a step leaves behind is of its start
+        """Fingertip positions as the tracker sees them, in `rh_forearm`."""
+        mujoco.mj_kinematics(self.model, self._data)  # a step leaves the sites of its start
         tips = self._to_forearm(self._data.site_xpos[self._tips])
         if self._errors.fingertip_noise:
             tips = tips + self._rng.normal(0, self._errors.fingertip_noise, tips.shape)
@@ -188,12 +188,12 @@ class SimulatedHand:
         return Fingertips(self.time, POLICY_FRAME, tips)
 
     def object_pose(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the object truly is: `[3]` m and `[4]` in `rh_forearm`."""
+        """True position, `[3]` m, and orientation, `[4]`, of the object in `rh_forearm`."""
         values = self._data.qpos[self._object_qpos]
         return self._to_forearm(values[:3]), rotations.multiply(self._from_world, values[3:])
 
     def _to_forearm(self, points: np.ndarray) -> np.ndarray:
-        """Points `[..., 3]` m of the world, in `rh_forearm`."""
+        """Converts points, `[..., 3]` m, from the world to `rh_forearm`."""
         return rotations.rotate(self._from_world, points - self._forearm)
 
     def at_rest(self) -> bool:
@@ -201,7 +201,7 @@ class SimulatedHand:
         return bool(np.abs(self._data.qvel[self._joint_qvel]).max() < _AT_REST)
 
     def put_object_back(self) -> None:
-        """Lets go of the object above the palm, turned at random."""
+        """Releases the object above the palm at a random orientation."""
         quaternion = self._rng.normal(size=4)
         self._data.qpos[self._object_qpos] = np.concatenate(
             [
@@ -212,7 +212,7 @@ class SimulatedHand:
         self._data.qvel[self._object_qvel] = 0.0
 
     def take_object_away(self) -> None:
-        """Leaves the hand alone."""
+        """Moves the object far away."""
         self._data.qpos[self._object_qpos[2]] -= _FAR_AWAY
 
     def _pass(self) -> None:

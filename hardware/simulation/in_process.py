@@ -1,6 +1,6 @@
-"""A simulated hand in the process of its controller, whose time passes while that waits.
+"""A simulated hand in the controller's process; its time passes while the controller waits.
 
-The same calls give the same bits.
+It is deterministic: the same calls give the same bits.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from hardware.simulation.readings import DelayedReadings
 
 
 class InProcess:
-    """A `robot.Robot` that simulates while somebody waits for it.
+    """A `robot.Robot` that simulates during `wait_until`.
 
     Args:
         simulated: the hand.
-        delay_s: of all it reports, s.
-        assistant: who puts the object back; None leaves it where it falls.
-        cameras: that look at it, if any.
+        delay_s: delay of all readings, s.
+        assistant: puts the object back after a drop; None leaves it where it falls.
+        cameras: cameras of the hand; None without any.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class InProcess:
         heapq.heappush(self._calls, (self.now() + period, next(self._order), period, call))
 
     def listen(self, to: Listeners) -> None:
-        """See `robot.Robot`; nobody asks a simulation to stop."""
+        """See `robot.Robot`; there are no requests to stop."""
         self._listeners = to
 
     def limits(self) -> None:
-        """See `robot.Robot`; a simulation has those of its bundle."""
+        """See `robot.Robot`; None, since the limits are the bundle's."""
 
     def trouble(self) -> str:
         """See `robot.Robot`; there is never any."""
@@ -84,7 +84,7 @@ class InProcess:
         self._calls.clear()
 
     def report(self) -> None:
-        """Sends what the sensors read now, and delivers what has been on its way long enough."""
+        """Reads the sensors, and delivers readings and pictures whose delay has passed."""
         for reading in self._readings.pass_on():
             self._listeners.joint_state(reading.joints)
             if reading.pose is not None:

@@ -1,8 +1,8 @@
-"""MuJoCo models in a bundle: an XML for people, and beside it what the XML leaves out.
+"""MuJoCo models in a bundle: an XML, and arrays with what the XML leaves out.
 
-MuJoCo writes six digits of a number, and no picture that a model holds. A simulation that repeats
-the training's bit by bit needs all digits; and the surrogate world is the training's hand with
-other numbers. So a model here is an XML with the fields in which it differs from what the XML says.
+MuJoCo writes numbers to six digits, and no textures. A simulation that reproduces training bit by
+bit needs all digits, and the surrogate world is training's hand with different numbers. Hence a
+model in a bundle is an XML together with the fields that differ from the XML's.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy as np
 from hardware.base.errors import UserError, describe
 from hardware.bundle.model_patch import Patch
 
-_OPTION = "opt."  # begins the names of a model's options
-# What neither physics nor pictures look at.
+_OPTION = "opt."  # prefix of the names of a model's options
+# Fields that affect neither physics nor rendering.
 _APART = ("name", "numeric")
-# What a bundle's model may be: parts of an XML, and fields of whole numbers, with their values. All
-# others, indices above all, follow from the XML.
+# Elements that a bundle's XML may contain, and integer fields that its arrays may set, with their
+# ranges. All other integers, above all indices, follow from the XML.
 _ELEMENTS = frozenset(
     (
         *("mujoco", "compiler", "option", "flag", "default", "worldbody", "body", "inertial"),
@@ -40,30 +40,30 @@ _WHOLE = {
 }
 _LARGEST = 1e12  # of any number
 _TIMESTEP = (1e-4, 0.008)  # s
-_MOST_PARTS, _MOST_BYTES = 2000, 2**22  # elements and bytes of an XML
+_MOST_PARTS, _MOST_BYTES = 2000, 2**22  # elements and bytes in an XML
 
 
 def difference(model: mujoco.MjModel, xml: str) -> dict[str, np.ndarray]:
-    """Fields of a model that are others than those of an XML's, exactly; `build` takes them.
+    """Fields of a model that differ from those of its XML in any digit; the input of `build`.
 
     Raises:
-        ValueError: the XML is of a model with other parts.
+        ValueError: the XML describes a model with other parts.
     """
     written = _fields(mujoco.MjModel.from_xml_string(xml))
     found = {}
     for name, values in _fields(model).items():
         if values.shape != written[name].shape:
-            raise ValueError(f"{name} is of shape {values.shape}, in XML {written[name].shape}")
+            raise ValueError(f"{name} has shape {values.shape}, in XML {written[name].shape}")
         if not np.array_equal(values, written[name], equal_nan=values.dtype.kind == "f"):
             found[name] = values
     return found
 
 
 def build(xml: str, numbers: Mapping[str, np.ndarray]) -> mujoco.MjModel:
-    """The model of an XML and the fields that it leaves out.
+    """Builds a model from an XML and the fields that differ from it.
 
     Raises:
-        UserError: this MuJoCo does not know such a model, or no bundle holds one.
+        UserError: this MuJoCo cannot build the model, or the model is not a bundle's.
     """
     try:
         _check_xml(xml)
@@ -84,29 +84,29 @@ def build(xml: str, numbers: Mapping[str, np.ndarray]) -> mujoco.MjModel:
             raise ValueError(f"its time step is {model.opt.timestep:g} s")
     except (AttributeError, ValueError, ElementTree.ParseError) as error:
         raise UserError(
-            f"the bundle's model is of another MuJoCo than this {mujoco.__version__} "
-            f"({describe(error)}); export it with this one"
+            f"MuJoCo {mujoco.__version__} cannot build the bundle's model ({describe(error)}); "
+            "export the bundle with this version of MuJoCo"
         ) from None
     return model
 
 
 def _check_xml(xml: str) -> None:
-    """Refuses what makes a model large, or reads other files."""
+    """Refuses an XML that is large, describes a large model, or reads other files."""
     if len(xml) > _MOST_BYTES or "<!" in xml.replace("<!--", ""):
         raise ValueError("its XML is too large, or defines entities")
     elements = list(ElementTree.fromstring(xml).iter())
     if len(elements) > _MOST_PARTS:
-        raise ValueError(f"its XML has {len(elements)} parts")
+        raise ValueError(f"its XML has {len(elements)} elements")
     for element in elements:
         if element.tag not in _ELEMENTS or "file" in element.attrib:
-            raise ValueError(f"its XML has a part {element.tag!r:.40} that no bundle has")
+            raise ValueError(f"its XML has an element {element.tag!r:.40}, which no bundle has")
         size = [int(element.get(name, 0)) for name in ("width", "height", "memory", "nconmax")]
         if max(size) > _MOST_BYTES // 1024:
             raise ValueError(f"its XML has a {element.tag} of {max(size)}")
 
 
 def _check_field(name: str, values: np.ndarray, kind: str) -> None:
-    """Refuses numbers that no model has."""
+    """Refuses a field that the XML determines, and values out of bounds."""
     if kind != "f" or name in _WHOLE:
         if name not in _WHOLE:
             raise ValueError(f"{name} follows from the XML")
@@ -114,11 +114,11 @@ def _check_field(name: str, values: np.ndarray, kind: str) -> None:
         if values.dtype.kind not in "iu" or not ((values >= low) & (values <= high)).all():
             raise ValueError(f"{name} is not from {low} to {high}")
     elif values.dtype.kind != "f" or not (np.abs(values) <= _LARGEST).all():
-        raise ValueError(f"{name} holds what is no number")
+        raise ValueError(f"{name} is not an array of finite numbers")
 
 
 def apply_patch(patch: Patch, model: mujoco.MjModel) -> None:
-    """Replaces the numbers of a model's joints and actuators; targets keep their range.
+    """Applies a patch to a model's joints and actuators; the targets keep their range.
 
     Raises:
         UserError: the hand has no such joint or actuator.
@@ -141,7 +141,7 @@ def apply_patch(patch: Patch, model: mujoco.MjModel) -> None:
 
 
 def _fields(model: mujoco.MjModel) -> dict[str, np.ndarray]:
-    """Arrays and options of a model, copied, by name."""
+    """Copies of a model's arrays and options by name."""
     arrays = {
         name: np.array(getattr(model, name))
         for name in dir(model)

@@ -1,4 +1,4 @@
-"""What a simulated hand's sensors report, some time later."""
+"""Delayed readings of a simulated hand's sensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hardware.simulation.hand import SimulatedHand
 
 
 class Reading(NamedTuple):
-    """What all sensors read at one time; no pose where the tracker sees nothing."""
+    """Readings of all sensors at one time; the pose is None if it was lost."""
 
     time: float
     joints: JointState
@@ -20,11 +20,11 @@ class Reading(NamedTuple):
 
 
 class DelayedReadings:
-    """Readings in the order they were made, each delivered after the same time.
+    """Delivers readings in order, all with the same delay.
 
     Args:
         simulated: the hand.
-        delay_s: that readings take, s.
+        delay_s: delay, s.
     """
 
     def __init__(self, simulated: SimulatedHand, delay_s: float):
@@ -32,7 +32,7 @@ class DelayedReadings:
         self._on_its_way: deque[Reading] = deque()
 
     def pass_on(self) -> Iterator[Reading]:
-        """Reads the sensors, and delivers what has been on its way long enough."""
+        """Reads the sensors, and yields the readings whose delay has passed."""
         hand = self._hand
         reading = Reading(hand.time, hand.joint_state(), hand.pose(), hand.fingertips())
         self._on_its_way.append(reading)

@@ -1,4 +1,4 @@
-"""A simulated hand behind the topics of a real one, its motion tracker and its cameras."""
+"""Serves a simulated hand over ROS, behind the topics of a real hand, its tracker and cameras."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def serve(
     realtime_factor: float,
     camera_rate: float | None = None,
 ) -> None:
-    """Runs a simulated hand behind the topics until ROS ends.
+    """Runs a simulated hand behind the topics until ROS shuts down.
 
     Args:
         simulated: the hand.
-        assistant: who puts the object back; None where there is none.
-        bundle: names of joints and actuators.
-        readings: what delivers them.
-        realtime_factor: simulated seconds per second; other than 1 all use /clock.
-        camera_rate: pictures of each camera a second; None where there are no cameras.
+        assistant: puts the object back after a drop; None leaves it where it falls.
+        bundle: bundle with the names of joints and actuators.
+        readings: the hand's delayed readings.
+        realtime_factor: simulated seconds per second; unless it is 1, all nodes use /clock.
+        camera_rate: frame rate of each camera, Hz; None without cameras.
 
     Raises:
-        UserError: there is no ROS master, or there are to be cameras and they cannot be drawn.
+        UserError: there is no ROS master, or the cameras cannot be rendered.
     """
     simulated_clock = realtime_factor != 1.0
     node.start("simulated_hand", simulated_clock=simulated_clock)
@@ -66,7 +66,7 @@ def serve(
     inbox = _Inbox(bundle)
     print("simulated hand: ready", flush=True)
     due = monotonic()
-    offset = 0.0 if simulated_clock else wall_time() - simulated.time  # of stamps
+    offset = 0.0 if simulated_clock else wall_time() - simulated.time  # from hand time to stamps
     while not rospy.is_shutdown():
         before = simulated.time
         targets = inbox.command()
@@ -75,12 +75,12 @@ def serve(
         simulated.tick()
         if assistant is not None:
             assistant.look()
-        if clock is not None:  # before the readings of that time, which take another way
+        if clock is not None:  # before the readings of that time, which use other connections
             clock.publish(Clock(clock=rospy.Time.from_sec(simulated.time)))
         due += (simulated.time - before) / realtime_factor
         late = monotonic() - due
         sleep(max(-late, 0.0))
-        if late > 0:  # a slow machine: time passes more slowly
+        if late > 0:  # on a slow machine, time passes more slowly
             due += late
             offset += 0.0 if simulated_clock else late
         if cameras is not None:
@@ -93,7 +93,7 @@ def serve(
 
 
 class _Inbox:
-    """Commands of all actuators, which come one by one."""
+    """Collects the actuators' commands, which arrive one by one."""
 
     def __init__(self, bundle: Bundle):
         self._targets = bundle.start_targets
@@ -108,7 +108,7 @@ class _Inbox:
             rospy.Subscriber(command_topic(name), Float64, take, tcp_nodelay=True)
 
     def command(self) -> np.ndarray | None:
-        """The targets, once all have come, or no more of them since the last call; else None."""
+        """The targets, if all have arrived, or none since the last call; otherwise None."""
         count, before = len(self._heard), self._before
         complete = count == len(self._targets) or 0 < count == before
         self._before = 0 if complete else count
@@ -119,7 +119,7 @@ class _Inbox:
 
 
 def _description(bundle: Bundle) -> str:
-    """A URDF of the joints' limits, all that is read of it."""
+    """A URDF with the joints' limits, which is all that clients read of it."""
     robot = ElementTree.Element("robot", name="shadow_hand")
     for joint in bundle.contract["joints"]:
         element = ElementTree.SubElement(robot, "joint", name=joint["name"], type="revolute")
@@ -129,7 +129,7 @@ def _description(bundle: Bundle) -> str:
 
 
 def _image_publisher(bundle: Bundle) -> Callable[[list[Image]], None]:
-    """What publishes the pictures of simulated cameras."""
+    """Returns a function that publishes the pictures of simulated cameras."""
     names = [camera["name"] for camera in bundle.contract["vision"]["cameras"]]
     publishers = {
         name: rospy.Publisher(f"{CAMERAS}/{name}", ImageMessage, queue_size=2) for name in names

@@ -1,1 +1,1 @@
-"""Trials on a hand: goals, the guarded loop of the policy, the log and what is said of it."""
+"""Trials on a hand: goals, the guarded control loop, the log and the report."""

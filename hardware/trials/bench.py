@@ -1,4 +1,4 @@
-"""How a trial begins on a bench, with a person who gives the hand its object."""
+"""Sets up a trial on a bench, where a person puts the object into the palm."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from hardware.trials.goals import GoalSource
 from hardware.trials.palm import Palm
 from hardware.trials.session import LISTEN, OBJECT, Session
 
-_STILL = 1.0  # s that the object must lie in the palm before a trial
-_STILL_SPEED = 0.02  # m/s, of means over half that time: what sees it may be noisy
+_STILL = 1.0  # s that the object must lie still in the palm before a trial
+_STILL_SPEED = 0.02  # m/s between means over half that time, because poses may be noisy
 
 
 class Bench:
-    """A hand on a bench: it goes to its start posture slowly, and somebody gives it the object.
+    """A bench: the hand moves slowly to its start posture, and a person gives it the object.
 
     Args:
-        goals: what asks for the goals.
-        chooser: what chooses the policy's actions.
+        goals: source of the goals.
+        chooser: chooses the policy's actions.
     """
 
     def __init__(self, goals: GoalSource, chooser: Chooser):
@@ -39,7 +39,7 @@ class Bench:
             return False
         start, began = guard.targets(), robot.now()
         seen: deque[Pose] = deque(maxlen=2 * math.ceil(0.5 * _STILL / period))  # in the palm
-        asked = None  # whether it was in sight when it was asked for last
+        asked = None  # whether the object was in sight at the last request
         while not self._still(seen):
             now = robot.now()
             if not guard.command(motion.blend(start, posture, now - began)):
@@ -59,7 +59,7 @@ class Bench:
 
     @staticmethod
     def _request(session: Session, palm: Palm, pose: Pose | None) -> str:
-        """What to ask for while the object is seen beside the palm or, None, not at all."""
+        """The request for the object, last seen at `pose`; None if there is no recent pose."""
         if pose is None:
             why = because(session.tracker.refused(OBJECT))
             sight = f"no pose of it is newer than {session.patience:g} s{why}"
@@ -69,7 +69,7 @@ class Bench:
 
     @staticmethod
     def _still(seen: deque[Pose]) -> bool:
-        """Whether poses, as many as there should be, are those of an object at rest."""
+        """Whether the object is at rest; False until there are enough poses."""
         if len(seen) < (seen.maxlen or 0):
             return False
         places = np.array([pose.position for pose in seen])

@@ -1,7 +1,7 @@
-"""The first motions of a hand: one actuator after the other, slowly, and whether it does as told.
+"""The first motions of a hand: checks that each actuator follows its commands, slowly.
 
-Nothing is in the hand, and no policy runs. Each actuator goes a little way and back; its reading
-must go that way, and those of the others must stay.
+The hand must be empty, and no policy runs. Each actuator moves a little way and back. Its reading
+must follow, and the readings of the others must stay still.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from hardware.safety import motion
 from hardware.trials.session import LISTEN, Session
 
 SHARE = 0.25  # of the usual rates
-_WAY, _MOST = 0.25, 0.3  # share of an actuator's range that it goes, and rad at most
+_WAY, _MOST = 0.25, 0.3  # commanded motion: share of the actuator's range, but at most this, rad
 _REST = 1.0  # s to come to rest
-_LEAST, _BEYOND = 0.5, 1.5  # shares of the way that the reading may go
-_STILL = 0.1  # rad that another actuator's reading may go meanwhile
+_LEAST, _BEYOND = 0.5, 1.5  # allowed motion of the reading, as shares of the commanded one
+_STILL = 0.1  # rad, allowed motion of the other actuators' readings
 
 
 def run(session: Session) -> bool:
-    """Moves every actuator.
+    """Moves and checks every actuator.
 
     Args:
-        session: the hand's, at `SHARE` of its rates.
+        session: session of the hand, at `SHARE` of its rates.
 
     Returns:
-        Whether all did as told; else `session.guard.fault` says which did not.
+        Whether all actuators followed; if not, `session.guard.fault` names the one that did not.
     """
     bundle, guard, robot = session.bundle, session.guard, session.robot
     robot.wait_until(robot.now() + LISTEN)
@@ -38,7 +38,7 @@ def run(session: Session) -> bool:
         way = way if rest[index] + way <= high else -way
         goal = rest.copy()
         goal[index] += way
-        session.event(f"{actuator} goes by {way:+.2f} rad and back")
+        session.event(f"{actuator} moves by {way:+.2f} rad and back")
         before = _angles(session)
         if not _drive(session, goal):
             return False
@@ -53,27 +53,30 @@ def run(session: Session) -> bool:
 
 
 def _judge(actuators: list[str], index: int, way: float, went: np.ndarray) -> str:
-    """What is wrong with the way that actuators went, if anything."""
+    """Says what is wrong with the actuators' motion; empty if nothing is."""
     share = went[index] / way
     if not _LEAST <= share <= _BEYOND:
-        return f"{actuators[index]} was told to go by {way:+.2f} rad and went by {went[index]:+.2f}"
+        return f"{actuators[index]} was commanded by {way:+.2f} rad and moved by {went[index]:+.2f}"
     others = np.abs(went)
     others[index] = 0.0
     worst = int(others.argmax())
     if others[worst] > _STILL:
-        return f"{actuators[worst]} went by {went[worst]:+.2f} rad when {actuators[index]} was told"
+        return (
+            f"{actuators[worst]} moved by {went[worst]:+.2f} rad when {actuators[index]} was "
+            "commanded"
+        )
     return ""
 
 
 def _angles(session: Session) -> np.ndarray:
-    """Where the actuators are, `[20]` rad."""
+    """Present angles of the actuators, `[20]` rad."""
     joints = session.guard.joints()
-    assert joints is not None  # else there is no `begin`
+    assert joints is not None  # `begin` needs a reading
     return session.bundle.coupling @ joints.position
 
 
 def _drive(session: Session, goal: np.ndarray) -> bool:
-    """The slow way to targets, and some time there; False if the hand is held."""
+    """Moves slowly to targets and pauses there; False if the hand is held."""
     guard, robot, period = session.guard, session.robot, session.bundle.control_dt
     start, began = guard.targets(), robot.now()
     duration = np.abs(goal - start).max() / (SHARE * motion.BLEND_RATE)

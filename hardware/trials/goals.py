@@ -1,4 +1,4 @@
-"""The orientations that are asked for, one after the other."""
+"""Goal orientations."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from hardware.base import rotations
 NEAR = 0.9  # rad, the largest angle of a near goal
 DISTRIBUTIONS = ("near", "uniform", "aligned")
 _NORMAL = np.array([1.0, 0.0, 0.0])  # of the palm, in `rh_forearm`
-# Turns that bring each face of a block, in its own frame, to where the palm's normal points, by
-# axis and angle.
+# Rotations (axis, angle) that turn each face of a block towards the palm's normal.
 _UPRIGHT = (
     *((_NORMAL, 0.0), (np.array([0.0, 0.0, 1.0]), np.pi)),
     *((np.array([0.0, 0.0, 1.0]), turn) for turn in (-np.pi / 2, np.pi / 2)),
@@ -21,30 +20,31 @@ _UPRIGHT = (
 
 
 class GoalSource(Protocol):
-    """Whoever asks for orientations."""
+    """A source of goal orientations."""
 
     def draw(self, trial: int, number: int, orientation: np.ndarray) -> np.ndarray:
-        """The next goal of a trial.
+        """Draws the next goal of a trial.
 
         Args:
-            trial: the trial's number, from 0 on.
-            number: of goals that were reached in it.
-            orientation: of the object now, `[4]`.
+            trial: the trial's number, counted from 0.
+            number: number of goals reached in it so far.
+            orientation: the object's present orientation, `[4]`.
 
         Returns:
-            `[4]` in the same frame, that of `rh_forearm`, with w >= 0.
+            The goal, `[4]` with w >= 0, in the same frame, that of `rh_forearm`.
         """
 
 
 class RandomGoals:
-    """Goals at random, each by seed, trial and number alone.
+    """Random goals; each draw depends only on the seed, the trial and the number of the goal.
 
     Args:
-        distribution: `near`, `nearest` to `NEAR` rad from the object's orientation about a
-            uniformly random axis, `uniform` over all orientations, or `aligned`: one of the 24
-            upright poses of a block on the palm, turned by a uniform angle about the palm's normal.
-        nearest: rad.
-        seed: a whole number from 0 on.
+        distribution: one of `DISTRIBUTIONS`. `near`: `nearest` to `NEAR` rad from the object's
+            orientation about a uniformly random axis. `uniform`: uniform over all orientations.
+            `aligned`: one of the 24 upright poses of a block on the palm, rotated by a uniform
+            angle about the palm's normal.
+        nearest: smallest angle of a near goal, rad.
+        seed: seed of the draws, an integer of at least 0.
     """
 
     def __init__(self, distribution: str, nearest: float, seed: int):
@@ -65,7 +65,7 @@ class RandomGoals:
 
 
 def _aligned(rng: np.random.Generator) -> np.ndarray:
-    """An upright pose, `[4]`; the angle about the normal holds the quarter turns of the 24."""
+    """A random upright pose, `[4]`: one of six faces up, then any angle about the normal."""
     axis, turn = _UPRIGHT[rng.integers(len(_UPRIGHT))]
     upright = rotations.from_axis_angle(axis, np.array(turn))
     yaw = rotations.from_axis_angle(_NORMAL, np.array(rng.uniform(0, 2 * np.pi)))
@@ -73,5 +73,5 @@ def _aligned(rng: np.random.Generator) -> np.ndarray:
 
 
 def distance(goal: np.ndarray, orientation: np.ndarray) -> float:
-    """Angle of the one rotation that takes `orientation` to `goal`, both `[4]`, rad."""
+    """Angle of the rotation from `orientation` to `goal`, both `[4]`, rad."""
     return float(rotations.angle(rotations.multiply(goal, rotations.conjugate(orientation))))

@@ -1,25 +1,25 @@
 """The log of a session: every message and every control step, as JSON in an MCAP file.
 
-MCAP (https://mcap.dev) is a container of time-stamped messages that players such as Foxglove open;
-a file that a crash cut short can be read up to about there. A thread of its own writes, so that no
-control step waits for a disk.
+MCAP (https://mcap.dev) is a container of time-stamped messages, which players such as Foxglove
+open. A file that a crash cut short can be read almost up to the crash. A separate thread writes, so
+that no control step waits for the disk.
 
-/joint_states   stamp [s], names, position [rad] and velocity [rad/s] in the order of those names,
-                as the hand sent them: the bundle's joints, in whatever order, and maybe others
-/pose           of the object: stamp [s], frame, position [m] and orientation; the frame is the
-                policy's, or the tracker's own if it is not known and the pose of no use
-/estimate       of the pose network: stamp [s] of its pictures, position [m], orientation, doubt
-                [rad], whether it is believed (then it is a /pose, too), took [s]
-/fingertips     stamp [s], frame, positions [m] of FF, MF, RF, LF, TH, likewise; NaN if not seen
-/command        targets [rad] of the bundle's actuators, as they went to the hand
-/step           of the policy: trial, step, goals so far, goal, distance to it [rad], position and
-                orientation that it saw, observation, logits, action, average of the actions
-                so far, targets [rad], late [s]
+/joint_states   stamp [s], names, position [rad] and velocity [rad/s] in the order of the names, as
+                the hand sent them: the bundle's joints in any order, possibly with others
+/pose           the object's stamp [s], frame, position [m] and orientation; the frame is the
+                policy's, or the tracker's own if that is unknown and the pose was rejected
+/estimate       the pose network's estimate: stamp [s] of its pictures, position [m], orientation,
+                doubt (uncertainty) [rad], believed (accepted, so also a /pose), took [s]
+/fingertips     stamp [s], frame (as in /pose), positions [m] of FF, MF, RF, LF, TH; NaN if not seen
+/command        targets [rad] of the bundle's actuators, as sent to the hand
+/step           a control step: trial, step, goals so far, goal, distance to it [rad], position and
+                orientation that the policy saw, observation, logits, action, average of the
+                actions so far, targets [rad], late [s]
 /event          trial, text
-/result         of a trial: its number, end, reason, goals, steps, steps_to_last_goal
-/excitation     of a calibration: the actuator that moves from here on; empty when it is over
+/result         a trial's number, end, reason, goals, steps, steps_to_last_goal
+/excitation     in a calibration, the actuator that moves from here on; empty at the motion's end
 
-JSON has no word for what is no finite number: it is null in the file, and NaN when read.
+JSON has no numbers that are not finite: they are null in the file, and NaN when read.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ TOPICS = (
     *("/step", "/event", "/result", "/excitation"),
 )
 LIBRARY = "dactyl_jax hardware"
-_CHUNK = 2**16  # bytes that are written at a time, and lost in a crash: a fraction of a second
+_CHUNK = 2**16  # bytes written at a time; a crash loses as many, a fraction of a second
 _MAGIC = b"\x89MCAP0\r\n"
-_RECORD = struct.Struct("<BQ")  # what a record begins with: its kind and its length
+_RECORD = struct.Struct("<BQ")  # head of a record: its type and its length
 
 
 class Log:
-    """An MCAP file that is being written.
+    """Writes a log.
 
     Args:
-        path: of a new file.
-        about: what holds for the whole session, as text.
+        path: path of a new file.
+        about: metadata of the session, as text.
 
     Attributes:
-        failure: why no more is written; None while it is.
+        failure: the error that ended the writing; None while there is none.
     """
 
     def __init__(self, path: Path, about: dict[str, str]):
@@ -82,16 +82,17 @@ class Log:
 
         Args:
             topic: one of `TOPICS`.
-            time: s.
-            message: numbers, text and numpy arrays.
+            time: time of the message, s.
+            message: fields of the message: numbers, text and numpy arrays.
         """
         self._rows.put((topic, time, message))
 
     def close(self) -> None:
-        """Writes what is left and finishes the file.
+        """Writes the remaining messages and finishes the file.
 
         Raises:
-            Held: not all could be written, such as on a full disk; what came before is there.
+            Held: not all could be written, for example because the disk is full; the file keeps
+                what was written before.
         """
         self._rows.put(None)
         self._thread.join()
@@ -115,34 +116,34 @@ class Log:
                 row = {name: _plain(value) for name, value in message.items()}
                 content = json.dumps(row, allow_nan=False).encode()
                 self._writer.add_message(self._channels[topic], stamp, content, stamp)
-            except Exception as error:  # for whoever asks, and for `close` to raise
+            except Exception as error:  # the guard asks for it, and `close` raises it
                 self.failure = error
 
 
 def read(path: str) -> Iterator[tuple[str, float, dict[str, Any]]]:
-    """Topic, time [s] and content of every message of a log, as they were written.
+    """Yields topic, time [s] and content of each message, in the order of writing.
 
     Raises:
-        UserError: it is no log of ours.
+        UserError: the file is not a log of `hardware`.
         OSError: it cannot be read.
     """
     library, errors = _library("mcap.reader"), _library("mcap.exceptions")
     content = Path(path).read_bytes()
     if not content.startswith(_MAGIC):
-        raise UserError(f"{path!r} is not a log of ours: it is no MCAP file")
+        raise UserError(f"{path!r} is not a log of hardware.run_trials: it is not an MCAP file")
     reader = library.NonSeekingReader(io.BytesIO(_whole(content)))
     try:
         for _, channel, message in reader.iter_messages(log_time_order=False):
             row = json.loads(message.data.decode())
             yield channel.topic, message.log_time / 1e9, _restored(row)
     except errors.EndOfFile:
-        return  # nothing is said after the last record, by `_whole` if not by a crash
+        return  # the file ends without a footer, after a crash or because `_whole` cut it
     except (errors.McapError, ValueError) as problem:
-        raise UserError(f"{path!r} is not a log of ours ({problem})") from None
+        raise UserError(f"{path!r} is not a log of hardware.run_trials ({problem})") from None
 
 
 def _whole(content: bytes) -> bytes:
-    """A file's whole records; where a program was killed, the last one is cut."""
+    """The complete records of a file; a killed program leaves the last one incomplete."""
     end = len(_MAGIC)
     while end + _RECORD.size <= len(content):
         _, length = _RECORD.unpack_from(content, end)
@@ -160,7 +161,7 @@ def _library(name: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has for numbers and arrays, None for those that are not finite; the rest as is."""
+    """Converts numbers and arrays for JSON, those that are not finite to None; keeps the rest."""
     if not isinstance(value, (float, np.ndarray, np.generic)):
         return value
     array = np.asarray(value)
@@ -170,7 +171,7 @@ def _plain(value: Any) -> Any:
 
 
 def _restored(value: Any) -> Any:
-    """The same read: NaN for None."""
+    """The inverse of `_plain` after reading: None becomes NaN."""
     if isinstance(value, dict):
         return {name: _restored(part) for name, part in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Whether the object lies in the palm, and how it was leaving when it went out of sight."""
+"""Decides whether the object is in the palm, and whether it was leaving when last seen."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from hardware.base import rotations
 from hardware.base.messages import Pose
 from hardware.bundle.store import Bundle
 
-WAY_OUT, EDGE = 0.2, 0.015  # s, m; an object that nears the edge so and is not seen is dropped
+WAY_OUT, EDGE = 0.2, 0.015  # s, m; see `Palm.way_out`
 
 
 class Palm:
-    """Where the object may be: a box about the palm, in axes that stand upright.
+    """The drop box: a box around the palm whose axes have z upwards.
+
+    The object counts as dropped when its centre is outside.
 
     Args:
-        bundle: the box, and how the forearm is mounted.
+        bundle: bundle with the box and the mounting of the forearm.
     """
 
     def __init__(self, bundle: Bundle):
@@ -28,21 +30,25 @@ class Palm:
         self._low, self._high = np.array(bundle.contract["task"]["drop_box"]).T
 
     def offset(self, position: np.ndarray) -> np.ndarray:
-        """From the palm to the object's centre, `[3]` m in `rh_forearm`; upright axes, `[3]` m."""
+        """Vector from the palm to the object, `[3]` m in axes with z upwards.
+
+        Args:
+            position: position of the object's centre in `rh_forearm`, `[3]` m.
+        """
         return self._position + rotations.rotate(self._quaternion, position) - self._palm
 
     def holds(self, position: np.ndarray) -> bool:
-        """Whether the object's centre, `[3]` m in `rh_forearm`, is in the box, or dropped."""
+        """Whether the object's centre, `[3]` m in `rh_forearm`, is inside the box."""
         return self._margin(self.offset(position)) >= 0
 
     def way_out(self, seen: Sequence[Pose]) -> str:
-        """How an object that is out of sight was leaving the box, in words; empty if it was not.
+        """Says how an object that went out of sight was leaving the box; empty if it was not.
 
-        It was if, gone on for `WAY_OUT` s as it moved when seen last, it would have been beyond the
-        box or no further than `EDGE` within it.
+        It was leaving if its last motion, continued for `WAY_OUT` s, would have brought it outside
+        the box or within `EDGE` of its boundary.
 
         Args:
-            seen: its last poses, the newest last; three of them even out what sees it.
+            seen: its last poses, the newest last; three of them average out the tracker's noise.
         """
         if len(seen) < 2:
             return ""
@@ -56,5 +62,5 @@ class Palm:
         )
 
     def _margin(self, offset: np.ndarray) -> float:
-        """How far within the box an offset is, m; below 0 where it is outside."""
+        """Distance of an offset from the box's nearest face, m; negative outside."""
         return float(np.minimum(offset - self._low, self._high - offset).min())

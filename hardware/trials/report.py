@@ -1,4 +1,4 @@
-"""What the trials of a session say together: the paper's table, how they ended, and a plot."""
+"""The report on a session's trials: the paper's table, how trials ended, timing, and a plot."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from hardware.trials.trial import ENDS, Result
 
 _MEANING = {
-    "drop": "the object left the palm, or was on its way when it went out of sight",
-    "time-out": "a goal took too long, the object still turning",
-    "stuck": "a goal took too long, the object hardly moved any more",
+    "drop": "the object left the palm, or was leaving it when it went out of sight",
+    "time-out": "a goal took too long while the object still turned",
+    "stuck": "a goal took too long and the object hardly turned any more",
     "cap": "all goals reached",
     "fault": "the guard held the hand",
     "stop": "somebody stopped it",
@@ -25,15 +25,15 @@ _COLOURS = {
 
 
 def table(results: Sequence[Result], control_dt: float) -> str:
-    """Goals in a row, as Table 3 of OpenAI (2018) has them, and how all trials ended.
+    """Goals in a row, as in Table 3 of OpenAI (2018), and how all trials ended.
 
-    The paper's figures are mean and standard deviation (of the trials), the median and the trials
-    themselves, best first. Trials that never began or that somebody stopped are left out of them.
-    Those that a fault ended count with what they reached: an object out of sight may have fallen.
+    The figures are mean and standard deviation over trials, median, and all trials, best first.
+    They leave out trials that never began or that a person stopped. A trial that ended with a fault
+    counts with the goals that it reached, because an object out of sight may have fallen.
 
     Args:
-        results: one a trial, at least one.
-        control_dt: seconds of a control step.
+        results: results of the trials, at least one.
+        control_dt: duration of a control step, s.
     """
     played = [result for result in results if result.steps and result.end != "stop"]
     lines = [
@@ -54,7 +54,7 @@ def table(results: Sequence[Result], control_dt: float) -> str:
 
 
 def _row(played: Sequence[Result], control_dt: float) -> str:
-    """The table's, of trials that count."""
+    """The table's row, for trials that count."""
     counts = np.array([result.goals for result in played])
     deviation = counts.std(ddof=1) if len(counts) > 1 else 0.0
     trials = ", ".join(str(count) for count in sorted(counts, reverse=True))
@@ -64,32 +64,32 @@ def _row(played: Sequence[Result], control_dt: float) -> str:
 
 
 def timing(late: Sequence[float], jitter: Sequence[float], computing: Sequence[float]) -> str:
-    """How punctual the control steps were and how long they took to compute, in a line.
+    """A line on the control steps' lateness, period error and computing time.
 
     Args:
-        late: by how much each was, s.
-        jitter: by how much each lasted shorter or longer than it should, s.
-        computing: from each one's readings to its command, s.
+        late: lateness of each control step, s.
+        jitter: absolute error of each period, s.
+        computing: time from readings to command in each step, s.
     """
     if not jitter:
-        return "no two control steps were made"
+        return "fewer than two control steps were run"
     return (
-        f"{len(late)} control steps; median, p99, most: late {_spread(late)}; period off by "
+        f"{len(late)} control steps; median, p99, max: late {_spread(late)}; period off by "
         f"{_spread(jitter)}; computing {_spread(computing)}"
     )
 
 
 def looking(took: Sequence[float]) -> str:
-    """How long poses took to be seen in pictures, in a line."""
+    """A line on the time from pictures to pose estimate, given each one in s."""
     if not took:
-        return "no pictures were looked at"
-    return f"{len(took)} poses seen in pictures; median, p99, most: {_spread(took)}"
+        return "no pose was estimated from pictures"
+    return f"{len(took)} poses estimated from pictures; median, p99, max: {_spread(took)}"
 
 
 def plot(results: Sequence[Result]) -> str:
-    """The trials side by side, an SVG: a bar for each, as long as its goals, coloured by its end.
+    """Draws an SVG with a bar per trial: its length is the goals, its colour how the trial ended.
 
-    Text rather than a picture, because the robot host has no library that draws.
+    The SVG is written as text, because the robot host has no plotting library.
     """
     most = max(max(result.goals for result in results), 1)
     height = _TOP + _ROW * len(results) + 30
@@ -117,7 +117,7 @@ def plot(results: Sequence[Result]) -> str:
 
 
 def _spread(seconds: Sequence[float]) -> str:
-    """Median, 99th percentile and most, in ms."""
+    """Median, 99th percentile and maximum, in ms."""
     return ", ".join(f"{1000 * np.percentile(seconds, q):.2f}" for q in (50, 99, 100)) + " ms"
 
 

@@ -1,4 +1,4 @@
-"""Trials on one hand: its guard, its tracker, its log, and the loop of the policy."""
+"""Runs trials on one hand: its guard, its tracker, its log, and the control loop."""
 
 from __future__ import annotations
 
@@ -30,45 +30,47 @@ from hardware.trials.log import Log
 from hardware.trials.palm import Palm
 from hardware.trials.trial import Result, Trial
 
-LISTEN = 0.2  # s to hear of the hand before anything is asked of it
-OBJECT, FINGERTIPS = "object pose", "fingertips"  # as guard and tracker call them
-TRACKER_PATIENCE, CAMERA_PATIENCE = 0.3, 2.0  # s that what is seen may be old
-CAMERA_LOOKS = 3  # control steps in a row that must see a goal reached: networks may be wrong once
+LISTEN = 0.2  # s to receive readings before the first command
+OBJECT, FINGERTIPS = "object pose", "fingertips"  # names in guard and tracker
+TRACKER_PATIENCE, CAMERA_PATIENCE = 0.3, 2.0  # maximum ages of poses, s
+CAMERA_LOOKS = 3  # consecutive control steps that must confirm a goal; one estimate may be wrong
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # at once, also where somebody reads from a pipe
+    print(line, flush=True)  # a pipe would be buffered
 
 
 class Lab(Protocol):
-    """Whoever brings the hand and the object to where a trial begins, and says what it is about.
+    """Sets up trials: brings hand and object to the start, and provides goals and actions.
 
     Attributes:
-        goals: what asks for the goals.
-        chooser: what chooses the policy's actions.
+        goals: source of the goals.
+        chooser: chooses the policy's actions.
     """
 
     goals: GoalSource
     chooser: Chooser
 
     def set_up(self, session: Session, trial: int) -> bool:
-        """Prepares a trial; False if the hand is held and there can be none."""
+        """Sets up a trial; returns False if the hand is held and the trial cannot begin."""
 
 
 class Session:
-    """A hand with everything that is always on.
+    """A hand with its guard, its tracker and its log, which are always on.
 
     Args:
-        bundle: the policy.
+        bundle: bundle of the policy.
         robot: the hand; the session listens to it from now on.
-        mount: where the tracker's frame is.
-        markers: whether fingertips are where markers are seen; else the joint angles say it.
-        cameras: in which the bundle's network sees the object; None leaves that to the tracker.
-        acceptance: which poses from cameras are accepted.
-        patience: s that what is seen may be old while the policy acts; None takes
-            `TRACKER_PATIENCE`, with cameras `CAMERA_PATIENCE`.
-        rates: share of the usual ones at which actuators may be commanded.
-        log: takes everything; None keeps no log.
+        mount: pose of the tracker's frame.
+        log: records everything; None keeps no log.
+        markers: whether fingertip positions come from the tracker's markers; otherwise they come
+            from the joint angles.
+        cameras: cameras whose pictures the bundle's network turns into poses; None takes poses from
+            the tracker.
+        acceptance: which pose estimates are accepted.
+        patience: maximum age of poses while the policy acts, s; None takes `TRACKER_PATIENCE`, with
+            cameras `CAMERA_PATIENCE`.
+        rates: allowed rates of the actuators as a share of the usual ones.
         say: shows a line to the user.
     """
 
@@ -92,10 +94,10 @@ class Session:
         self.patience = usual if patience is None else patience
         self.needs = (OBJECT, *([FINGERTIPS] if markers else []))
         self._trial, self._began = 0, robot.now()
-        self.late: list[float] = []  # s, of every control step
-        self.jitter: list[float] = []  # s, of the time from one to the next
-        self.computing: list[float] = []  # s, from readings to command
-        self.looking: list[float] = []  # s, from three pictures to a pose
+        self.late: list[float] = []  # lateness of each control step, s
+        self.jitter: list[float] = []  # absolute error of each control period, s
+        self.computing: list[float] = []  # time from readings to command, s
+        self.looking: list[float] = []  # time from three pictures to a pose, s
         self._mount, self.tracker = mount, Tracker(mount.frame, self.event)
         allowed = limits.smallest(*filter(None, (limits.of_bundle(bundle), robot.limits())))
         self.guard = Guard(
@@ -128,31 +130,31 @@ class Session:
             robot.every(LOOK_PERIOD, self._camera_tracker.look)
 
     def event(self, text: str) -> None:
-        """Logs and shows something that happened."""
+        """Logs an event and shows it to the user."""
         self._write("/event", trial=self._trial, text=text)
         self._say(f"{self.robot.now() - self._began:.2f} s: {text}")
 
     def stop_on_enter(self) -> None:
-        """Stops for good when somebody presses Enter at this program's terminal, if it has one."""
+        """Stops the hand permanently when Enter is pressed in this program's terminal, if any."""
 
         def wait():
-            sys.stdin.readline()  # returns when the terminal is gone, too
+            sys.stdin.readline()  # also returns when the terminal closes
             self.guard.stop("the Enter key")
 
-        if sys.stdin is not None and sys.stdin.isatty():  # a service may have none at all
+        if sys.stdin is not None and sys.stdin.isatty():  # a service may have no stdin
             threading.Thread(target=wait, name="stop key", daemon=True).start()
 
     def mark_excitation(self, actuator: str) -> None:
-        """Logs that an actuator begins its motion of a calibration, or, empty, that it is over."""
+        """Logs that an actuator starts its calibration motion; empty: that the motion is over."""
         self._write("/excitation", actuator=actuator)
 
     def run(self, lab: Lab, trial: int, timeout_s: float) -> Result:
-        """One trial, from its set-up to its end; the hand keeps its last command after it.
+        """Runs one trial, from its set-up to its end; the hand then keeps its last command.
 
         Args:
-            lab: who prepares it.
-            trial: its number, from 0 on.
-            timeout_s: that a goal may take.
+            lab: sets the trial up.
+            trial: the trial's number, counted from 0.
+            timeout_s: time limit per goal, s.
         """
         self._trial = trial
         self.tracker.start_anew()
@@ -169,7 +171,7 @@ class Session:
                 end = self._loop(progress, seen)
             except UserError:
                 raise
-            except Exception as error:  # whatever fails, the hand is held
+            except Exception as error:  # any failure holds the hand
                 self.guard.hold(f"the policy fails: {describe(error)}")
             result = progress.result(end)
         self.guard.end()
@@ -180,7 +182,7 @@ class Session:
         return result
 
     def _loop(self, progress: Trial, seen: deque[Pose]) -> str:
-        """The policy at its rate; how the trial ended, or nothing when the hand is held."""
+        """Runs the policy at its rate; returns how the trial ended, empty if the hand is held."""
         robot, period = self.robot, self.bundle.control_dt
         due, before = robot.now(), None
         step = 0
@@ -227,7 +229,7 @@ class Session:
             step += 1
 
     def _why_held(self, seen: deque[Pose]) -> tuple[str, str]:
-        """How a trial ends in which the hand is held, and why, given the object's last poses."""
+        """End and reason of a trial in which the hand is held, given the object's last poses."""
         reason = self.guard.fault
         if self.guard.stopped:
             return "stop", reason
@@ -244,7 +246,7 @@ class Session:
         }
 
     def _trouble(self) -> str:
-        """Why nothing may be commanded now: the robot says so, or the log is not written."""
+        """The reason why the hand must not be commanded: the log failed, or the robot's reason."""
         failure = self._log.failure if self._log is not None else None
         return f"the log: {describe(failure)}" if failure is not None else self.robot.trouble()
 

@@ -1,4 +1,4 @@
-"""One trial: goals in a row until a drop, a time-out, the cap of goals or a fault."""
+"""One trial: goals in a row until a drop, a time-out, the cap on goals, a fault or a stop."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from hardware.trials import goals
 from hardware.trials.goals import GoalSource
 from hardware.trials.palm import Palm
 
-STUCK_ANGLE = 0.2  # rad; a goal times out `stuck` when the object turned less in its last half
+STUCK_ANGLE = 0.2  # rad; `stuck` if the object turned less in the last half of a goal's time
 ENDS = ("drop", "time-out", "stuck", "cap", "fault", "stop")
 
 
 class Result(NamedTuple):
-    """What became of a trial.
+    """The result of a trial.
 
     Attributes:
         end: one of `ENDS`.
-        reason: of a fault, a stop, or a drop that nobody saw the end of, in words; else empty.
-        goals: reached in a row.
-        steps: control steps that it took.
-        steps_to_last_goal: control steps up to its last goal; 0 without a goal.
+        reason: reason of a fault, a stop, or a drop out of sight; otherwise empty.
+        goals: number of goals reached in a row.
+        steps: number of control steps.
+        steps_to_last_goal: control steps up to the last goal reached; 0 without a goal.
     """
 
     end: str
@@ -36,15 +36,15 @@ class Result(NamedTuple):
 
 
 class Trial:
-    """Counts goals, as training does, by what is seen of the object before each control step.
+    """Counts goals, as in training, from the object's pose before each control step.
 
     Args:
-        bundle: thresholds and frames.
-        source: what asks for the goals.
-        trial: its number, from 0 on.
-        timeout_s: that a goal may take.
-        on_event: told about goals that are reached, in words.
-        looks: control steps in a row in which the object must be seen at its goal.
+        bundle: bundle with thresholds and frames.
+        source: source of the goals.
+        trial: the trial's number, counted from 0.
+        timeout_s: time limit per goal, s.
+        on_event: called with a description of each goal reached.
+        looks: consecutive control steps in which the object must be seen at its goal.
     """
 
     def __init__(
@@ -64,25 +64,25 @@ class Trial:
         self._source, self._trial, self._event = source, trial, on_event
         self._steps = -1
         self._goal_steps = self._count = self._last = 0
-        self._looks, self._near = looks, 0  # and how many there were
+        self._looks, self._near = looks, 0  # needed and counted
         self._since: list[np.ndarray] = []  # orientations since the goal was set
         self.goal = np.array([1.0, 0.0, 0.0, 0.0])
         self.distance = 0.0  # rad, to the goal, as last seen
 
     @property
     def goals(self) -> int:
-        """How many were reached."""
+        """Number of goals reached."""
         return self._count
 
     def see(self, position: np.ndarray, orientation: np.ndarray) -> str:
-        """Takes note of what the last control step did, and sets the next goal when it is time.
+        """Judges the last control step, and sets the next goal when one was reached.
 
         Args:
-            position: of the object, `[3]` m in `rh_forearm`.
-            orientation: `[4]`.
+            position: the object's position, `[3]` m in `rh_forearm`.
+            orientation: the object's orientation, `[4]`.
 
         Returns:
-            How the trial ends, one of `ENDS`, or nothing while it goes on.
+            How the trial ends, one of `ENDS`; empty while it continues.
         """
         self._steps += 1
         if self._steps == 0:
@@ -114,7 +114,7 @@ class Trial:
         """The trial's result so far, without a reason.
 
         Args:
-            end: how it ended.
+            end: how the trial ended, one of `ENDS`.
         """
         return Result(end, "", self._count, max(self._steps, 0), self._last)
 
@@ -125,6 +125,6 @@ class Trial:
         self._since, self._near = [], 0
 
     def _turned(self) -> float:
-        """How far the object turned from where it was, at most, in the last half of a goal, rad."""
+        """Largest rotation of the object in the last half of the goal's time, rad."""
         late = np.array(self._since[len(self._since) // 2 :])
         return float(rotations.angle(rotations.multiply(late, rotations.conjugate(late[0]))).max())

@@ -1,4 +1,4 @@
-"""A bundle for tests on any machine: Python 3.8, numpy and onnxruntime are enough."""
+"""Bundles for tests on any machine with Python 3.8, numpy and onnxruntime."""
 
 import json
 from pathlib import Path
@@ -12,13 +12,13 @@ FOLDER = Path(__file__).parent / "bundle"
 
 @pytest.fixture(scope="session")
 def folder():
-    """The folder of a small random policy's bundle with vision, made by make_bundle.py."""
+    """Folder of a small random policy's bundle with vision, made by make_bundle.py."""
     return FOLDER
 
 
 @pytest.fixture(scope="session")
 def blind(tmp_path_factory):
-    """The same without vision."""
+    """Folder of the same bundle without vision."""
     target = tmp_path_factory.mktemp("blind") / "bundle"
     write_changed(FOLDER, target, lambda contract: contract.pop("vision"))
     return target
@@ -26,7 +26,7 @@ def blind(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """The folder of a bundle of a policy of the package, where one trains."""
+    """Folder of a packaged policy's bundle, exported on the training machine."""
     pytest.importorskip("jax2onnx")
     from dactyl_jax import pretrained
     from experiments.export import bundle
@@ -39,7 +39,7 @@ def trained(tmp_path_factory):
 
 
 def write_changed(folder, target, change):
-    """A bundle without vision, made of a folder's files but for a change of its contract."""
+    """Writes a bundle without vision: the files of a folder with a changed contract."""
     files = {name: (folder / name).read_bytes() for name in store.FILES}
     contract = json.loads(files["bundle.json"].decode())
     change(contract)
@@ -49,5 +49,5 @@ def write_changed(folder, target, change):
 
 @pytest.fixture
 def contents():
-    """That bundle, read."""
+    """The bundle with vision, loaded."""
     return store.load(str(FOLDER))

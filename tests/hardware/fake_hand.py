@@ -1,4 +1,4 @@
-"""A hand without physics: its joints follow their targets, its object lies where a test puts it."""
+"""A hand without physics: its joints follow the targets; tests place its object."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PERIOD = 0.008  # s
 
 
 class Chooses:
-    """A `Chooser` of a function of logits."""
+    """A `Chooser` that calls a function of the logits."""
 
     def __init__(self, choose):
         self.choose = choose
@@ -26,11 +26,11 @@ class Chooses:
 
 
 class FakeHand:
-    """A `robot.Robot` whose time passes while somebody waits.
+    """A `robot.Robot` whose time passes during `wait_until`.
 
-    `spoil(joints, pose)` may change what is reported: it returns lists of the messages to deliver.
-    `allowed` are the limits that it says it has, `complaint` why it cannot be commanded.
-    `see_tips()` says where fingertips are seen, `[5, 3]` m; nobody sees them while it is None.
+    `spoil(joints, pose)` returns the lists of joint states and poses to deliver instead.
+    `allowed` is what `limits` returns, `complaint` what `trouble` returns. `see_tips()` returns the
+    measured fingertip positions, `[5, 3]` m; while it is None, no fingertips are reported.
     """
 
     def __init__(self, bundle):
@@ -78,11 +78,11 @@ class FakeHand:
             self._to.fingertips(Fingertips(self._time, POLICY_FRAME, self.see_tips()))
 
     def follow(self):
-        """What the joints do in a reading's time."""
+        """Moves the joints for one period of the readings."""
         self.angles = self.angles + 0.1 * (self._shared(self.targets) - self.angles)
 
     def tips(self):
-        """Where the joints have them."""
+        """Fingertip positions at the present joint angles, `[5, 3]` m."""
         return fingertips(self._chain, self.angles)
 
     def every(self, period, call):
@@ -105,5 +105,5 @@ class FakeHand:
         self._calls.clear()
 
     def _shared(self, targets):
-        """Joint angles of actuator angles; a coupled pair shares its angle equally."""
+        """Joint angles for actuator angles; a coupled pair shares its angle equally."""
         return targets @ (self._coupling / self._coupling.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Makes tests/hardware/bundle, a policy that knows nothing, for tests where there is no JAX.
+"""Makes tests/hardware/bundle, the bundle of a random policy, for tests without JAX.
 
 python -m tests.hardware.make_bundle FOLDER
 """
@@ -25,10 +25,10 @@ from hardware.bundle import store
 
 
 def policy(*, memory: bool = True, **fields) -> tuple[ConfigDict, PolicyCheckpoint]:
-    """A small random policy and its configuration; `fields` are of `config.env`.
+    """A small random policy and its configuration; `fields` override `config.env`.
 
-    Its hand has the published motors. The weak ones of the calibrated hand are at their force limit
-    at once, where a fit cannot tell their gains.
+    The hand has the published motors. The calibrated hand's weaker motors saturate at once, and a
+    fit cannot determine the gain of a saturated motor.
     """
     config = config_lib.default()
     task = {"policy_observation": "proprioceptive", "bank_size": 64, "motors": "published"}
@@ -52,7 +52,7 @@ def policy(*, memory: bool = True, **fields) -> tuple[ConfigDict, PolicyCheckpoi
 
 
 def pose_network() -> TrainedPoseNetwork:
-    """Small random pose networks; what they say depends on what they see."""
+    """Small random pose networks; their estimates depend on the pictures."""
     config = vision_config.default()
     config.image_size = 32
     config.network.channels, config.network.blocks, config.network.strides = (8,), (1,), (1,)
@@ -65,7 +65,7 @@ def pose_network() -> TrainedPoseNetwork:
         lambda array: jnp.asarray(array + rng.normal(0, 0.2, array.shape), jnp.float32),
         eyes.initial_parameters(jax.random.key(0)),
     )
-    # So small a matrix is in doubt.
+    # A small mean matrix means a large uncertainty.
     first = parameters["first"]
     parameters["first"] = first | {"head": jax.tree.map(lambda x: 0.1 * x, first["head"])}
     return TrainedPoseNetwork(
@@ -74,7 +74,7 @@ def pose_network() -> TrainedPoseNetwork:
 
 
 def contents(*, seeing: bool = False, **fields) -> dict[str, bytes]:
-    """The files of such a policy's bundle, with vision or without."""
+    """The files of the random policy's bundle, with vision if `seeing`."""
     pose = pose_network() if seeing else None
     return bundle.contents(*policy(**fields), {"run": "random"}, pose, episodes=2, steps=8)
 

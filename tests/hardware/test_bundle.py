@@ -64,7 +64,7 @@ def test_files_whose_lines_are_gone_from_the_checksums_are_not_trusted(folder, t
         for other, content in rest.items():
             (target / other).write_bytes(content)
         (target / store.CHECKSUMS).write_bytes(store._checksums(rest))
-        with pytest.raises(UserError, match="holds other files than"):
+        with pytest.raises(UserError, match=r"the files of .* are not"):
             store.load(str(target))
 
 
@@ -75,12 +75,12 @@ def test_another_version_is_refused(folder, tmp_path):
     store.write(tmp_path / "new", files)
     with pytest.raises(UserError, match=r"version 99; this program reads .* version 4"):
         store.load(str(tmp_path / "new"))
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="already exists"):
         store.write(tmp_path / "new", files)
 
 
 def test_what_differs_from_training_is_found(contents, folder, tmp_path, capsys):
-    """A whole bundle whose golden numbers are others: as if this machine computed otherwise."""
+    """Changed golden numbers in an intact bundle look like different results of this machine."""
     files = {name: (folder / name).read_bytes() for name in ALL}
     golden = contents.golden()
     cases = {
@@ -147,7 +147,9 @@ def test_a_pose_network_and_a_contract_without_one_are_not_trusted(folder, blind
     store.write(tmp_path / "a", {**files, "bundle.json": blind_contract})
     store.write(tmp_path / "b", {name: files[name] for name in store.FILES})
     for name in ("a", "b"):
-        with pytest.raises(UserError, match=r"pose.onnx' are of different bundles; export it anew"):
+        with pytest.raises(
+            UserError, match=r"pose.onnx' belong to different bundles; export it again"
+        ):
             store.load(str(tmp_path / name))
     assert verify.main([str(blind)]) == 0 and not store.load(str(blind)).pose_network
 
@@ -166,7 +168,7 @@ def test_the_contract_says_what_a_controller_needs(contents):
     assert contents.coupling.sum() == 24 and (contents.coupling.sum(axis=0) == 1).all()
     low, high = contents.limits.T
     assert (low < high).all() and ((low <= contents.start_targets).all())
-    # The fastest command goes over the whole range in one control step.
+    # The fastest command crosses the whole range in one control step.
     np.testing.assert_allclose(contents.max_rates * 0.9 * 0.08, high - low)
     assert contents.contract["action"] == {
         **{"mode": "relative", "bins": 11, "smoothed": "action", "smoothing_kept": 0.3}

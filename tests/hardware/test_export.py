@@ -1,4 +1,4 @@
-"""The bundle of a policy of each kind; on the training machine."""
+"""Bundles of all kinds of policies, exported on the training machine."""
 
 import json
 
@@ -29,8 +29,8 @@ from tests.hardware import make_bundle
     ],
 )
 def test_a_bundle_verifies(tmp_path, fields, size, memory):
-    """Of a policy without memory, the paper's observation, absolute actions, and a sphere; of one
-    that smooths targets; of another rate. The committed bundle has the other kinds."""
+    """Policies without memory and with the paper's observation, absolute actions and a sphere; with
+    smoothed targets; and at another rate. The committed bundle covers the other kinds."""
     store.write(tmp_path / "b", make_bundle.contents(memory=memory, **fields))
     contents = store.load(str(tmp_path / "b"))
     off = verification.verify(contents)
@@ -45,7 +45,7 @@ def test_a_bundle_verifies(tmp_path, fields, size, memory):
 
 
 def test_smoothed_targets_have_rates_of_their_own():
-    """Targets go 0.3 of the way in a step, and play has the rates of the first version."""
+    """Targets move 0.3 of the way in a step; backlash has the rates of the first version."""
     config, checkpoint = make_bundle.policy(smoothed="target", smoothing_kept=0.7)
     old = contract.describe(config, checkpoint)
     new = contract.describe(*make_bundle.policy())
@@ -67,7 +67,7 @@ def test_the_parts_of_an_observation_say_what_they_are(contents):
 
 
 def test_the_committed_bundle_is_what_is_made_today(contents):
-    """All but golden numbers, which take minutes to make, and the network, which is theirs."""
+    """Compares all but the golden numbers, which take minutes to compute, and their network."""
     config, checkpoint = make_bundle.policy()
     seen = vision.describe(make_bundle.pose_network())
     made = contract.describe(config, checkpoint) | {"training": {"run": "random"}, "vision": seen}
@@ -94,7 +94,7 @@ def test_a_bundle_s_models_are_those_of_the_worlds_to_the_last_digit(contents, w
 def test_a_model_of_another_mujoco_is_refused_in_words(contents):
     for numbers in ({"body_mass": np.zeros(3)}, {"no_such_field": np.zeros(3)}):
         with pytest.raises(
-            errors.UserError, match=r"of another MuJoCo than this .*; export it with this"
+            errors.UserError, match=r"cannot build the bundle's model .*; export the bundle with"
         ):
             models.build(contents.hand, numbers)
 
@@ -112,7 +112,7 @@ def test_a_policy_that_sees_what_no_sensor_gives_is_refused(tmp_path, capsys, mo
 
 
 def test_nothing_hidden_leaves_with_a_policy():
-    """Its value function saw all that is hidden; contract and graph say what the policy saw."""
+    """The value function saw the hidden state; contract and graph have only the policy's inputs."""
     import jax
     import onnx
 
@@ -165,7 +165,7 @@ def test_mistakes_are_answered_in_one_line(arguments, message, capsys, monkeypat
 
 
 def test_a_run_s_pose_network_leaves_with_its_cameras_and_errors(tmp_path):
-    """Out of a work directory, with calibrated cameras: the graph tells what the estimator does."""
+    """Exports from a work directory with calibrated cameras; the graph matches the estimator."""
     import dataclasses
 
     import jax.numpy as jnp
@@ -245,7 +245,7 @@ def test_onnx_needs_no_newer_runtime_than_python_38_has(contents):
 
 @pytest.mark.parametrize("memory", [True, False])
 def test_other_runtimes_run_a_policy_s_graph(memory):
-    """A step of an LSTM has no loop in it, which TensorRT and the reference stumble over."""
+    """The LSTM's step has no loop, which TensorRT and the reference evaluator do not support."""
     import jax.numpy as jnp
     import onnx
     from onnx.reference import ReferenceEvaluator

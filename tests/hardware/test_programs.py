@@ -32,7 +32,7 @@ ON_THE_HOST = MODULES - SIMULATING - {"hardware.export"}
 
 
 def _import(names, but):
-    """Imports modules of hardware/ in a new process, which must not import some others."""
+    """Imports modules of hardware/ in a new process and checks which others that imports."""
     imports = "".join(f"import {name}\n" for name in sorted(names - OVER_ROS))
     check = (
         "import sys\n"
@@ -66,7 +66,7 @@ def test_what_roslaunch_adds_and_paths_at_home(folder, monkeypatch, capsys):
 
 
 def test_no_standard_input_is_a_terminal_that_says_nothing(contents, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdin", None)  # as Python has it where it is closed
+    monkeypatch.setattr(sys, "stdin", None)  # Python's value for a closed stdin
     Session(contents, FakeHand(contents), AT_FOREARM, None).stop_on_enter()
     assert replay.main(["log.mcap", "--step"]) == 2
     assert "--step waits for Enter" in capsys.readouterr().err
@@ -82,7 +82,7 @@ def test_help(program, capsys):
 
 @pytest.mark.slow
 def test_trials_on_a_simulated_hand_in_process(folder, tmp_path, capsys):
-    """The whole program, as a user starts it on the training machine."""
+    """Runs the whole program as a user would on the training machine."""
     pytest.importorskip("mujoco")
     pytest.importorskip("mcap")
     log = tmp_path / "trials.mcap"
@@ -97,7 +97,7 @@ def test_trials_on_a_simulated_hand_in_process(folder, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_trials_by_sight_in_process(folder, tmp_path, capsys):
-    """With a pose network that knows nothing, so that all it says must be believed."""
+    """The pose network is random, so the test accepts every estimate."""
     pytest.importorskip("mujoco")
     pytest.importorskip("mcap")
     from hardware.trials import log
@@ -110,14 +110,14 @@ def test_trials_by_sight_in_process(folder, tmp_path, capsys):
     if "there is no OpenGL here" in captured.err:
         pytest.skip("no OpenGL")
     assert done == 0
-    assert "trial 1: " in captured.out and "poses seen in pictures; median" in captured.out
+    assert "trial 1: " in captured.out and "poses estimated from pictures; median" in captured.out
     rows = list(log.read(str(path)))
     estimates = [row for topic, _, row in rows if topic == "/estimate"]
     steps = [(time, row) for topic, time, row in rows if topic == "/step"]
     (result,) = [row for topic, _, row in rows if topic == "/result"]
     assert result["end"] in ("drop", "time-out", "stuck") and len(steps) == result["steps"]
     assert np.allclose(np.diff([row["stamp"] for row in estimates]), 0.04)
-    # Pictures arrive a control step late, and what they show may wait for the next step.
+    # Pictures arrive a control step late, and their poses may wait for the next step.
     stamps = {tuple(row["position"]): row["stamp"] for row in estimates}
     ages = [time - stamps[tuple(row["position"])] for time, row in steps]
     assert min(ages) > 0.08 - 1e-6 and max(ages) < 0.12 + LOOK_PERIOD + 1e-6
@@ -141,7 +141,7 @@ def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_pat
     path = tmp_path / "trials.mcap"
     flags = [f"--bundle={folder}", "--robot=ros", f"--log={path}"]
     assert run_trials.main(flags) == 130
-    assert path.read_bytes().endswith(b"MCAP0\r\n")  # as finished files do
+    assert path.read_bytes().endswith(b"MCAP0\r\n")  # the footer of a finished file
     assert len([topic for topic, _, _ in log.read(str(path)) if topic == "/command"]) > 5
 
 
@@ -149,7 +149,7 @@ def test_an_interrupted_first_trial_leaves_a_whole_log(contents, folder, tmp_pat
 def test_a_hand_that_a_fault_held_moves_no_more(
     robot, trials, contents, folder, monkeypatch, capsys
 ):
-    """In simulation, where nobody stands beside it, the next trial begins anew."""
+    """On a real hand the program ends; in simulation the next trial begins."""
     if robot == "simulated":
         pytest.importorskip("mujoco")
     hand = FakeHand(contents)
@@ -198,7 +198,7 @@ def test_a_bundle_without_a_pose_network_cannot_see(blind, capsys):
         (verify, ["a", "b"], "unrecognized arguments: b"),
         (run_trials, ["--robot=ros"], "--bundle"),
         (run_trials, [BUNDLE, "--robot=real"], "invalid choice: 'real'"),
-        (run_trials, [BUNDLE, "--robot=ros", "--trials=0"], "'0' must be a whole number from 1 on"),
+        (run_trials, [BUNDLE, "--robot=ros", "--trials=0"], "'0' must be a whole number, 1"),
         (run_trials, [BUNDLE, "--robot=ros", "--goal_timeout_s=nan"], "must be a number greater"),
         (run_trials, [BUNDLE, "--robot=ros", "--log=x.bag"], "'x.bag' must end in .mcap"),
         (run_trials, [BUNDLE, "--robot=ros", "--log=no/x.mcap"], "the folder of 'no/x.mcap'"),
@@ -213,7 +213,7 @@ def test_a_bundle_without_a_pose_network_cannot_see(blind, capsys):
         (run_trials, [*ROS, "--pose=vision", "--camera_topics=/a,/b"], "fingers, thumb, little"),
         (run_trials, [*ROS, *VISION, "--rig=no.json"], "No such file"),
         (run_trials, [*ROS, *VISION, "--rig=pyproject.toml"], "--rig: 'pyproject.toml' is no cal"),
-        (run_trials, [*ROS, *VISION, "--tracker_mount=m"], "goes with a tracker, and none is used"),
+        (run_trials, [*ROS, *VISION, "--tracker_mount=m"], "goes with a tracker, but none is used"),
         (
             run_trials,
             [*ROS, *VISION, "--fingertips=markers", "--tracker_mount=no.json"],

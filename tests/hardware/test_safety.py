@@ -18,7 +18,7 @@ from tests.hardware.fake_hand import PERIOD, Chooses, FakeHand
 
 
 def guard_of(hand, contents, events, pose_age=lambda now: 0.0):
-    """A guard of a fake hand that needs to see an object."""
+    """A guard of a fake hand; its controllers need to see an object."""
     return Guard(
         contents,
         limits.of_bundle(contents),
@@ -54,7 +54,7 @@ def rig(contents):
 
 
 def check_commands(bundle, commands, start):
-    """Every command is within limits, and within reach of the one before it."""
+    """Checks that every command is within limits and within reach of the one before it."""
     low, high = bundle.limits.T
     before_time, before = None, start
     for time, targets in commands:
@@ -66,7 +66,7 @@ def check_commands(bundle, commands, start):
 
 
 def test_what_a_controller_can_ask_for_passes_untouched(rig, contents):
-    """From one end of the range to the other, at the loop's rate, to the last bit."""
+    """Targets from one end of the range to the other at the control rate, equal in every bit."""
     low, high = contents.limits.astype(np.float32).T
     rig.guard.begin(needs=["object pose"], targets=low)
     for targets in (high, low, high, low, high):
@@ -121,7 +121,7 @@ def test_nothing_goes_on_after_stop(rig):
 
 
 def test_a_controller_begins_from_the_last_command_wherever_the_hand_reads_it_is(rig, contents):
-    """The motors keep that command, and what is read may be wrong."""
+    """The motors still follow that command, and the reading may be wrong."""
     assert rig.guard.command(rig.guard.targets())
     rig.wait(PERIOD)
     rig.guard.end()
@@ -168,7 +168,7 @@ def test_joints_are_put_in_order_by_name(rig, contents):
 
 
 def test_an_actuator_that_does_not_follow_is_named(rig, contents):
-    """It may push against something, but not for long if it lies far from its target."""
+    """An actuator may push against something, but not for long if it is far from its target."""
     joint, follow = contents.joints.index("rh_FFJ3"), rig.hand.follow
     angle = rig.hand.angles[joint]
 
@@ -206,7 +206,7 @@ def test_joint_states_come_in_parts_and_with_those_of_others(rig):
 
 
 def test_what_was_implausible_once_is_believed_no_more(rig):
-    """A sensor board that was reset reads plausible zeros, or nearly so."""
+    """A sensor board reads plausible values near zero after a reset."""
     rig.guard.command(rig.guard.targets())
     rig.guard.end()
     rig.hand.spoil = lambda joints, pose: ([joints._replace(position=0.01 * joints.position)], [])
@@ -232,7 +232,7 @@ def test_limits_that_are_no_limits_are_the_makers(value, contents):
 def test_rates_are_the_smallest(contents):
     slow = limits.of_hand({name: limits.Joint(-4.0, 4.0, 2.0) for name in contents.joints})
     allowed = limits.smallest(limits.of_maker(), limits.of_bundle(contents), slow)
-    assert set(allowed.rates) == {2.0, 4.0}  # of single joints, and of coupled ones
+    assert set(allowed.rates) == {2.0, 4.0}  # of single joints and of coupled ones
     np.testing.assert_array_equal([allowed.low, allowed.high], contents.limits.T)
 
 
@@ -244,8 +244,7 @@ def test_trouble_holds_and_prevents_a_begin(rig):
     assert not rig.guard.begin()
 
 
-# Faults: what becomes of the messages of one moment (joint states, poses), from then on; None for
-# those of the controller.
+# Faults as functions of a time's joint states and pose; they return the messages to deliver.
 
 
 def _changed(joints, pose, rng, field, value):
@@ -287,12 +286,12 @@ FAULTS = [
 ]
 
 
-# What can go wrong before the policy acts: on the way to the start posture, and waiting there.
+# Faults before the policy acts, during the motion to the start posture or the wait there.
 EARLY_FAULTS = [("early", name) for name in (*JOINT_FAULTS, "stop")]
 
 
 class _Injection:
-    """A lab whose trials meet a fault at a random moment; the object turns, so that goals come."""
+    """A lab that injects a fault at a random time; the object turns, so that goals are reached."""
 
     def __init__(self, hand, rng):
         self.hand, self.rng = hand, rng
@@ -304,14 +303,16 @@ class _Injection:
         self.session = session
         kinds = [*FAULTS, *EARLY_FAULTS]
         self.kind, self.name = kinds[trial % len(kinds)]
-        tips = hand.tips()  # where they are does not matter here
+        tips = hand.tips()  # their positions do not matter here
         hand.see_tips, hand.position = (lambda: tips), self.home
         hand.spoil, hand.on_step = (lambda joints, pose: ([joints], [pose])), self._step
         self.moment = np.inf
         if self.kind == "early":
-            away = self.posture + rng.choice([-0.2, 0.2], 20)  # 0.4 s from it, then a second there
+            away = self.posture + rng.choice(
+                [-0.2, 0.2], 20
+            )  # 0.4 s of motion, then a second of waiting
             hand.targets, hand.angles = away, hand._shared(away)
-            hand.wait_until(hand.now() + 10 * PERIOD)  # it is heard again
+            hand.wait_until(hand.now() + 10 * PERIOD)  # readings arrive again
             assert session.guard.begin(targets=away), session.guard.fault
             session.guard.end()
             self.moment = hand.now() + LISTEN + rng.uniform(0.1, 1.3)
@@ -345,7 +346,7 @@ class _Injection:
 
 
 def _session(contents, said):
-    """A session on a fake hand; `said` gets its events: times, commands by then, and lines."""
+    """A session on a fake hand; `said` collects its events: time, number of commands, line."""
     hand = FakeHand(contents)
     say = lambda line: said.append((hand.now(), len(hand.commands), line))  # noqa: E731
     return hand, Session(contents, hand, AT_FOREARM, None, markers=True, say=say)
@@ -353,16 +354,16 @@ def _session(contents, said):
 
 @pytest.mark.slow
 def test_a_thousand_faults(contents):
-    """Each holds the hand in time, for a reason in words, and no command is ever out of bounds.
+    """Each fault holds the hand in time and with a reason, and no command is out of bounds.
 
-    To hold is to send the last command once more, and nothing after it.
+    A hold sends the last command once more and then nothing.
     """
     rng = np.random.default_rng(0)
     said: list[tuple[float, int, str]] = []
     session, counts = None, dict.fromkeys([*FAULTS, *EARLY_FAULTS], 0)
-    blending = 0  # of the early ones
+    blending = 0  # early faults during the motion
     for trial in range(1000):
-        if session is None:  # at first, and after each stop, which is for good
+        if session is None:  # at first, and after each stop, which is permanent
             hand, session = _session(contents, said)
             lab = _Injection(hand, rng)
             lab.posture = contents.start_targets
@@ -376,12 +377,12 @@ def test_a_thousand_faults(contents):
             held_from, sent, line = said[-1]
             assert result.reason and result.reason in line and "holding" in line
         allowed = TRACKER_PATIENCE + CHECK_PERIOD if lab.kind in ("pose", "fingertips") else 0.2
-        # The fault is there from the first message, or the first control step, after its moment.
+        # The fault begins with the first message, or the first control step, after its time.
         begins = contents.control_dt if lab.kind == "controller" else PERIOD
         assert held_from - lab.moment <= allowed + begins
         hand.wait_until(hand.now() + 0.1)
         commands = hand.commands[before:]
-        if end != "drop":  # which needs no hold: nobody commands any more
+        if end != "drop":  # a drop needs no hold, since no commands follow
             assert len(hand.commands) == sent and len(commands) > 1
             (_, last), (time, held) = commands[-2:]
             assert time == held_from and (held == last).all()
@@ -396,7 +397,7 @@ def test_a_thousand_faults(contents):
 
 
 class _Clocked:
-    """A `robot.Robot` on the clock of this machine, with threads of its own."""
+    """A `robot.Robot` in real time, with its own threads."""
 
     def __init__(self, contents):
         self.hand, self.open, self.threads = FakeHand(contents), True, []

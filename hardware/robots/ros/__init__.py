@@ -1,1 +1,1 @@
-"""A hand over ROS 1. Needs rospy and the messages that `topics` lists."""
+"""A hand over ROS 1; needs rospy and the message types that `topics` lists."""

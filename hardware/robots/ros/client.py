@@ -1,4 +1,4 @@
-"""A real hand over ROS 1, or a simulated one behind the same topics."""
+"""Client of a hand over ROS 1: the real one, or a simulated one behind the same topics."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from hardware.robots.ros.topics import JOINT_STATES, NODE, STOP, command_topic
 from hardware.robots.ros.watch import StopBox, Watch
 from hardware.safety.limits import Limits
 
-_STANDSTILL = 10.0  # s that the clock of ROS may stand still
-_BUFFER = 2**24  # bytes, more than a picture has
+_STANDSTILL = 10.0  # s that the ROS clock may stand still
+_BUFFER = 2**24  # bytes, larger than a picture
 
 
 class RosRobot:
-    """A `robot.Robot` over ROS; refuses, when made, a hand that the bundle does not fit.
+    """A `robot.Robot` over ROS; the constructor refuses a hand that does not fit the bundle.
 
     Args:
-        bundle: the policy to be run.
-        pose_topic, fingertips_topic: of the motion tracker; None for what is not needed.
-        camera_topics: names of cameras by their topics.
-        stop_topic: of a stop box, see `StopBox`; None where there is none.
+        bundle: bundle of the policy to run.
+        pose_topic, fingertips_topic: topics of the motion tracker; None if not needed.
+        camera_topics: names of cameras by topic.
+        stop_topic: topic of a stop box, see `StopBox`; None without one.
 
     Raises:
-        UserError: the hand, its controllers, its tracker or its cameras are not as they must be.
+        UserError: the hand, its controllers, its tracker or its cameras are not ready.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class RosRobot:
         """See `robot.Robot`.
 
         Raises:
-            UserError: ROS has ended, or its clock stands still.
+            UserError: ROS has shut down, or its clock stands still.
         """
         slice_s = 0.1 if rospy.rostime.is_wallclock() else 0.002
         latest, moved = float("-inf"), monotonic()
@@ -85,28 +85,28 @@ class RosRobot:
             if now > latest:
                 latest, moved = now, monotonic()
             if rospy.is_shutdown():
-                raise UserError("ROS has ended this program; is its master still there?")
+                raise UserError("ROS has shut this program down; is the master still running?")
             if monotonic() - moved > _STANDSTILL:
-                raise UserError("the clock of ROS stands still: did the publisher of /clock end?")
+                raise UserError("the ROS clock stands still: did the publisher of /clock end?")
             if now >= time:
                 return
             sleep(min(time - now, slice_s))
 
     def every(self, period: float, call: Callable[[], None]) -> None:
-        """See `robot.Robot`; the period is of the wall clock."""
+        """See `robot.Robot`; the period is measured on the wall clock."""
 
         def repeat():
             try:
                 while self._open:
                     call()
                     sleep(period)
-            except Exception as error:  # which `trouble` tells
+            except Exception as error:  # `trouble` reports it
                 self._failure = f"a thread of this program ended ({describe(error)})"
 
         threading.Thread(target=repeat, daemon=True).start()
 
     def listen(self, to: Listeners) -> None:
-        """See `robot.Robot`; the service `STOP` and the stop box ask to stop."""
+        """See `robot.Robot`; requests to stop come from the service `STOP` and the stop box."""
 
         def joint_state(message):
             to.joint_state(conversions.joint_state(message))
@@ -139,7 +139,7 @@ class RosRobot:
                     image,
                     camera,
                     queue_size=1,
-                    buff_size=_BUFFER,  # smaller than a picture, it would keep old ones
+                    buff_size=_BUFFER,  # a buffer smaller than a picture delivers old pictures
                     tcp_nodelay=True,
                 )
                 for topic, camera in self._cameras.items()
@@ -150,7 +150,7 @@ class RosRobot:
             self._box.listen(to.stop)
 
     def limits(self) -> Limits:
-        """See `robot.Robot`; those of the hand's URDF."""
+        """See `robot.Robot`; they come from the hand's URDF."""
         return self._limits
 
     def trouble(self) -> str:
@@ -160,11 +160,11 @@ class RosRobot:
             return around
         for name, publisher in zip(self._actuators, self._publishers):
             if not publisher.get_num_connections():
-                return f"nobody takes the commands of {name} any more"
+                return f"nobody receives the commands of {name} any more"
         return self._box.trouble() if self._box is not None else ""
 
     def send(self, targets: np.ndarray) -> None:
-        """See `robot.Robot`; once ROS has ended nothing is sent, which `wait_until` says."""
+        """See `robot.Robot`; sends nothing after ROS has shut down, which `wait_until` reports."""
         try:
             for publisher, target in zip(self._publishers, targets):
                 publisher.publish(float(target))
@@ -182,5 +182,5 @@ class RosRobot:
         until = monotonic() + preflight.PATIENCE
         while not all(publisher.get_num_connections() for publisher in self._publishers):
             if monotonic() > until:
-                raise UserError("the position controllers do not take commands; restart them")
+                raise UserError("the position controllers do not receive commands; restart them")
             sleep(0.01)

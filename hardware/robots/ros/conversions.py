@@ -1,7 +1,7 @@
-"""Messages of ROS as ours, and ours as those of ROS.
+"""Converts messages from ROS and to ROS.
 
-Positions and orientations from ROS stay in the frame that the message names; those to ROS go from
-the policy's frame to that of the maker's URDF.
+Poses from ROS stay in the frame that the message names. Poses to ROS are converted from the
+policy's frame to that of the maker's URDF.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TO_FOREARM = rotations.conjugate(FOREARM_TURN)
 
 
 def joint_state(message: JointStateMessage) -> JointState:
-    """A reading of the hand's sensors."""
+    """Converts a reading of the hand's sensors from ROS."""
     return JointState(
         message.header.stamp.to_sec(),
         tuple(message.name),
@@ -31,7 +31,7 @@ def joint_state(message: JointStateMessage) -> JointState:
 
 
 def pose(message: PoseStamped) -> Pose:
-    """Where the object is."""
+    """Converts the object's pose from ROS."""
     at, turn = message.pose.position, message.pose.orientation
     return Pose(
         message.header.stamp.to_sec(),
@@ -42,7 +42,7 @@ def pose(message: PoseStamped) -> Pose:
 
 
 def fingertips(message: PoseArray) -> Fingertips:
-    """Where markers on the fingertips are."""
+    """Converts the positions of the fingertips' markers from ROS."""
     places = [each.position for each in message.poses]
     return Fingertips(
         message.header.stamp.to_sec(),
@@ -52,7 +52,7 @@ def fingertips(message: PoseArray) -> Fingertips:
 
 
 def image(message: ImageMessage, camera: str) -> Image:
-    """What a camera of that name sees."""
+    """Converts a picture of the camera of this name from ROS."""
     return Image(
         message.header.stamp.to_sec(),
         camera,
@@ -65,11 +65,11 @@ def image(message: ImageMessage, camera: str) -> Image:
 
 
 def joint_state_message(joints: JointState, offset: float) -> JointStateMessage:
-    """The reverse of `joint_state`.
+    """The inverse of `joint_state`.
 
     Args:
         joints: a reading.
-        offset: s, from its stamp to the message's.
+        offset: time to add to its stamp, s.
     """
     message = JointStateMessage(name=list(joints.names), position=list(joints.position))
     message.velocity, message.effort = list(joints.velocity), [0.0] * len(joints.names)
@@ -78,7 +78,7 @@ def joint_state_message(joints: JointState, offset: float) -> JointStateMessage:
 
 
 def pose_message(pose: Pose, offset: float) -> PoseStamped:
-    """The reverse of `pose`; arguments as of `joint_state_message`."""
+    """The inverse of `pose`; arguments as in `joint_state_message`."""
     message = PoseStamped()
     message.header.stamp = rospy.Time.from_sec(pose.stamp + offset)
     message.header.frame_id = FOREARM_FRAME
@@ -89,7 +89,7 @@ def pose_message(pose: Pose, offset: float) -> PoseStamped:
 
 
 def fingertips_message(tips: Fingertips, offset: float) -> PoseArray:
-    """The reverse of `fingertips`; arguments as of `joint_state_message`."""
+    """The inverse of `fingertips`; arguments as in `joint_state_message`."""
     message = PoseArray()
     message.header.stamp = rospy.Time.from_sec(tips.stamp + offset)
     message.header.frame_id = FOREARM_FRAME
@@ -102,7 +102,7 @@ def fingertips_message(tips: Fingertips, offset: float) -> PoseArray:
 
 
 def image_message(image: Image) -> ImageMessage:
-    """The reverse of `image`."""
+    """The inverse of `image`."""
     message = ImageMessage(encoding=image.encoding, data=image.data)
     message.height, message.width, message.step = image.height, image.width, image.step
     message.header.stamp = rospy.Time.from_sec(image.stamp)

@@ -1,4 +1,4 @@
-"""How a program joins a ROS master."""
+"""Registers this program with the ROS master."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import rospy
 
 from hardware.base.errors import UserError
 
-PATIENCE = 5.0  # s to wait for anything before a start is refused
+PATIENCE = 5.0  # s to wait for anything before refusing to start
 
 
 def start(name: str, *, simulated_clock: bool | None = None) -> None:
-    """Joins the master, unless a node of that name is there.
+    """Registers a node, unless one of the same name runs.
 
-    Of two that join at once the master ends the first: there is never more than one.
+    If two register at once, the master shuts the first one down, so there is never more than one.
 
     Args:
-        name: of the node.
-        simulated_clock: whether all nodes are to follow /clock; None leaves that as it is.
+        name: name of the node.
+        simulated_clock: whether all nodes follow /clock; None leaves the setting unchanged.
 
     Raises:
-        UserError: there is no master, or somebody else of that name.
+        UserError: there is no master, or a node of this name runs.
     """
     if not rosgraph.is_master_online():
         raise UserError(
@@ -38,7 +38,7 @@ def start(name: str, *, simulated_clock: bool | None = None) -> None:
 
 
 def answers(master: rosgraph.Master, node: str) -> bool:
-    """Whether a node is there; a master remembers those that were killed."""
+    """Whether a node still runs; the master also lists nodes that were killed."""
     try:
         address = urlparse(master.lookupNode(node))
         socket.create_connection((address.hostname, address.port), PATIENCE).close()

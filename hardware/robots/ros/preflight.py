@@ -1,4 +1,4 @@
-"""Whether a hand over ROS is one that a policy may command, before it is asked for anything."""
+"""Checks that a policy may command a hand over ROS, before the first command."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _LIMIT_TOLERANCE = 1e-3  # rad
 
 
 def check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str]) -> Limits:
-    """Refuses to start while something of the hand is not as it must be.
+    """Checks controllers, limits, joints, tracker and cameras of a hand.
 
     Args:
-        bundle: the policy to be run.
-        seen: types of the tracker's messages, by topic.
-        camera_topics: names of cameras by their topics.
+        bundle: bundle of the policy to run.
+        seen: types of the tracker's messages by topic.
+        camera_topics: names of cameras by topic.
 
     Returns:
-        What the hand says of its own limits.
+        The limits in the hand's URDF.
 
     Raises:
-        UserError: says what is not, and what to do.
+        UserError: something is not ready; the message says what, and what to do.
     """
     _check_controllers(bundle)
     if not rospy.has_param(DESCRIPTION):
@@ -53,7 +53,7 @@ def check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str]
     _check_joints(bundle)
     master = rosgraph.Master(rospy.get_name())
     publishers, types = dict(master.getSystemState()[0]), dict(master.getTopicTypes())
-    for topic, kind in seen.items():  # a tracker that sees nothing may send nothing
+    for topic, kind in seen.items():  # do not wait for a message: a tracker may see nothing yet
         there = any(node.answers(master, name) for name in publishers.get(topic, ()))
         if not there or types.get(topic) != kind._type:
             raise UserError(
@@ -70,10 +70,10 @@ def check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str]
 
 
 def joints_of(description: str) -> dict[str, Joint]:
-    """What a URDF allows of every joint that has limits; a speed that it leaves out is no limit.
+    """Reads the limits of all joints from a URDF; without a velocity, the speed is unlimited.
 
     Raises:
-        UserError: the text is no URDF.
+        UserError: the text is not a URDF.
     """
     try:
         joints = ElementTree.fromstring(description).iter("joint")
@@ -88,39 +88,41 @@ def joints_of(description: str) -> dict[str, Joint]:
             if limit is not None
         }
     except (ElementTree.ParseError, ValueError) as error:
-        raise UserError(f"{DESCRIPTION} is no URDF ({error}); start the hand's driver") from None
+        raise UserError(f"{DESCRIPTION} is not a URDF ({error}); start the hand's driver") from None
 
 
 def refuse_limits(bundle: Bundle, of_hand: dict[str, Joint]) -> None:
-    """Refuses a policy that may ask for more than the hand has.
+    """Refuses a policy that may command positions outside the hand's limits.
 
     Args:
-        bundle: the policy.
-        of_hand: what it allows of its joints.
+        bundle: bundle of the policy.
+        of_hand: the hand's limits by joint.
 
     Raises:
-        UserError: names the actuator, what the bundle asks for and what the hand has.
+        UserError: an actuator's range in the bundle exceeds the hand's; the message gives both.
     """
     for actuator in bundle.contract["actuators"]:
         missing = [name for name in actuator["joints"] if name not in of_hand]
         if missing:
-            raise UserError(f"{DESCRIPTION} has no limits of {missing[0]}; is it another hand?")
+            raise UserError(
+                f"{DESCRIPTION} has no limits for {missing[0]}; is it a different hand?"
+            )
         low = sum(of_hand[name].low for name in actuator["joints"])
         high = sum(of_hand[name].high for name in actuator["joints"])
         excess = max(low - actuator["low"], actuator["high"] - high)
         if not excess <= _LIMIT_TOLERANCE:
             raise UserError(
                 f"the bundle may command {actuator['name']} from {actuator['low']:.3f} to "
-                f"{actuator['high']:.3f} rad, and this hand goes from {low:.3f} to {high:.3f}: "
+                f"{actuator['high']:.3f} rad, but this hand goes from {low:.3f} to {high:.3f}: "
                 "train a policy for this hand's limits"
             )
 
 
 def _check_controllers(bundle: Bundle) -> None:
-    """Refuses to start unless the position controllers, and they alone, wait for commands.
+    """Refuses to start unless the position controllers, and no others, run.
 
-    A controller manager knows which controllers run. Where there is none, or no messages to ask it,
-    one that listens is taken for one that runs.
+    The controller manager knows which controllers run. Without it, or without its message package,
+    a controller that subscribes to its command topic is assumed to run.
     """
     master = rosgraph.Master(rospy.get_name())
     _, subscribers, services = map(dict, master.getSystemState())
@@ -149,24 +151,24 @@ def _check_controllers(bundle: Bundle) -> None:
 
 
 def rival_of(me: str, bundle: Bundle, master: rosgraph.Master) -> str:
-    """Who else commands the hand, in words; empty if nobody does.
+    """Says which other node commands the hand; empty if none does.
 
     Args:
-        me: the name of this node.
-        bundle: whose actuators are commanded.
-        master: to be asked.
+        me: name of this node.
+        bundle: bundle with the hand's actuators.
+        master: the ROS master.
     """
     publishers = dict(master.getSystemState()[0])
     for actuator in bundle.actuators:
         topic = command_topic(actuator)
         for other in publishers.get(topic, ()):
             if other != me and node.answers(master, other):
-                return f"{other} commands the hand, too, on {topic}"
+                return f"{other} also commands the hand on {topic}"
     return ""
 
 
 def _check_joints(bundle: Bundle) -> None:
-    """Refuses a hand that does not report all joints, in whichever messages."""
+    """Refuses a hand that does not report all joints, in one message or several."""
     names: set[str] = set()
     until = monotonic() + PATIENCE
     while not names.issuperset(bundle.joints):
@@ -181,7 +183,7 @@ def _check_joints(bundle: Bundle) -> None:
 
 
 def _controller_states() -> dict[str, str] | None:
-    """What a controller manager says of its controllers; None without its messages."""
+    """States of controllers by name, from the controller manager; None without its messages."""
     try:
         srv = importlib.import_module("controller_manager_msgs.srv")
     except ImportError:
@@ -194,8 +196,8 @@ def _controller_states() -> dict[str, str] | None:
 
 
 def _first_message(topic: str, kind: Any, advice: str) -> Any:
-    """The next message of a topic."""
+    """Waits for the next message on a topic."""
     try:
         return rospy.wait_for_message(topic, kind, timeout=PATIENCE)
     except rospy.ROSException:
-        raise UserError(f"nothing came on {topic} for {PATIENCE:g} s; {advice}") from None
+        raise UserError(f"no message arrived on {topic} in {PATIENCE:g} s; {advice}") from None

@@ -1,4 +1,4 @@
-"""What can go wrong around a hand while it is commanded over ROS, and how else it is stopped."""
+"""Watches over a hand that is commanded over ROS: the master, other programs, a stop box."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from hardware.bundle.store import Bundle
 from hardware.robots.ros.preflight import rival_of
 from hardware.robots.ros.topics import STOP
 
-_PERIOD = 0.25  # s between two questions to the master
-_PATIENCE = 2.0  # s until it must have answered
+_PERIOD = 0.25  # s between two queries of the master
+_PATIENCE = 2.0  # s within which it must answer
 _SILENCE = 0.5  # s that a stop box may be silent
 
 
 class Watch:
-    """Asks the master, again and again, whether this program alone drives the hand.
+    """Queries the master periodically: only this program may drive the hand.
 
-    Where a master is gone, was started anew, or knows another node's stop service by our name, that
-    service does not stop the hand any more.
+    Also reports a master that is gone, was restarted, or lists another node's stop service under
+    this program's name, because the stop service then no longer stops the hand.
 
     Args:
-        bundle: whose actuators are commanded.
+        bundle: bundle with the hand's actuators.
     """
 
     def __init__(self, bundle: Bundle):
@@ -35,21 +35,21 @@ class Watch:
         self._over = threading.Event()
 
     def start(self, service: rospy.Service) -> None:
-        """Begins to ask.
+        """Starts the queries.
 
         Args:
-            service: that stops the hand.
+            service: the service that stops the hand.
         """
         self._service = service
         self._ask()
         threading.Thread(target=self._repeat, name="watch", daemon=True).start()
 
     def close(self) -> None:
-        """Asks no more."""
+        """Ends the queries."""
         self._over.set()
 
     def trouble(self) -> str:
-        """What is wrong, in words; empty if nothing is."""
+        """Says what is wrong; empty if nothing is."""
         silent = monotonic() - self._asked
         if silent > _PATIENCE:
             return f"the ROS master has not answered for {silent:.1f} s"
@@ -67,26 +67,30 @@ class Watch:
             else:
                 self._answer = rival_of(rospy.get_name(), self._bundle, master)
         except rosgraph.MasterError:
-            self._answer = f"the ROS master was started anew and does not know {STOP}"
-        except Exception as error:  # of sockets, HTTP and XML: there is no master to be asked
+            self._answer = f"the ROS master was restarted and does not know {STOP}"
+        except Exception as error:  # of sockets, HTTP or XML: the master is gone
             self._answer = f"the ROS master does not answer ({describe(error)})"
         self._asked = monotonic()
 
 
 class StopBox:
-    """A topic on which a stop button says, again and again, whether to stop: std_msgs/Bool.
+    """Listens to a stop button, which publishes std_msgs/Bool periodically.
 
-    True stops for good; while it is silent the hand is held.
+    True stops the hand permanently; silence holds it.
 
     Args:
-        topic: its name.
+        topic: the button's topic.
     """
 
     def __init__(self, topic: str):
         self._topic, self._heard = topic, monotonic()
 
     def listen(self, stop: Callable[[str], None]) -> None:
-        """Tells whoever takes a request to stop."""
+        """Subscribes to the topic.
+
+        Args:
+            stop: called with the source of a request to stop.
+        """
 
         def take(message: Bool) -> None:
             self._heard = monotonic()
@@ -96,6 +100,6 @@ class StopBox:
         self._subscriber = rospy.Subscriber(self._topic, Bool, take, tcp_nodelay=True)
 
     def trouble(self) -> str:
-        """That the box is silent, in words; empty if it is not."""
+        """Says that the box is silent; empty if it is not."""
         silent = monotonic() - self._heard
         return f"the stop box on {self._topic} has been silent" if silent > _SILENCE else ""

@@ -1,4 +1,4 @@
-"""Numbers planted in a simulated hand are found again."""
+"""The fit recovers parameters planted in a simulated hand."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_planted_numbers_are_found_within_a_tenth(contents, tmp_path, capsys):
     for name in contents.joints:
         offset = found.joints.get(name, {}).get("offset", 0.0)
         assert offset == pytest.approx(OFFSETS.get(name, 0.0), abs=0.001), name
-    assert {name[:5] for name in found.joints} == {"rh_WR", "rh_FF"}  # nothing of those at rest
+    assert {name[:5] for name in found.joints} == {"rh_WR", "rh_FF"}  # and no digit at rest
 
 
 def test_offsets_follow_from_noisy_fingertips_some_unseen(contents):
@@ -95,10 +95,10 @@ def test_play_is_that_of_the_training():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--log=a.mcap"], "--robot records a log and --out fits one"),
+        (["--log=a.mcap"], "--robot records a log, --out fits one"),
         (["--log=a.mcap", "--out=a.txt"], "'a.txt' must end in .json"),
         (["--log=a.mcap", "--out=a.json"], "No such file or directory: a.mcap"),
-        (["--log=a.mcap", "--robot=simulated", "--digits=FF,XX"], "there is no 'XX'"),
+        (["--log=a.mcap", "--robot=simulated", "--digits=FF,XX"], "unknown 'XX'"),
         (["--log=a.mcap", "--robot=ros", "--model_patch=p"], "goes with --robot=simulated"),
         (["--log=a.mcap", "--robot=simulated", "--model_patch=no.json"], "No such file"),
     ],

@@ -1,4 +1,4 @@
-"""What a calibration does to a hand; on any machine."""
+"""The motions of a calibration, on a fake hand."""
 
 import numpy as np
 import pytest

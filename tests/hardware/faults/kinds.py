@@ -1,4 +1,4 @@
-"""What can go wrong around a hand, by name: each kind is drawn anew for every session."""
+"""Kinds of fault by name; each session draws its own fault of a kind."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from hardware.base import rotations
 
 HARMLESS = float("inf")
-TRACKER = 0.3 + 0.02 + 0.08  # s: a pose's patience, the watchdog's period, a control step
+TRACKER = 0.3 + 0.02 + 0.08  # s: a pose's maximum age, the watchdog's period, a control step
 
 
 class Kind(NamedTuple):
-    """A fault.
+    """A kind of fault.
 
     Attributes:
-        begin: draws it for a hand and a generator of random numbers, from this moment on.
-        within: s until the last motion at most; `HARMLESS` where nothing may be held, None where
-            nothing is promised but that commands stay within limits.
+        begin: starts a fault on a hand, drawn with a random number generator.
+        within: longest time until the last motion, s; `HARMLESS` if the hand must not be held, None
+            if the only promise is that commands stay within limits.
         of_policy: whether it holds the hand only while the policy acts.
     """
 
@@ -29,7 +29,7 @@ class Kind(NamedTuple):
 
 
 def _joints(change):
-    """A fault of joint states: what becomes of a message, given generator and draw."""
+    """A fault of joint states; `change` maps a message, a generator and one of fixed draws."""
 
     def begin(hand, rng):
         draw = rng.integers(2**31)
@@ -44,7 +44,7 @@ def _joints(change):
 
 
 def _poses(change):
-    """A fault of the object's poses, likewise."""
+    """A fault of the object's poses; `change` as in `_joints`."""
 
     def begin(hand, rng):
         draw = rng.integers(2**31)

@@ -1,4 +1,4 @@
-"""Bundles changed at random, and what a program may do with them.
+"""Changes bundles at random and checks what `hardware.verify` does with them.
 
 python -m tests.hardware.faults.mutations --bundles=500 prints a table by kind.
 """
@@ -28,7 +28,7 @@ _RAW = ("NaN", "Infinity", "-Infinity", "1e999", "[" * 3000, '{"a":1', "")
 
 
 class Outcome(NamedTuple):
-    """What a program did: `refused`, `accepted`, or `broken`, with a reason; and how long, s."""
+    """What the program did: `refused`, `accepted` or `broken`, why, and the time it took, s."""
 
     kind: str
     ended: str
@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
 
 
 def _places(value, path=()):
-    """Paths of all numbers and texts of a contract, but for what nobody reads."""
+    """Paths of all numbers and texts in a contract that a robot host reads."""
     if isinstance(value, dict):
         for name, part in value.items():
             if path or name not in ("config", "training", "steps"):
@@ -50,7 +50,7 @@ def _places(value, path=()):
 
 
 def _contract(files, rng):
-    """One value of the contract is another."""
+    """Changes one value of the contract."""
     contract = json.loads(files["bundle.json"].decode())
     places = list(_places(contract))
     *above, last = places[rng.integers(len(places))]
@@ -70,7 +70,7 @@ def _contract(files, rng):
 
 
 def _widened(files, rng):
-    """An actuator goes further, or faster, or stands for other joints."""
+    """Gives an actuator a larger range, a higher rate, or other joints."""
     contract = json.loads(files["bundle.json"].decode())
     actuator = contract["actuators"][rng.integers(20)]
     change = [
@@ -85,7 +85,7 @@ def _widened(files, rng):
 
 
 def _arrays(files, rng):
-    """An array is missing, of another shape or type, or holds what is no number."""
+    """Removes an array, changes its shape or type, or fills it with NaN."""
     name = ("golden.npz", "numbers.npz")[rng.integers(2)]
     found = arrays.unpack(files[name])
     key = list(found)[rng.integers(len(found))]
@@ -99,14 +99,14 @@ def _arrays(files, rng):
     elif change == 3:
         found[key] = np.full_like(array, np.nan if array.dtype.kind == "f" else 1)
     elif change == 4:
-        found[key] = np.zeros((2000, 2000, 30), np.uint8)  # packs well
+        found[key] = np.zeros((2000, 2000, 30), np.uint8)  # compresses well
     else:
         found["training/jnt_qposadr"] = np.full(25, 10**8, np.int32)
     files[name] = arrays.pack(found)
 
 
 def _bytes(files, rng):
-    """Some bytes of a file are others, or a piece is missing or stands twice."""
+    """Changes some bytes of a file, or removes or repeats a piece."""
     name = list(files)[rng.integers(len(files))]
     content = bytearray(files[name])
     at, length = rng.integers(len(content)), int(rng.integers(1, 200))
@@ -122,7 +122,7 @@ def _bytes(files, rng):
 
 
 def _xml(files, rng):
-    """The model is large, reads other files, or has a step of nothing."""
+    """Makes the model large, incomplete, dependent on other files, or its time step tiny."""
     text = files["hand.xml"].decode()
     body = "<worldbody>"
     changes = (
@@ -171,7 +171,7 @@ def _write(folder: Path, kind: str, rng: np.random.Generator) -> None:
 
 
 def judge(seed: int, *, simulated: bool) -> Outcome:
-    """What `hardware.verify` says of a bundle that a seed changed, and whether that will do."""
+    """Runs `hardware.verify` on a bundle with a random change, and judges what it did."""
     rng = np.random.default_rng([seed, 11])
     kinds = (*SEALED, *UNSEALED)
     kind = kinds[seed % len(kinds)]
@@ -192,7 +192,7 @@ def judge(seed: int, *, simulated: bool) -> Outcome:
 
 
 def _too_far(contents: store.Bundle) -> str:
-    """Whether a guard of a bundle allows more than the maker, in words."""
+    """Says that the guard would exceed the maker's limits with this bundle; empty if not."""
     allowed = limits.smallest(limits.of_maker(), limits.of_bundle(contents))
     maker = limits.of_maker()
     names = tuple(contents.actuators) == tuple(shadow_hand.ACTUATORS)
@@ -202,10 +202,10 @@ def _too_far(contents: store.Bundle) -> str:
 
 
 def main() -> None:
-    """Judges many bundles and prints what became of them."""
+    """Judges many bundles and prints a table of the outcomes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundles", type=int, default=100, help="how many")
-    parser.add_argument("--seed", type=int, default=0, help="of the first")
+    parser.add_argument("--bundles", type=int, default=100, help="number of bundles (100)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first bundle (0)")
     flags = parser.parse_args()
     outcomes = []
     for seed in range(flags.seed, flags.seed + flags.bundles):

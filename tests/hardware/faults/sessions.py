@@ -1,4 +1,4 @@
-"""Sessions on a fake hand, disturbed at random, and what every command must keep to.
+"""Disturbs sessions on a fake hand at random and checks every command.
 
 python -m tests.hardware.faults.sessions --sessions=5000 prints a table by kind.
 """
@@ -24,20 +24,20 @@ from tests.hardware.faults.kinds import HARMLESS, KINDS
 
 BUNDLE = Path(__file__).parents[1] / "bundle"
 TRIALS, TIMEOUT = 3, 1.2
-STEP = 0.02  # rad by which a command moves the hand, if it is to count as motion
-LONGEST = 12.0  # s, then somebody who waits for the object in vain stops
+STEP = 0.02  # rad, smallest change of a command that counts as motion
+LONGEST = 12.0  # s, after which a person stops a session that waits for its object
 
 
 class Outcome(NamedTuple):
-    """What became of a session.
+    """The outcome of a session.
 
     Attributes:
-        kind: of its fault.
-        broken: what was not kept to, in words; empty if all was.
-        commands: how many reached the motors.
-        motion: s for which the hand was moved after the fault; None where it was not, or where
-            the fault came before the policy that it is about.
-        ends: of its trials.
+        kind: kind of its fault.
+        broken: the promise that was broken; empty if all were kept.
+        commands: number of commands that reached the motors.
+        motion: time for which the hand moved after the fault, s; None if it did not, or if the
+            fault concerns the policy and came before the policy acted.
+        ends: how its trials ended.
     """
 
     kind: str
@@ -48,13 +48,13 @@ class Outcome(NamedTuple):
 
 
 class DisturbedHand(FakeHand):
-    """A fake hand whose fault begins when its time has come."""
+    """A fake hand with a fault that begins at a given time."""
 
     def __init__(self, bundle, kind, moment, rng):
         super().__init__(bundle)
-        self.behave, self.acts = None, [-np.inf]  # the latter: when the policy acted
+        self.behave, self.acts = None, [-np.inf]  # acts: times at which the policy acted
         self._kind, self._rng, self._began = kind, rng, False
-        self.counts = False  # whether the fault is there, and what it is about is at work
+        self.counts = False  # whether the fault has begun and concerns what was running
         self.moment, self._ends = self.now() + moment, self.now() + LONGEST
         self.on_step = self._disturb
 
@@ -69,12 +69,12 @@ class DisturbedHand(FakeHand):
 
 
 def play(bundle, controller, seed: int) -> Outcome:
-    """A session of a kind, at a moment, with a policy and limits that the seed draws."""
+    """Runs a session; the seed draws the fault, its time, the policy and the limits."""
     rng = np.random.default_rng([seed, 7])
     kind = list(KINDS)[seed % len(KINDS)]
     hand = DisturbedHand(bundle, kind, rng.uniform(0.0, 6.0), rng)
     allowed = limits.smallest(limits.of_maker(), limits.of_bundle(bundle))
-    if rng.uniform() < 0.3:  # a hand that says it is slower, and goes less far
+    if rng.uniform() < 0.3:  # a hand that reports lower rates and narrower ranges
         low, high, rates = allowed
         narrow = rng.uniform(0.0, 0.05, 20)
         hand.allowed = Limits(low + narrow, high - narrow, rates * rng.uniform(0.05, 1.0))
@@ -99,7 +99,7 @@ def play(bundle, controller, seed: int) -> Outcome:
 
 
 class _Controller:
-    """A bundle's controller that may ask for what no controller should."""
+    """A bundle's controller that may command targets that no controller should."""
 
     def __init__(self, controller: Controller, hand: DisturbedHand):
         self._controller, self._hand = controller, hand
@@ -122,13 +122,13 @@ def _judge(kind, hand, allowed, period, ends) -> Outcome:
     steps = np.abs(np.diff(sent, axis=0))
     reach = allowed.rates * np.minimum(np.diff(times), period)[:, None]
     if not np.isfinite(sent).all():
-        broken = "a command is no finite number"
+        broken = "a command is not finite"
     elif (sent < allowed.low - 2e-6).any() or (sent > allowed.high + 2e-6).any():
         broken = "a command is out of range"
     elif (steps > reach + 1e-9).any():
         broken = f"a command moves by {steps.max():.2f} rad"
     counted = times[1:] > hand.moment
-    if KINDS[kind].of_policy:  # the way to a posture needs neither policy nor object
+    if KINDS[kind].of_policy:  # the motion to a posture needs neither policy nor object
         counted &= np.isin(times[1:], hand.acts)
     moves = np.flatnonzero((steps > STEP).any(axis=1) & counted)
     motion = None
@@ -143,7 +143,7 @@ def _judge(kind, hand, allowed, period, ends) -> Outcome:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """A row a kind."""
+    """A Markdown table with a row per kind of fault."""
     lines = ["| fault | sessions | commands | held | last motion, ms | broken |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for kind in KINDS:
@@ -158,10 +158,10 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 def main() -> None:
-    """Plays many sessions and prints what became of them."""
+    """Runs many sessions and prints a table of the outcomes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=200, help="how many")
-    parser.add_argument("--seed", type=int, default=0, help="of the first")
+    parser.add_argument("--sessions", type=int, default=200, help="number of sessions (200)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first session (0)")
     flags = parser.parse_args()
     bundle = store.load(str(BUNDLE))
     controller = Controller(bundle)

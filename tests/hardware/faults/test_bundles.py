@@ -7,7 +7,7 @@ from tests.hardware.faults import mutations
     ("first", "count"), [(0, 18), pytest.param(18, 42, marks=pytest.mark.slow)]
 )
 def test_whatever_a_bundle_holds_it_is_judged_in_a_line(first, count):
-    """And none is accepted that lets the hand go further than its maker does."""
+    """No bundle is accepted that lets the hand exceed the maker's limits."""
     outcomes = {
         seed: mutations.judge(seed, simulated=False) for seed in range(first, first + count)
     }

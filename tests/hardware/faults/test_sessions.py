@@ -9,7 +9,7 @@ from tests.hardware.faults.kinds import KINDS
     ("first", "count"), [(0, len(KINDS)), pytest.param(len(KINDS), 160, marks=pytest.mark.slow)]
 )
 def test_whatever_goes_wrong_every_command_keeps_to_the_limits(first, count, contents):
-    """And what can be noticed holds the hand in time."""
+    """Detectable faults hold the hand in time."""
     controller = Controller(contents)
     outcomes = {
         seed: sessions.play(contents, controller, seed) for seed in range(first, first + count)

@@ -32,7 +32,7 @@ def test_an_absolute_bin_is_a_share_about_the_middle_whatever_the_angle(smoothed
 
 
 def test_an_average_begins_at_the_first_action_and_then_keeps_its_share():
-    """Actions -1 and 1, both ever again, then 1 and -1."""
+    """Repeats the actions -1 and 1, then takes 1 and -1."""
     to_targets = make("absolute", kept=0.3)
     average, before = to_targets.begin(), np.full(2, 0.5)
     np.testing.assert_array_equal(average.value, [0, 0])
@@ -50,16 +50,16 @@ def test_an_average_begins_at_the_first_action_and_then_keeps_its_share():
 
 
 def test_the_second_of_two_actions_weighs_more():
-    """(0.3 * 0.7 * 1 + 0.7 * (-1)) / 0.91, the weights of both actions being 0.21 and 0.7."""
+    """The average is (0.21 * 1 + 0.7 * (-1)) / 0.91, where 0.21 is 0.3 * 0.7."""
     to_targets = make(kept=0.3)
     _, average = to_targets.step(np.array([10, 5]), ANGLES, np.zeros(2), to_targets.begin())
     _, after = to_targets.step(np.array([0, 5]), ANGLES, np.zeros(2), average)
     np.testing.assert_allclose(after.value, [-0.49 / 0.91, 0], rtol=1e-6)
-    np.testing.assert_allclose(average.value, [1, 0])  # still: nothing is changed in place
+    np.testing.assert_allclose(average.value, [1, 0])  # not changed in place
 
 
 def test_averages_ask_for_targets_about_the_angle_now():
-    """And these do not depend on those before."""
+    """The targets do not depend on earlier ones."""
     to_targets = make(kept=0.3)
     for before in (np.zeros(2), np.ones(2)):
         targets, average = to_targets.step(np.array([7, 6]), ANGLES, before, to_targets.begin())

@@ -1,4 +1,4 @@
-"""What stands twice, in training and on the robot host, is the same."""
+"""Code that exists twice, in training and for the robot host, gives the same results."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def layout():
 @pytest.mark.parametrize("mode", ["relative", "absolute"])
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.3**0.5, 0.9])
 def test_averages_and_targets_are_equal_in_every_bit(layout, mode, kept):
-    """Of random actions, from an episode's start on, compiled as in a roll-out."""
+    """Compares them for random actions from an episode's start, compiled as in a roll-out."""
 
     @jax.jit
     def play(bins, angles):
@@ -100,7 +100,7 @@ def test_every_part_that_a_policy_sees_is_known(kind, smoothed):
 
 
 def test_aligned_goals_are_those_of_the_training():
-    """Every one of either is a turn about the palm's normal away from one of the other."""
+    """Each goal of one source is a rotation about the palm's normal from a goal of the other."""
     source = RandomGoals("aligned", 0.5, seed=0)
     none = np.array([1.0, 0.0, 0.0, 0.0])
     ours = np.array([source.draw(0, number, none) for number in range(100)])

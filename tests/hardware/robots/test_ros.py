@@ -1,6 +1,6 @@
-"""The deployed program and the simulated hand as processes of their own, on a real ROS master.
+"""Runs the deployed program and the simulated hand as separate processes on a real ROS master.
 
-Where Debian's packages of ROS 1 are (see docs/robot.md), for the Python that they are built for.
+Needs Debian's packages of ROS 1 (see docs/robot.md) and the Python that they are built for.
 """
 
 import json
@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not HAS_ROS, reason="ROS 1 is not installed for this Python"),
 ]
-DEPLOYED = os.environ.get("ROBOT_HOST_PYTHON", sys.executable)  # what runs what is deployed
+DEPLOYED = os.environ.get("ROBOT_HOST_PYTHON", sys.executable)  # the robot host's Python
 # Debian's packages come last: its numpy must not stand in for ours.
 _RUN = (
     f"import runpy, sys; sys.path.append({DEBIAN!r}); sys.argv = sys.argv[1:];"
@@ -55,7 +55,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 print(json.dumps(rows))
 """
-# A controller manager that says what it is told to, with just as much of its messages.
+# A fake controller manager, with only the parts of its messages that are needed.
 _MANAGER_MESSAGES = """
 from genpy.dynamic import generate_dynamic
 from std_srvs.srv import EmptyRequest
@@ -95,11 +95,11 @@ print("ready", flush=True)
 time.sleep(3600)
 """
 PATIENCE = 600.0  # s, for a busy machine
-FACTOR = 0.2  # of real time; a busy machine keeps its clock within what the guard allows
+FACTOR = 0.2  # of real time, slow enough for a busy machine to satisfy the guard
 
 
 class Ros:
-    """A master of its own, and programs that know it."""
+    """A ROS master, and programs that use it."""
 
     def __init__(self, folder):
         with socket.socket() as free:
@@ -126,7 +126,7 @@ class Ros:
         return process
 
     def hand(self, folder, *flags):
-        """A simulated hand, ready."""
+        """Starts a simulated hand and waits until it is ready."""
         process = self.start(
             *(sys.executable, "-c", _RUN, "hardware.simulated_hand", f"--bundle={folder}"),
             *flags,
@@ -136,11 +136,11 @@ class Ros:
         return process
 
     def trials(self, folder, *flags):
-        """What the deployed program did: exit status, output and errors."""
+        """Runs the deployed program; returns its exit status, output and errors."""
         return self.program("run_trials", folder, *flags)
 
     def program(self, name, folder, *flags):
-        """The same of any program that drives a hand."""
+        """Runs any program that drives a hand, like `trials`."""
         command = (DEPLOYED, "-c", _RUN, f"hardware.{name}", "--robot=ros")
         return subprocess.run(
             [*command, f"--bundle={folder}", *flags],
@@ -185,9 +185,9 @@ def test_what_is_not_as_it_must_be_is_refused(ros, folder):
     assert nobody in refusal()
     topic = "/sh_rh_ffj0_position_controller/command"
     rival = other(_RIVAL, topic)
-    assert f"/rival commands the hand, too, on {topic}" in refusal()
+    assert f"/rival also commands the hand on {topic}" in refusal()
     rival.kill()
-    rival.wait()  # the master still knows it, but it does not answer
+    rival.wait()  # the master still lists the rival, but it does not answer
     assert nobody in refusal()
     other(listen, "/rh_trajectory_controller/command")
     assert "the trajectory controller rh_trajectory_controller runs" in refusal()
@@ -196,7 +196,7 @@ def test_what_is_not_as_it_must_be_is_refused(ros, folder):
 
 
 def test_a_controller_manager_is_believed(ros, folder, tmp_path):
-    """Controllers that it stopped may go on listening."""
+    """Controllers that the manager stopped may still be subscribed."""
     package = tmp_path / "controller_manager_msgs"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -218,7 +218,7 @@ def test_a_controller_manager_is_believed(ros, folder, tmp_path):
 
 
 def test_another_hand_is_refused(ros, folder):
-    """One that goes less far, one whose joints have other names, and one that nobody described."""
+    """Hands with narrower limits, with other joint names, and without a URDF."""
     ros.hand(folder, f"--realtime_factor={FACTOR}")
     master = xmlrpc.client.ServerProxy(ros.environment["ROS_MASTER_URI"])
     _, _, described = master.getParam("/test", "/robot_description")
@@ -231,8 +231,8 @@ def test_another_hand_is_refused(ros, folder):
     assert narrow != described
     for description, reason in (
         (narrow, "the bundle may command rh_A_WRJ1 from "),
-        (described.replace("rh_FFJ4", "lh_FFJ4"), "/robot_description has no limits of rh_FFJ4"),
-        ("<robot", "/robot_description is no URDF"),
+        (described.replace("rh_FFJ4", "lh_FFJ4"), "/robot_description has no limits for rh_FFJ4"),
+        ("<robot", "/robot_description is not a URDF"),
     ):
         master.setParam("/test", "/robot_description", description)
         done = ros.trials(folder)
@@ -254,11 +254,11 @@ def test_a_clock_that_stands_still_ends_the_program(ros, folder):
     assert program.stdout.readline()
     hand.kill()
     error = program.communicate(timeout=PATIENCE)[1]
-    assert program.returncode == 2 and "the clock of ROS stands still" in error
+    assert program.returncode == 2 and "the ROS clock stands still" in error
 
 
 def waiting(ros, folder):
-    """A program that waits for an object that the tracker does not see."""
+    """Starts a program that waits for an object that the tracker does not see."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = (DEPLOYED, "-c", _RUN, "hardware.run_trials", "--robot=ros")
     program = ros.start(*command, f"--bundle={folder}", stdin=subprocess.DEVNULL, **pipes)
@@ -276,7 +276,7 @@ def test_one_program_drives_the_hand_and_only_while_it_can_be_stopped(ros, folde
     assert rival.stdout.readline() == "ready\n"
     error = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 1 and len(error.splitlines()) == 1
-    assert f"the hand is held: /rival commands the hand, too, on {topic}" in error
+    assert f"the hand is held: /rival also commands the hand on {topic}" in error
     rival.kill()
     rival.wait()
     program = waiting(ros, folder)
@@ -289,7 +289,7 @@ def test_one_program_drives_the_hand_and_only_while_it_can_be_stopped(ros, folde
 
 
 def test_the_service_stops_for_good(ros, folder):
-    """While the program waits for an object that the tracker does not see, too."""
+    """The service also works while the program waits for an object."""
     ros.hand(folder, "--dropout=1", f"--realtime_factor={FACTOR}")
     command = (DEPLOYED, "-c", _RUN, "hardware.run_trials", "--robot=ros")
     program = ros.start(
@@ -317,7 +317,7 @@ def test_the_service_stops_for_good(ros, folder):
 
 
 def check_trials(ros, folder, tmp_path, *flags):
-    """Runs trials and looks at the wire; returns what the program printed."""
+    """Runs trials while a node records the commands; returns the program's output."""
     pytest.importorskip("mcap")
     from hardware.trials import log
 
@@ -344,7 +344,7 @@ def check_trials(ros, folder, tmp_path, *flags):
     low, high = contents.limits.T
     for index in range(20):
         times, values = np.array([(t, value) for t, i, value in rows if i == index]).T
-        missed = len(sent) - len(values)  # before the wire was tapped
+        missed = len(sent) - len(values)  # before the recording began
         assert 0 <= missed <= 5
         np.testing.assert_array_equal(values, sent[missed:, index])
         assert low[index] - 2e-6 <= values.min() and values.max() <= high[index] + 2e-6
@@ -356,7 +356,7 @@ def check_trials(ros, folder, tmp_path, *flags):
 
 def test_a_policy_that_knows_nothing_over_the_wire(ros, folder, tmp_path):
     output = check_trials(ros, folder, tmp_path, "--trials=1", "--goals=near", "--goal_timeout_s=4")
-    assert "trial 1: " in output and "control steps; median, p99, most: late" in output
+    assert "trial 1: " in output and "control steps; median, p99, max: late" in output
     assert (tmp_path / "trials.svg").is_file()
 
 
@@ -364,7 +364,7 @@ CAMERAS = "--camera_topics=/cameras/fingers,/cameras/thumb,/cameras/little"
 
 
 def test_a_policy_that_knows_nothing_sees_over_the_wire(ros, folder, tmp_path):
-    """Through rendered pictures and a network that must be believed, whatever it says."""
+    """Uses rendered pictures; the network is random, so the test accepts every estimate."""
     pytest.importorskip("mcap")
     from hardware.trials import log
 
@@ -373,7 +373,9 @@ def test_a_policy_that_knows_nothing_sees_over_the_wire(ros, folder, tmp_path):
     hand = ros.hand(folder, "--cameras", f"--realtime_factor={FACTOR}")
     elsewhere = CAMERAS.replace("thumb", "finger")
     missing = ros.trials(folder, "--pose=vision", elsewhere)
-    assert missing.returncode == 2 and "nothing came on /cameras/finger for 5 s" in missing.stderr
+    assert (
+        missing.returncode == 2 and "no message arrived on /cameras/finger in 5 s" in missing.stderr
+    )
     path = tmp_path / "trials.mcap"
     flags = (
         "--trials=1",
@@ -384,13 +386,13 @@ def test_a_policy_that_knows_nothing_sees_over_the_wire(ros, folder, tmp_path):
     )
     done = ros.trials(folder, "--pose=vision", CAMERAS, *flags, f"--log={path}")
     print(done.stdout[-3000:], done.stderr[-3000:])
-    assert done.returncode == 0 and "poses seen in pictures; median" in done.stdout
+    assert done.returncode == 0 and "poses estimated from pictures; median" in done.stdout
     rows = list(log.read(str(path)))
     estimates = [row for topic, _, row in rows if topic == "/estimate"]
     poses = [row for topic, _, row in rows if topic == "/pose"]
     (result,) = [row for topic, _, row in rows if topic == "/result"]
     assert result["end"] in ("drop", "time-out", "stuck") and result["steps"] > 5
-    assert len(poses) == len(estimates) > 20  # the tracker publishes, too, and is not heard
+    assert len(poses) == len(estimates) > 20  # the tracker's poses are ignored
     gaps = np.diff([row["stamp"] for row in estimates])
     assert gaps.min() > 0.07 and np.median(gaps) < 0.2
     hand.kill()
@@ -405,7 +407,7 @@ def test_a_pretrained_policy_reaches_near_goals_over_the_wire(ros, trained, tmp_
 
 
 def test_a_calibration_over_the_wire(ros, folder, tmp_path):
-    """The hand moves as the model does that the fit begins with, but for the wire's own delays."""
+    """The hand moves like the fit's initial model, except for the delays of ROS."""
     pytest.importorskip("mcap")
     from hardware.bundle import model_patch
     from hardware.calibration import identification
@@ -419,7 +421,7 @@ def test_a_calibration_over_the_wire(ros, folder, tmp_path):
     ros.hand(folder, "--without_object", f"--model_patch={planted}", f"--realtime_factor={FACTOR}")
     flags = ("--digits=WR", "--fingertips_topic=/fingertips", f"--log={log}")
     done = ros.program("calibrate", folder, *flags)
-    assert done.returncode == 0 and "WR moved" in done.stdout, done.stderr
+    assert done.returncode == 0 and "the motion of WR" in done.stdout, done.stderr
 
     recording = identification.read(str(log), contents)
     assert [motion.actuator for motion in recording.motions] == ["rh_A_WRJ2", "rh_A_WRJ1"]

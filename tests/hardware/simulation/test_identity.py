@@ -1,4 +1,4 @@
-"""The deployed program and `experiments.evaluate` do the same, action for action."""
+"""The deployed program and `experiments.evaluate` take the same actions, one by one."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ TRIALS, SEED, TIMEOUT, MAX_GOALS = 20, 3, 8.0, 5
 
 
 class Recorder:
-    """An agent that acts as another does, and keeps its actions on the host, `[step, env, 20]`."""
+    """Wraps an agent and records its actions on the host, `[step, env, 20]`."""
 
     def __init__(self, agent: PolicyAgent):
         self.agent, self.actions = agent, []
@@ -50,8 +50,8 @@ jax.tree_util.register_static(Recorder)
 class TrainingTrials:
     """A lab whose trials are those of `experiments.evaluate` with the same seed.
 
-    Starts and goals come from the training code's own random numbers; a greedy policy then does
-    the same, action for action.
+    Starts and goals come from the training code's random numbers, so a greedy policy takes the same
+    actions.
     """
 
     def __init__(self, config, simulated, robot, trials, goal_distance, choose):
@@ -84,7 +84,7 @@ class TrainingTrials:
 
 
 def deployed_actions(contents, config, trials, goal_distance, timeout_s):
-    """What the deployed program does in trials on the simulated hand, and their results."""
+    """Runs trials of the deployed program on the simulated hand; returns actions and results."""
     simulated = SimulatedHand(contents)
     robot = InProcess(simulated)
     taken: list[list[np.ndarray]] = []
@@ -107,7 +107,7 @@ def test_its_control_steps_are_quick(trained):
 
 
 def test_actions_are_those_of_the_training(trained):
-    """Through goals, the cap of goals, time-outs and a drop; of a policy that smooths targets."""
+    """A policy that smooths targets: goals, the cap on goals, time-outs and a drop."""
     policy = pretrained.policy("unrandomised")
     config = pretrained.load("unrandomised")[0]
     assert config.env.smoothed == "target"
@@ -115,14 +115,14 @@ def test_actions_are_those_of_the_training(trained):
 
 
 def test_actions_are_those_of_the_training_where_actions_are_averaged(contents):
-    """Of a policy that knows nothing: time-outs, and drops."""
+    """A random policy: time-outs and drops."""
     config, policy = make_bundle.policy()
     assert config.env.smoothed == "action"
     check_trials(contents, config, policy.agent, 8, 4.0)
 
 
 def check_trials(contents, config, agent, trials, timeout_s):
-    """Greedy trials of the deployed program beside those of `experiments.evaluate`."""
+    """Compares greedy trials of the deployed program with those of `experiments.evaluate`."""
     config = golden.plain(for_trials(config, SEED))
     config.env.goal_timeout_s = timeout_s
     config.env.bank_size, config.env.max_goals = 32, MAX_GOALS

@@ -38,7 +38,7 @@ def _messages(robot, seconds):
 
 
 def test_the_bundles_kinematics_are_those_of_its_hand(contents):
-    """Fingertips by the table, and by MuJoCo from hand.xml, in random postures."""
+    """Compares fingertips from the table with MuJoCo's from hand.xml, in random postures."""
     model = mujoco.MjModel.from_xml_string(contents.hand)
     data, layout = mujoco.MjData(model), hand.layout(model)
     rng = np.random.default_rng(0)
@@ -95,7 +95,9 @@ def test_readings_have_the_errors_that_are_asked_for(contents):
     noisy_joints, noisy_poses = _messages(robot, 6.4)
     assert simulated.time - noisy_joints[-1].stamp == pytest.approx(0.048)
     assert len(noisy_poses) / len(noisy_joints) == pytest.approx(0.75, abs=0.05)
-    late = [message for message in noisy_joints if message.stamp > 3.2]  # at rest by then
+    late = [
+        message for message in noisy_joints if message.stamp > 3.2
+    ]  # the hand is at rest by then
     off = np.array([m.position - joints[-1].position for m in late])
     assert off.std() == pytest.approx(0.02, rel=0.1)
     late_poses = [pose for pose in noisy_poses if pose.stamp > 3.2]
@@ -124,7 +126,7 @@ def test_fingertips_are_seen_where_they_are(contents):
 
 
 def test_sensors_with_offsets_are_obeyed(contents):
-    """The hand goes to where its sensors read what it was told, off by their offsets."""
+    """The sensors' readings reach the targets, so the true angles deviate by the offsets."""
     patch = Patch(joints={"rh_FFJ3": {"offset": 0.1}})
     plain, off = SimulatedHand(contents), SimulatedHand(contents, patch=patch)
     for simulated in (plain, off):
@@ -139,7 +141,7 @@ def test_sensors_with_offsets_are_obeyed(contents):
 
 
 def test_a_patch_makes_the_hand_that_training_makes_of_it(tmp_path):
-    """Both of what `calibrate` writes, but for where the one reads XML."""
+    """Training and the simulated hand read the same patch; one of them also reads an XML."""
     patch = Patch(
         joints={"rh_FFJ3": {"damping": 0.08, "low": -0.2}, "rh_THJ1": {"frictionloss": 0.02}},
         actuators={"rh_A_FFJ0": {"gain": 0.7, "backlash_down": 20.0, "backlash_up": 9.0}},
@@ -164,13 +166,13 @@ def test_a_patch_makes_the_hand_that_training_makes_of_it(tmp_path):
     ("change", "message"),
     [
         ({"version": 2}, "it must be 'dactyl_jax model patch', version 1"),
-        ({"joints": {"rh_FFJ3": {"stiffness": 1.0}}}, "rh_FFJ3.stiffness is unknown; there are"),
+        ({"joints": {"rh_FFJ3": {"stiffness": 1.0}}}, "rh_FFJ3.stiffness is unknown; use"),
         ({"joints": {"rh_FFJ3": {"damping": -1.0}}}, "rh_FFJ3.damping cannot be -1.0"),
         ({"actuators": {"rh_A_FFJ0": {"gain": 0.0}}}, "rh_A_FFJ0.gain cannot be 0.0"),
-        ({"joints": {"rh_FFJ3": {"low": "0"}}}, "is no model patch"),
+        ({"joints": {"rh_FFJ3": {"low": "0"}}}, "is not a model patch"),
         ({"joints": {"rh_FFJ3": {"low": float("nan")}}}, "rh_FFJ3.low cannot be nan"),
         ({"joints": {"rh_FFJ3": {"low": 1.0, "high": 0.5}}}, "rh_FFJ3.low is not below its high"),
-        ({"joints": ["rh_FFJ3"]}, "is no model patch"),
+        ({"joints": ["rh_FFJ3"]}, "is not a model patch"),
         ({"joints": {"rh_FFJ9": {"damping": 1.0}}}, "the hand has no 'rh_FFJ9'"),
     ],
 )
@@ -197,7 +199,7 @@ def test_the_programs_mistakes_are_answered_in_one_line(folder, capsys):
 
 
 def test_trials_on_a_bench_with_somebody_who_puts_the_object_back(contents):
-    """The random policy throws the object away; the next trial begins when it lies there again."""
+    """The random policy drops the object; the next trial begins when it lies in the palm again."""
     contents.contract["task"]["max_goals"] = 1
     simulated = SimulatedHand(contents)
     robot = InProcess(simulated, assistant=Assistant(simulated, contents))

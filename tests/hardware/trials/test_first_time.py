@@ -18,7 +18,7 @@ def test_a_sound_hand_does_as_told_slowly(contents):
     assert first_time.run(session)
     sent = np.array([targets for _, targets in hand.commands])
     steps = np.abs(np.diff(sent, axis=0))
-    assert steps.max() <= 0.25 * 0.5 * 1.2 * contents.control_dt  # of a blend
+    assert steps.max() <= 0.25 * 0.5 * 1.2 * contents.control_dt  # 1.2: margin
     assert (steps > 1e-9).sum(axis=1).max() == 1
     np.testing.assert_allclose(sent[-1], sent[0], atol=1e-6)
     assert (np.ptp(sent, axis=0) > 0.09).all()
@@ -43,4 +43,4 @@ def test_a_wrong_one_is_named(fault, contents):
 
     hand.spoil = spoil
     assert not first_time.run(session)
-    assert "rh_A_MFJ3 was told to go by" in session.guard.fault
+    assert "rh_A_MFJ3 was commanded by" in session.guard.fault

@@ -25,7 +25,7 @@ from tests.hardware.test_safety import check_commands
 
 
 class Room:
-    """A session on a fake hand on a bench, with the lines that it says."""
+    """A session with a fake hand on a bench, and the lines that it prints."""
 
     def __init__(self, contents, log=None, allowed=None):
         self.hand, self.said = FakeHand(contents), []
@@ -44,7 +44,7 @@ def room(contents):
 
 
 def test_a_trial_on_a_bench(room, contents):
-    """The hand goes to its start slowly, waits for the object, then the policy has its rate."""
+    """The hand moves to its start slowly and waits for the object; the policy keeps its rate."""
     start = contents.start_targets + 0.3
     room.hand.angles = room.hand._shared(np.clip(start, *contents.limits.T))
     room.hand.targets = np.clip(start, *contents.limits.T)
@@ -63,7 +63,7 @@ def test_a_trial_on_a_bench(room, contents):
     check_commands(contents, room.hand.commands, room.hand.commands[0][1])
     times = np.array([moment for moment, _ in room.hand.commands])
     policy = times[-20:]
-    assert policy[0] >= began + 4.0 + 1.0  # it lay still for a second
+    assert policy[0] >= began + 4.0 + 1.0  # the object lay still for a second
     np.testing.assert_allclose(np.diff(policy), contents.control_dt)
     blend = np.array([targets for _, targets in room.hand.commands[:-20]])
     assert np.abs(np.diff(blend, axis=0)).max() <= 0.5 * contents.control_dt + 1e-9
@@ -73,7 +73,7 @@ def test_a_trial_on_a_bench(room, contents):
 
 
 def test_an_object_that_is_seen_with_noise_lies_still_all_the_same(room, contents):
-    """And one that somebody carries through the palm does not."""
+    """An object that is carried through the palm does not count as still."""
     rng, began = np.random.default_rng(0), room.hand.now()
 
     def see():
@@ -163,7 +163,7 @@ def test_who_waits_for_the_object_says_where_it_is_seen(room):
 
 
 def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
-    """Through observation, memory, average and targets, from an episode's start on."""
+    """Compares observation, memory, average and targets from an episode's start."""
     golden, controller = contents.golden(), Controller(contents)
     for episode in range(len(golden["first"])):
         uniforms = iter(golden["uniform"][episode])
@@ -217,7 +217,7 @@ def test_whatever_fails_while_the_policy_acts_holds_the_hand(where, room, monkey
 @pytest.mark.parametrize("stall", [0.06, 0.1])
 @pytest.mark.parametrize("where", ["before its step", "in its step"])
 def test_a_late_step_makes_no_burst(stall, where, room, contents):
-    """Later ones read anew and find time for what they ask, which is all that they can."""
+    """Later steps take new readings and keep their distance, so no rate limit applies."""
     rng, hand, read, stalls = np.random.default_rng(0), room.hand, [], []
     wait_until = hand.wait_until
 
@@ -245,7 +245,7 @@ def test_a_late_step_makes_no_burst(stall, where, room, contents):
 
 
 def test_a_policy_knows_what_the_hand_got(contents, monkeypatch):
-    """When the guard allows for less than it asked for."""
+    """The guard limits the targets, and the policy sees the limited ones."""
     low, high = contents.limits.T
     slow = Limits(low, high, 0.3 * contents.max_rates)
     room = Room(contents, allowed=slow)
@@ -289,14 +289,14 @@ def test_fingertips_are_where_the_joints_or_the_markers_say(contents, monkeypatc
 
 
 def first_readings(contents):
-    """Of a golden episode, as a controller takes them."""
+    """The first readings of a golden episode, as arguments of a controller."""
     names = ("joint_angles", "joint_velocities", "previous", "position", "orientation", "goal")
     golden = contents.golden()
     return [golden[name][0, 0] for name in names]
 
 
 def check_that_a_control_step_is_quick(contents):
-    """In this thread's own time, since other programs may have the machine."""
+    """Measures this thread's CPU time, because other programs may load the machine."""
     controller, readings = Controller(contents), first_readings(contents)
     took = []
     for _ in range(300):
@@ -437,7 +437,7 @@ def test_the_papers_table_and_the_ends():
     assert "2 fault: " in more and "1 stop: " in more
     assert "1 of 1 trials" in report.table([nothing], 0.08)
     line = report.timing([0.0, 0.0, 0.003], [0.001, 0.002], [0.004] * 3)
-    assert line.startswith("3 control steps; median, p99, most: late 0.00, 2.94, 3.00 ms; period")
+    assert line.startswith("3 control steps; median, p99, max: late 0.00, 2.94, 3.00 ms; period")
     assert "period off by 1.50, 1.99, 2.00 ms; computing 4.00, 4.00, 4.00 ms" in line
     picture = report.plot(results)
     assert picture.count("<rect") == 3 and "50, cap" in picture

@@ -17,12 +17,12 @@ def _turn(angle):
 
 @pytest.fixture
 def home(contents):
-    """A place in the palm, `[3]` m in rh_forearm."""
+    """A position in the palm, `[3]` m in rh_forearm."""
     return FakeHand(contents).home
 
 
 def _trial(contents, events=None, timeout_s=0.8):
-    """Each goal is a radian further about the x axis."""
+    """A trial in which each goal is one radian further about the x axis."""
     events = [] if events is None else events
     return Trial(contents, _Turning(), 0, timeout_s, events.append)
 
@@ -47,7 +47,7 @@ def test_goals_are_counted_when_the_object_comes_near_enough(contents, home):
 
 def test_a_goal_may_have_to_be_seen_more_than_once(contents, home):
     trial = Trial(contents, _Turning(), 0, 8.0, lambda event: None, looks=3)
-    angles = (0.0, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9)  # seen there twice, then thrice
+    angles = (0.0, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9)  # near the goal twice, then three times
     counts = [trial.see(home, _turn(angle)) or trial.goals for angle in angles]
     assert counts == [0, 0, 0, 0, 0, 0, 1]
 
@@ -122,7 +122,7 @@ def test_uniform_goals_are_uniform():
 
 
 def test_aligned_goals_stand_on_a_face_at_any_angle():
-    """Each of the six faces looks along the palm's normal, x, as often as the others."""
+    """Each of the six faces points along the palm's normal, x, equally often."""
     source = RandomGoals("aligned", 0.5, seed=1)
     q = np.array([source.draw(0, n, _turn(0.3)) for n in range(1200)])
     assert (q[:, 0] >= 0).all()
