@@ -6,7 +6,9 @@ the tree, so a checkpoint from one device can be used on another.
 """
 
 import os
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -58,6 +60,22 @@ class Store:
         """Whether a work directory holds a complete checkpoint."""
         folder = os.path.join(os.path.abspath(workdir), FOLDER)
         return os.path.isdir(folder) and any(name.isdigit() for name in os.listdir(folder))
+
+    @staticmethod
+    def copy_last(workdir: str | os.PathLike, target: str | os.PathLike, name: str) -> None:
+        """Copies one tree of the last checkpoint, with its description, to another directory.
+
+        Args:
+            workdir: work directory of the run; it has a checkpoint.
+            target: work directory of the copy.
+            name: name under which the tree was stored.
+        """
+        folder = Path(workdir, FOLDER)
+        last = max((path for path in folder.iterdir() if path.name.isdigit()), key=_number)
+        for part in (name, _DESCRIPTION):
+            shutil.copytree(last / part, Path(target, FOLDER, last.name, part))
+        for file in filter(Path.is_file, last.iterdir()):
+            shutil.copy(file, Path(target, FOLDER, last.name))
 
     def latest_iteration(self) -> int | None:
         """Iteration of the last complete checkpoint; None before the first."""
@@ -117,6 +135,10 @@ def one_line(error: Exception) -> str:
     """The first line of an error message, shortened if necessary."""
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0][:200].rstrip(".") + "."
+
+
+def _number(path: Path) -> int:
+    return int(path.name)
 
 
 def _is_key(leaf: Any) -> bool:
