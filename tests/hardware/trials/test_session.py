@@ -162,6 +162,20 @@ def test_who_waits_for_the_object_says_where_it_is_seen(room):
     assert asked == ["it is seen 40 cm from it", "no pose of it is newer than 0.3 s"]
 
 
+def test_who_waits_for_the_object_says_that_poses_have_no_stamp(room):
+    """Unset stamps are 0."""
+    room.hand.spoil = lambda joints, pose: ([joints], [pose._replace(stamp=0.0)])
+
+    def give_up():
+        if any("put the object" in line for line in room.said):
+            room.hand.ask_to_stop("the test")
+
+    room.hand.on_step = give_up
+    assert room.run().end == "stop"
+    (asked,) = (line for line in room.said if "put the object into the palm" in line)
+    assert "old: is it stamped?" in asked
+
+
 def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
     """Through observation, memory, average and targets, from an episode's start on."""
     golden, controller = contents.golden(), Controller(contents)
