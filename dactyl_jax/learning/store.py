@@ -6,6 +6,7 @@ the tree, so a checkpoint from one device can be used on another.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,12 +91,21 @@ class Store:
             iteration: iteration under which to store them.
             description: JSON that describes the trees.
             **trees: trees of arrays and keys.
+
+        Raises:
+            OSError: the disk is full or fails; earlier checkpoints stay whole.
         """
         if iteration == self._manager.latest_step():
             return
         items = {name: ocp.args.StandardSave(_to_arrays(tree)) for name, tree in trees.items()}
         items[_DESCRIPTION] = ocp.args.JsonSave(dict(description))
-        self._manager.save(iteration, args=ocp.args.Composite(**items))
+        try:
+            self._manager.save(iteration, args=ocp.args.Composite(**items))
+        except ValueError as error:  # of TensorStore; it calls a full disk RESOURCE_EXHAUSTED
+            code = re.search(r"os_error_code='(\d+)'", str(error))
+            if code is None:
+                raise
+            raise OSError(int(code[1]), os.strerror(int(code[1])), self.folder) from error
 
     def restore(self, name: str, template: Tree) -> Tree:
         """Restores a tree of the last checkpoint.

@@ -27,9 +27,10 @@ from tests.hardware.test_safety import check_commands
 class Room:
     """A session on a fake hand on a bench, with the lines that it says."""
 
-    def __init__(self, contents, log=None, allowed=None):
+    def __init__(self, contents, log=None, allowed=None, spoil=None):
         self.hand, self.said = FakeHand(contents), []
         self.hand.allowed = allowed
+        self.hand.spoil = spoil or self.hand.spoil
         self.session = Session(contents, self.hand, AT_FOREARM, log, say=self.said.append)
         self.lab = Bench(RandomGoals("near", 0.5, seed=0), MostProbable())
         self.hand.report()
@@ -162,9 +163,9 @@ def test_who_waits_for_the_object_says_where_it_is_seen(room):
     assert asked == ["it is seen 40 cm from it", "no pose of it is newer than 0.3 s"]
 
 
-def test_who_waits_for_the_object_says_that_poses_have_no_stamp(room):
+def test_who_waits_for_the_object_says_that_poses_have_no_stamp(contents):
     """Unset stamps are 0."""
-    room.hand.spoil = lambda joints, pose: ([joints], [pose._replace(stamp=0.0)])
+    room = Room(contents, spoil=lambda joints, pose: ([joints], [pose._replace(stamp=0.0)]))
 
     def give_up():
         if any("put the object" in line for line in room.said):
