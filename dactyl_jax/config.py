@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
@@ -13,6 +14,8 @@ from dactyl_jax.errors import UserError
 from dactyl_jax.fields import Field, at_least, one_of, positive, share, sizes
 from dactyl_jax.hand import motors
 
+# Fields that name files, and the names of their copies beside a saved configuration.
+INPUTS = {"env.model_patch": "model_patch.json"}
 CHECKPOINT_S = Field(
     20.0,
     "greater than 0 and at most 30, so that little is lost when a run is killed",
@@ -236,6 +239,15 @@ def _validate_widening(config: ConfigDict, fail: Callable[[str, str], None]) -> 
         fail("randomization", "other than none with config.adr.enabled, unless a term is enabled")
     if not config.env.bank_redraw:
         fail("env.bank_redraw", "1 or more with config.adr.enabled: new banks apply the limits")
+
+
+def saved_at(config: ConfigDict, folder: Path) -> ConfigDict:
+    """Resolves a configuration read from a folder: its files are the copies there, see `INPUTS`."""
+    given = dict(leaves(config))
+    for field, name in INPUTS.items():
+        if given.get(field):
+            config.update_from_flattened_dict({field: str(folder / name)})
+    return config
 
 
 def complete(config: ConfigDict, *, origin: str, expected: ConfigDict | None = None) -> ConfigDict:

@@ -25,13 +25,15 @@ _PINNED = {
     "jax_enable_x64": False,
     "jax_default_prng_impl": "threefry2x32",
     "jax_threefry_partitionable": True,
+    "jax_random_seed_offset": 0,
+    "jax_default_matmul_precision": None,
     "jax_numpy_dtype_promotion": "standard",
     "jax_numpy_rank_promotion": "allow",
 }
 
 
 def pin_defaults() -> None:
-    """Overrides JAX_... environment variables that set precision, random keys and promotion."""
+    """Overrides JAX_... environment variables that change precision, random keys and promotion."""
     for name, value in _PINNED.items():
         jax.config.update(name, value)
 

@@ -65,7 +65,7 @@ def _define_sweep_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Runs the benchmark and prints the result."""
-    target = files.check_output("json", values.json) if values.json else None
+    target = files.check_output("json", values.json, [".json"]) if values.json else None
     if values.sweep:
         from experiments.benchmarks import sweep
 

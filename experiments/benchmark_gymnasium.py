@@ -36,7 +36,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Measures both and prints the ratio."""
-    target = files.check_output("json", values.json) if values.json else None
+    target = files.check_output("json", values.json, [".json"]) if values.json else None
     from experiments.benchmarks import gymnasium
 
     folder = Path(values.venv or Path.home() / ".cache" / "dactyl_jax" / "gymnasium")

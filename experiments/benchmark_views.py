@@ -26,7 +26,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Runs the benchmark and prints the result."""
-    target = files.check_output("json", values.json) if values.json else None
+    target = files.check_output("json", values.json, [".json"]) if values.json else None
     from experiments.benchmarks import views
 
     result = views.measure(config, values.seconds)

@@ -40,15 +40,13 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
     """Checks the flags and returns the defaults, which are unused: each run has a configuration."""
     if not values.run:
         raise UserError("no run is named: write experiments.compare [NAME=]DIR [NAME=]DIR ...")
-    if values.out is not None and not values.out.endswith(".png"):
-        raise UserError(f"--out: {values.out!r} must end in .png")
     return config_lib.default()
 
 
 def run(values: flags.FlagValues, config: ConfigDict, command: str) -> None:
     """Prints the results and draws the figures."""
     command_line.refuse_overrides(values, config, config_lib.default())
-    target = files.check_output("out", values.out) if values.out else None
+    target = files.check_output("out", values.out, [".png"]) if values.out else None
     from experiments.studies import comparison
 
     comparison.compare(values.run, target, values.title, command, values.x)

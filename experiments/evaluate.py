@@ -127,7 +127,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
 
         suite.run(values, config)
         return
-    target = files.check_output("json", values.json) if values.json else None
+    target = files.check_output("json", values.json, [".json"]) if values.json else None
     from experiments.base import origin
     from experiments.evaluation import one_policy
 

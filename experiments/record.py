@@ -4,6 +4,7 @@ Simulates a few environments and shows the one that reaches the most goals.
 """
 
 import sys
+from pathlib import Path
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -52,8 +53,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
     """Loads `policy_flags.saved_config`; checks that `--out` is a video."""
     if values.out is None:
         raise UserError("--out is missing: name the video to write, --out=FILE.mp4")
-    if not values.out.endswith((".mp4", ".webp")):
-        raise UserError(f"--out: {values.out!r} must end in .mp4 or .webp")
+    files.check_output("out", values.out, [".mp4", ".webp"])
     if values.width % 8:
         raise UserError(f"--width={values.width} must be a multiple of 8")
     return policy_flags.saved_config(values)
@@ -61,7 +61,7 @@ def base_config(values: flags.FlagValues) -> ConfigDict:
 
 def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Records an episode and renders it."""
-    target = files.check_output("out", values.out)
+    target = Path(values.out)
     from dactyl_jax import evaluation
     from dactyl_jax.envs import make_environment
     from experiments.evaluation import agents

@@ -45,7 +45,8 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     """Renders the sheet and writes it."""
     target = files.check_output("out", values.out)
     from dactyl_jax.rendering import write_picture
-    from experiments.vision import frames, looks, networks
+    from dactyl_jax.vision import drawing
+    from experiments.vision import frames, networks
 
     model = frames.load_model(config)
     source = frames.make_source(config, model, frames.SHEET)
@@ -56,8 +57,8 @@ def run(values: flags.FlagValues, config: ConfigDict) -> None:
     shown = np.clip(128 + 50 * normal, 0, 255).astype(np.uint8)
     if values.pretrained or values.workdir is not None:
         estimator = networks.load_estimator(values)
-        shown = looks.draw(estimator, shown, normal, source.draw_looks(numbers))
-        pictures = looks.enlarged(pictures)
+        shown = drawing.draw(estimator, shown, normal, source.draw_looks(numbers))
+        pictures = drawing.enlarged(pictures)
     rows = np.concatenate([pictures, shown], axis=1)  # [frame, 2 cameras, size, size, 3]
     write_picture(target, np.concatenate(np.concatenate(rows, axis=1), axis=1))
     print(f"{target}: {values.frames} frames, renderer {values.renderer}")

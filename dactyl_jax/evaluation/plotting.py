@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from dactyl_jax.evaluation.statistics import YEAR
 
@@ -13,7 +14,10 @@ BLUE, RED, GREEN, GREY = "#1f6fb4", "#c8553d", "#3a7d44", "#8a8a8a"
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG, atomically."""
+    """Writes a PNG, atomically. Titles and names of runs are plain text: `$` is a dollar sign."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     figure.savefig(temporary, format="png")

@@ -8,7 +8,7 @@ arithmetic.
 from dactyl_jax.hand.layout import ACTUATORS, FINGERTIPS, JOINTS, Layout, layout
 from dactyl_jax.hand.model import load_model
 from dactyl_jax.hand.objects import OBJECTS
-from dactyl_jax.hand.rig import RIG, Camera, read_rig, write_rig
+from dactyl_jax.hand.rig import RIG, Camera, read_rig, refuse_rig, write_rig
 
 __all__ = [
     "ACTUATORS",
@@ -21,5 +21,6 @@ __all__ = [
     "layout",
     "load_model",
     "read_rig",
+    "refuse_rig",
     "write_rig",
 ]

@@ -81,9 +81,9 @@ def read_rig(path: str | os.PathLike[str]) -> tuple[Camera, ...]:
     """Reads a file written by `write_rig`.
 
     Raises:
-        ValueError: the file does not exist, or does not describe the three cameras of `RIG`.
+        ValueError: the file does not exist, or does not describe the three cameras of `RIG`, or
+            one of them does not see the palm.
     """
-    names = [camera.name for camera in RIG]
     try:
         rows = json.loads(Path(path).read_text(encoding="utf-8"))
         cameras = tuple(
@@ -105,18 +105,46 @@ def read_rig(path: str | os.PathLike[str]) -> tuple[Camera, ...]:
             f"cameras: {str(path)!r} is not a calibration ({type(error).__name__}: {error}); it "
             "must be a list of objects with name, position, quaternion and field_of_view"
         ) from None
+    refuse_rig(cameras, f"cameras: {str(path)!r}")
+    return cameras
+
+
+def refuse_rig(cameras: Sequence[Camera], where: str) -> None:
+    """Refuses cameras that are not a rig around the palm.
+
+    Args:
+        cameras: of a calibration.
+        where: where they come from, for messages.
+
+    Raises:
+        ValueError: names the camera and what is wrong.
+    """
+    names = [camera.name for camera in RIG]
     if [camera.name for camera in cameras] != names:
         raise UserError(
-            f"cameras: {str(path)!r} calibrates {[c.name for c in cameras]}; it must be {names}, "
-            "in this order"
+            f"{where} calibrates {[c.name for c in cameras]}; it must be {names}, in this order"
         )
     for camera in cameras:
         if abs(np.linalg.norm(camera.quaternion) - 1) > 1e-3 or not 1 < camera.field_of_view < 120:
             raise UserError(
-                f"cameras: {camera.name} in {str(path)!r} needs a unit quaternion and a "
-                "field_of_view of 1 to 120 degrees"
+                f"{where}: {camera.name} needs a unit quaternion and a field_of_view of 1 to 120 "
+                "degrees"
             )
-    return cameras
+        if not _sees(camera, _TARGET):
+            place = ", ".join(f"{x:.3f}" for x in camera.position)
+            raise UserError(
+                f"{where}: {camera.name}, at {place} m, does not see a block in the palm, at "
+                f"{', '.join(f'{x:.3f}' for x in _TARGET)} m in the frame of rh_forearm; correct "
+                "its pose"
+            )
+
+
+def _sees(camera: Camera, point: np.ndarray) -> bool:
+    """Whether a point, [3] m in the frame of `rh_forearm`, lies within a camera's square image."""
+    axes = np.zeros(9)
+    mujoco.mju_quat2Mat(axes, np.array(camera.quaternion))
+    right, up, back = axes.reshape(3, 3).T @ (point - np.array(camera.position))
+    return max(abs(right), abs(up)) < -back * math.tan(math.radians(camera.field_of_view) / 2)
 
 
 def _numbers(values: object, count: int) -> tuple[float, ...]:

@@ -151,6 +151,16 @@ def restore_policy(workdir: str | os.PathLike) -> PolicyCheckpoint:
         )
 
 
+def copy_policy(workdir: str | os.PathLike, target: str | os.PathLike) -> None:
+    """Copies the policy of a run's last checkpoint to where `restore_policy` reads it.
+
+    Args:
+        workdir: work directory of the run; it has a checkpoint.
+        target: work directory of the copy.
+    """
+    Store.copy_last(workdir, target, "policy")
+
+
 def restore_continuation(workdir: str | os.PathLike) -> Continuation | None:
     """Loads what continues beside `restore_policy`; None if the run is too old to have stored it.
 

@@ -6,7 +6,10 @@ the tree, so a checkpoint from one device can be used on another.
 """
 
 import os
+import re
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
@@ -59,6 +62,22 @@ class Store:
         folder = os.path.join(os.path.abspath(workdir), FOLDER)
         return os.path.isdir(folder) and any(name.isdigit() for name in os.listdir(folder))
 
+    @staticmethod
+    def copy_last(workdir: str | os.PathLike, target: str | os.PathLike, name: str) -> None:
+        """Copies one tree of the last checkpoint, with its description, to another directory.
+
+        Args:
+            workdir: work directory of the run; it has a checkpoint.
+            target: work directory of the copy.
+            name: name under which the tree was stored.
+        """
+        folder = Path(workdir, FOLDER)
+        last = max((path for path in folder.iterdir() if path.name.isdigit()), key=_number)
+        for part in (name, _DESCRIPTION):
+            shutil.copytree(last / part, Path(target, FOLDER, last.name, part))
+        for file in filter(Path.is_file, last.iterdir()):
+            shutil.copy(file, Path(target, FOLDER, last.name))
+
     def latest_iteration(self) -> int | None:
         """Iteration of the last complete checkpoint; None before the first."""
         return self._manager.latest_step()
@@ -72,12 +91,21 @@ class Store:
             iteration: iteration under which to store them.
             description: JSON that describes the trees.
             **trees: trees of arrays and keys.
+
+        Raises:
+            OSError: the disk is full or fails; earlier checkpoints stay whole.
         """
         if iteration == self._manager.latest_step():
             return
         items = {name: ocp.args.StandardSave(_to_arrays(tree)) for name, tree in trees.items()}
         items[_DESCRIPTION] = ocp.args.JsonSave(dict(description))
-        self._manager.save(iteration, args=ocp.args.Composite(**items))
+        try:
+            self._manager.save(iteration, args=ocp.args.Composite(**items))
+        except ValueError as error:  # of TensorStore; it calls a full disk RESOURCE_EXHAUSTED
+            code = re.search(r"os_error_code='(\d+)'", str(error))
+            if code is None:
+                raise
+            raise OSError(int(code[1]), os.strerror(int(code[1])), self.folder) from error
 
     def restore(self, name: str, template: Tree) -> Tree:
         """Restores a tree of the last checkpoint.
@@ -117,6 +145,10 @@ def one_line(error: Exception) -> str:
     """The first line of an error message, shortened if necessary."""
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0][:200].rstrip(".") + "."
+
+
+def _number(path: Path) -> int:
+    return int(path.name)
 
 
 def _is_key(leaf: Any) -> bool:

@@ -3,6 +3,7 @@
 ::
 
     config.json      complete configuration of the training
+    model_patch.json the hand of the training, unless it was the published one
     parameters.npz   float32 arrays by path: policy network, statistics of its observations, and
                      what continued training needs (value network, learning rate, limits)
     metrics.json     designs of the networks, amount of training, origin and performance
@@ -70,6 +71,7 @@ def load(name: str = NAMES[0]) -> tuple[ConfigDict, dict[str, Any], dict[str, An
             f"the pretrained policy in {str(source)!r} is damaged ({error}); restore its files"
         ) from None
     config = config_lib.complete(config, origin=repr(str(source / "config.json")))
+    config = config_lib.saved_at(config, source)
     config_lib.validate(config)
     return config, parameters, metrics
 

@@ -28,15 +28,16 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps:
         ValueError: the path has another ending, there are no frames, or a size is not allowed.
     """
     path = Path(path)
-    if path.suffix not in _WRITERS:
+    ending = path.suffix.lower()
+    if ending not in _WRITERS:
         raise UserError(
             f"path: {str(path)!r} has no supported video format; it may be *.mp4 or *.webp"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     # Encode in a separate process: an interrupted encoder may touch its file after this one ends.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
-        encoded = Path(directory) / f"video{path.suffix}"
-        _WRITERS[path.suffix](encoded, _checked(frames), fps)
+        encoded = Path(directory) / f"video{ending}"
+        _WRITERS[ending](encoded, _checked(frames), fps)
         beside = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             shutil.copyfile(encoded, beside)

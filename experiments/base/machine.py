@@ -1,10 +1,12 @@
 """The machine that a program runs on: its devices and their memory."""
 
+import contextlib
+import math
 import os
 
 import jax
 
-from dactyl_jax.cpus import available_cpus
+from dactyl_jax.cpus import CGROUPS, available_cpus
 
 
 def device() -> str:
@@ -18,10 +20,18 @@ def device() -> str:
     return f"{count} x {first.device_kind}" if count > 1 else first.device_kind
 
 
-def memory() -> int:
-    """Returns the memory of the first device, bytes; for a CPU, the host's memory."""
+def memory() -> float:
+    """Returns the memory of the first device, bytes; for a CPU, what this process may use."""
     limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
-    return limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return limit or min(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), _of_container())
+
+
+def _of_container() -> float:
+    """Returns the memory limit of this process's container, bytes (cgroups, versions 2 and 1)."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # version 2 says max where it sets none
+            return int((CGROUPS / name).read_text())
+    return math.inf
 
 
 def peak_device_memory() -> int | None:

@@ -42,7 +42,7 @@ def run(values: flags.FlagValues, config: ConfigDict) -> dict[str, list[dict[str
         raise UserError(
             f"--envs is {','.join(values.envs)}; it must be whole numbers, such as 256,512"
         )
-    picture = files.check_output("plot", values.plot) if values.plot else None
+    picture = files.check_output("plot", values.plot, [".png"]) if values.plot else None
     shared = command_line.device_overrides(config)
     shared += [f"--{name}={values[name].value}" for name in ("mode", "seconds")]
     runs = [

@@ -12,7 +12,7 @@ from dactyl_jax.learning import PolicyCheckpoint, restore_continuation, restore_
 from experiments.base import files
 from experiments.evaluation import agents, paper, scoring
 from experiments.runs import policies
-from experiments.runs.workdir import WorkDirectory
+from experiments.runs.workdir import WorkDirectory, copy_inputs
 
 _MOST_BYTES = 8_000_000  # limit on the package's download size
 
@@ -56,7 +56,9 @@ def publish(
     # A policy counts as present once its metrics exist, so nobody reads a half-written one.
     last.unlink(missing_ok=True)
     files.write_bytes(folder / "parameters.npz", parameters)
-    files.write_json(folder / "config.json", workdir.load_config().to_dict())
+    trained = workdir.load_config()
+    copy_inputs(trained, folder)
+    files.write_json(folder / "config.json", trained.to_dict())
     files.write_json(last, metrics)
     print(f"{folder}: {len(parameters) / 1e6:.2f} MB of parameters")
 

@@ -64,14 +64,23 @@ def lineage(run: str) -> dict[str, Any]:
     if name:
         return pretrained.load(name)[2]["origin"]
     config, workdir, checkpoint = load_config(run), WorkDirectory(run), load_policy(run)
+    recorded = workdir.read_origin()
     rows = [row for row in workdir.read_metrics() if row["iteration"] <= checkpoint.iteration]
     own_steps = checkpoint.steps - checkpoint.steps_before
-    return workdir.read_origin() | {
+    return {
+        **recorded,
         "workdir": run,
         "seed": config.seed,
         "steps": checkpoint.steps,
         "years": own_steps * config.env.control_dt / evaluation.YEAR,
         "wall_minutes": rows[-1]["wall_minutes"] if rows else None,
+        **{way: recorded.get(way) or now for way, now in ancestors(config).items()},
+    }
+
+
+def ancestors(config: ConfigDict) -> dict[str, dict[str, Any] | None]:
+    """Returns the lineages of the runs that a configuration starts from and imitates, as of now."""
+    return {
         "init_from": _ancestor(config.init_from),
         "teacher": _ancestor(config.imitation.teacher),
     }

@@ -1,7 +1,10 @@
 """The work directory of a run: its contents, and when the run may continue.
 
 config.json      the full configuration, with the resolved engine
-origin.json      the command that started the run, the source commit, date and machine
+model_patch.json a copy of the file that the configuration names, if any
+origin.json      the command that started the run, the source commit, date and machine; what is
+                 known of the runs that it started from or imitates
+teacher/         a copy of the policy that the run imitates, if any
 checkpoints/     the full training state
 metrics.jsonl    one line per iteration; resuming drops lines after the newest checkpoint
 tensorboard/     the same metrics as TensorBoard events
@@ -9,11 +12,11 @@ report/          learning_curve.png, evaluation.json
 videos/          videos of the policy
 """
 
+import contextlib
 import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +53,7 @@ class WorkDirectory:
         self.videos = self.path / "videos"
 
     def load_config(self) -> ConfigDict:
-        """Loads the configuration that the run was started with.
+        """Loads the configuration that the run was started with; its files are the copies here.
 
         Raises:
             ValueError: the work directory is missing, or its config.json cannot be read.
@@ -72,16 +75,18 @@ class WorkDirectory:
                 f"--workdir: {str(self.config_file)!r} is damaged ({error}); restore it or choose "
                 "another work directory"
             ) from None
-        return config_lib.complete(
+        config = config_lib.complete(
             config, origin=repr(str(self.config_file)), expected=self._default()
         )
+        return config_lib.saved_at(config, self.path)
 
     def check(self, config: ConfigDict) -> bool:
         """Reports whether the directory already holds this run.
 
         Args:
             config: the configuration with its engine resolved. All fields except `run.*`, which set
-                only limits and reports, must equal those of an existing run.
+                only limits and reports, must equal those of an existing run; files that it names
+                must have the same content.
 
         Raises:
             UserError: the directory holds another run, or is not a work directory.
@@ -91,7 +96,7 @@ class WorkDirectory:
             return True
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"--workdir: {str(self.path)!r} is a file; name a folder")
-        if self.path.is_dir() and any(not p.name.startswith(".") for p in self.path.iterdir()):
+        if self.path.is_dir() and any(map(_is_foreign, self.path.iterdir())):
             raise UserError(
                 f"--workdir: {str(self.path)!r} holds files but no config.json; name an empty "
                 "or new folder"
@@ -99,26 +104,39 @@ class WorkDirectory:
         return False
 
     def claim(self, config: ConfigDict, came_from: dict[str, Any]) -> None:
-        """Writes config.json and origin.json; the directory then belongs to this run."""
+        """Writes config.json, its files and origin.json; the directory then belongs to this run."""
+        copy_inputs(config, self.path)
         files.write_json(self.config_file, config.to_dict())
         files.write_json(self.origin_file, came_from)
 
     def read_origin(self) -> dict[str, Any]:
-        """Returns the run's origin, see `origin.describe`; all fields are None if it is unknown."""
+        """Returns the run's origin, see `origin.describe`; all fields are None if it is unknown.
+
+        Raises:
+            UserError: origin.json is damaged.
+        """
         if not self.origin_file.is_file():
             return dict(origin.UNKNOWN)
-        return json.loads(self.origin_file.read_text(encoding="utf-8"))
+        try:
+            return json.loads(self.origin_file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(
+                f"{str(self.origin_file)!r} is damaged ({error}); restore it, or remove it: then "
+                "the run's origin is unknown"
+            ) from None
 
     def _refuse_another(self, config: ConfigDict, saved: ConfigDict) -> None:
         old = dict(config_lib.leaves(saved))
         for field, value in config_lib.leaves(config):
-            if not field.startswith("run.") and value != old[field]:
+            if field.startswith("run.") or value == old[field]:
+                continue
+            if field not in config_lib.INPUTS or not _same_content(value, old[field]):
                 raise UserError(
                     f"--workdir: the run in {str(self.path)!r} has {field}={old[field]!r}, not "
                     f"{value!r}; keep --config.{field}={old[field]} or choose another --workdir"
                 )
 
-    @contextmanager
+    @contextlib.contextmanager
     def lock(self, *, wait: bool = False) -> Iterator[None]:
         """Locks the directory for one training process.
 
@@ -143,14 +161,14 @@ class WorkDirectory:
             os.close(descriptor)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Returns the rows of metrics.jsonl, up to the first incomplete one."""
+        """Returns the rows of metrics.jsonl that are whole; a crash may have damaged some."""
         rows: list[dict[str, Any]] = []
         if self.metrics_file.is_file():
-            for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
-                try:
-                    rows.append(json.loads(line))
-                except ValueError:
-                    break
+            for line in self.metrics_file.read_bytes().splitlines():
+                with contextlib.suppress(ValueError):
+                    row = json.loads(line)
+                    if isinstance(row, dict) and "iteration" in row:
+                        rows.append(row)
         return rows
 
     def keep_metrics(self, iterations: int) -> list[dict[str, Any]]:
@@ -170,6 +188,23 @@ class WorkDirectory:
         """Appends one row; non-finite values become null."""
         with self.metrics_file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(_strict(row)) + "\n")
+
+
+def copy_inputs(config: ConfigDict, folder: Path) -> None:
+    """Copies the files that a configuration names to where `config.saved_at` reads them."""
+    given = dict(config_lib.leaves(config))
+    for field, name in config_lib.INPUTS.items():
+        if given.get(field):
+            files.write_bytes(folder / name, Path(given[field]).read_bytes())
+
+
+def _same_content(one: str, other: str) -> bool:
+    return bool(one and other) and Path(one).read_bytes() == Path(other).read_bytes()
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a file may be another's: neither hidden nor what a killed `claim` leaves."""
+    return not path.name.startswith(".") and path.name not in config_lib.INPUTS.values()
 
 
 def _strict(row: dict[str, Any]) -> dict[str, Any]:

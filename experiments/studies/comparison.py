@@ -108,6 +108,8 @@ def _named(items: Sequence[str]) -> list[tuple[str, WorkDirectory, ConfigDict]]:
             fields = dict(config_lib.leaves(config))
             seed = fields.pop("seed")
             own = {k: v for k, v in fields.items() if not k.startswith("run.")}
+            for field in filter(own.get, config_lib.INPUTS):
+                own[field] = Path(own[field]).read_text(encoding="utf-8")
             family = families.setdefault(json.dumps(own), [])
             first = family[0] if family else workdir.path.name.removesuffix(f"-{seed}")
             name = first + (f"#{len(family) + 1}" if family else "")

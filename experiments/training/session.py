@@ -12,6 +12,7 @@ from dactyl_jax.envs import make_environment
 from dactyl_jax.errors import UserError
 from dactyl_jax.learning import Checkpoints, PolicyCheckpoint, restore_steps_before
 from experiments.base import machine, origin
+from experiments.runs import policies
 from experiments.runs.workdir import WorkDirectory
 from experiments.training import continuation, loop, processes, teacher
 from experiments.training.continuation import Source
@@ -55,7 +56,7 @@ def run(
         if config.init_from and steps_before is None:
             source = continuation.load(config)
             steps_before = source.steps
-        imitated = teacher.load(config) if config.imitation.teacher else None
+        imitated = teacher.load(config, workdir) if config.imitation.teacher else None
         if processes.is_first():
             print(
                 f"Training in {workdir.path} on {machine.device()} with the {config.engine} engine."
@@ -66,7 +67,7 @@ def run(
             source,
             imitated,
             steps_before or 0,
-            None if resuming else origin.describe(command),
+            None if resuming else origin.describe(command) | policies.ancestors(config),
             dump_nan,
             started,
         )
@@ -99,6 +100,8 @@ def _train(
             print(said, flush=True)
     if came_from is not None and processes.is_first():
         workdir.claim(config, came_from)
+    if imitated is not None and processes.is_first():
+        teacher.keep(config, workdir)
     checkpoints = Checkpoints(workdir.path)
     try:
         if checkpoints.latest_iteration() is None:

@@ -11,11 +11,13 @@ from hardware.base.messages import Pose
 from hardware.policy.actions import Chooser
 from hardware.safety import motion
 from hardware.safety.guard import ROUNDING, because
+from hardware.safety.readings import seconds
 from hardware.trials.goals import GoalSource
 from hardware.trials.palm import Palm
 from hardware.trials.session import LISTEN, OBJECT, Session
 
 _STILL = 1.0  # s that the object must lie still in the palm before a trial
+_STALE = 60.0  # s: a pose so old has a wrong stamp, or none
 _STILL_SPEED = 0.02  # m/s between means over half that time, because poses may be noisy
 
 
@@ -62,6 +64,9 @@ class Bench:
         """The request for the object, last seen at `pose`; None if there is no recent pose."""
         if pose is None:
             why = because(session.tracker.refused(OBJECT))
+            age = session.tracker.pose_age(session.robot.now())
+            if _STALE < age < np.inf:
+                why = f" (by its stamp, the last one is {seconds(age)} old: is it stamped?)"
             sight = f"no pose of it is newer than {session.patience:g} s{why}"
         else:
             sight = f"it is seen {100 * np.linalg.norm(palm.offset(pose.position)):.0f} cm from it"

@@ -29,6 +29,8 @@ from tests.experiments.conftest import TINY
 # Prefixes of code blocks without commands.
 NO_COMMANDS = (
     "{",
+    "<launch>",
+    "#!/bin/sh",
     "import ",
     "config -> ",
     "hours = ",

@@ -149,6 +149,16 @@ def test_a_run_that_started_from_another_says_where_that_came_from(trained, tmp_
     assert policies.years(origin) == pytest.approx(2 * own)
 
 
+def test_what_a_run_started_from_is_told_as_it_was_then(trained, tmp_path):
+    child = tmp_path / "child"
+    shutil.copytree(trained, child)
+    fields = json.loads((child / "config.json").read_text()) | {"init_from": "elsewhere"}
+    (child / "config.json").write_text(json.dumps(fields))
+    then = {"workdir": "elsewhere", "years": 1.0}
+    (child / "origin.json").write_text(json.dumps({"command": "train", "init_from": then}))
+    assert policies.lineage(str(child))["init_from"] == then
+
+
 def test_steps_that_a_run_went_on_from_are_years_of_its_source_alone(trained, monkeypatch):
     policy = dataclasses.replace(restore_policy(trained), steps=100, steps_before=68)
     monkeypatch.setattr(policies, "load_policy", lambda run: policy)

@@ -419,7 +419,7 @@ def test_calibration_says_what_is_missing(tmp_path, capsys):
         ([], "--board=FILE.png"),
         ([f"--pictures={tmp_path}", "--board_position=0,0"], "--board_position"),
         ([f"--pictures={tmp_path}", place[0], "--board_quaternion=1,1,0,0"], "length is not 1"),
-        ([f"--pictures={tmp_path}", *place], "reference.png"),
+        ([f"--pictures={tmp_path}", *place], "there is no folder"),
     ):
         assert calibrate_cameras.main(arguments) == 2
         error = capsys.readouterr().err

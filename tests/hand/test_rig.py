@@ -56,6 +56,8 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path):
         (lambda rows: [{**rows[0], "quaternion": [1, 1, 0, 0]}, *rows[1:]], "unit quaternion"),
         (lambda rows: [{"name": "fingers"}, *rows[1:]], "KeyError"),
         (lambda rows: "no list", "is not a calibration"),
+        (lambda rows: [{**rows[0], "position": [0, 0.3, 0.1]}, *rows[1:]], "does not see a block"),
+        (lambda rows: [rows[0] | {"quaternion": [0, 1, 0, 0]}, *rows[1:]], "does not see a block"),
     ],
 )
 def test_a_wrong_calibration_is_named(tmp_path, change, said):

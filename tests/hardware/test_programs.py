@@ -1,16 +1,21 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from hardware import replay, run_trials, verify
 from hardware.base import cli
+from hardware.base.errors import UserError
 from hardware.policy import actions
 from hardware.policy.actions import MostProbable
+from hardware.robots.ros import topics
 from hardware.sight.camera_tracker import LOOK_PERIOD
 from hardware.sight.mount import AT_FOREARM
+from hardware.trials import verification
 from hardware.trials.bench import Bench
 from hardware.trials.goals import RandomGoals
 from hardware.trials.session import Session
@@ -63,6 +68,26 @@ def test_what_roslaunch_adds_and_paths_at_home(folder, monkeypatch, capsys):
     assert seen[0].bundle == str(folder)
     assert cli.run(seen.append, parser, ["--bundle="]) == 2
     assert "--bundle is empty" in capsys.readouterr().err
+
+
+def test_the_manuals_launch_file_starts_the_program(folder, monkeypatch, capsys):
+    """With the arguments that roslaunch makes of it, as far as it goes without ROS."""
+    manual = (ROOT / "docs" / "robot.md").read_text(encoding="utf-8")
+    launch = ElementTree.fromstring(re.search(r"<launch>.*</launch>", manual, re.S).group())
+    (node,) = launch
+    assert node.get("name") == topics.NODE
+    assert f"hardware.{node.get('type')}" in manual
+    args = node.get("args").replace("--bundle=bundle", f"--bundle={folder}").split()
+    args += [f"{remap.get('from')}:={remap.get('to')}" for remap in node]
+    args += [f"__name:={node.get('name')}", "__log:=/tmp/run_trials.log"]
+
+    def no_ros(contents, flags):
+        raise UserError(f"reached with {flags.goals} and {flags.stop_topic}")
+
+    monkeypatch.setattr(run_trials, "_ros", no_ros)
+    monkeypatch.setattr(verification, "in_its_own_process", lambda *_, **__: "")
+    assert run_trials.main(args) == 2
+    assert "reached with near and /stop" in capsys.readouterr().err
 
 
 def test_no_standard_input_is_a_terminal_that_says_nothing(contents, monkeypatch, capsys):

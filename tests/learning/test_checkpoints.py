@@ -19,6 +19,7 @@ from dactyl_jax.learning import (
     restore_policy,
     restore_steps_before,
 )
+from dactyl_jax.learning.store import Store
 from tests.learning import toy
 
 
@@ -209,3 +210,20 @@ def test_killed_at_random_moments_a_run_always_continues(trainer, tmp_path):
     state = _restore(trainer, tmp_path)
     straight = _iterate(trainer, trainer.initial_state(), int(state.iteration))
     assert _bits(state) == _bits(straight)
+
+
+def test_a_full_disk_is_called_so(tmp_path, monkeypatch):
+    """TensorStore calls it RESOURCE_EXHAUSTED, as JAX does a device's memory."""
+    said = "RESOURCE_EXHAUSTED: Failed to write 3208 bytes: No space [os_error_code='28']"
+
+    def fail(*_, **__):
+        raise ValueError(said)
+
+    store = Store(tmp_path)
+    monkeypatch.setattr(store._manager, "save", fail)
+    with pytest.raises(OSError, match=r"No space left on device.*checkpoints"):
+        store.save(1, {}, tree={"x": jnp.zeros(3)})
+    said = "another mistake"
+    with pytest.raises(ValueError, match=said):
+        store.save(1, {}, tree={"x": jnp.zeros(3)})
+    store.close()

@@ -1,11 +1,13 @@
 """Calibration on rendered boards recovers the rendering parameters."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dactyl_jax.errors import UserError
 from dactyl_jax.hand import RIG, Camera, read_rig
 from dactyl_jax.vision import calibration
 from experiments import calibrate_cameras
@@ -113,24 +115,39 @@ def test_a_camera_of_the_rig_is_found_where_it_is(camera):
         corner = np.array(wanted.position) + eye @ [0.0, 0.0, 0.45] - board @ CENTRE
         seen = board_before(wanted, board, corner)
         quaternion = calibration._quaternion(board)
-        is_found(calibration.locate(wanted.name, seen, camera, corner, quaternion), wanted)
+        located = calibration.locate(wanted.name, seen, camera, corner, quaternion)
+        is_found(located.camera, wanted)
+        assert 0.0003 < located.doubt < 0.002
+
+
+# One board pose that all three cameras see: above the palm, facing away from it.
+BOARD = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+CORNER = np.array([0.05, 0.0, 0.305]) - BOARD @ CENTRE
+QUATERNION = calibration._quaternion(BOARD)
+
+
+def save(folder: Path, pictures, references) -> None:
+    """Writes the folders that the program reads."""
+    for camera, reference in zip(RIG, references, strict=True):
+        (folder / camera.name).mkdir()
+        for number, seen in enumerate(pictures):
+            Image.fromarray(seen).save(folder / camera.name / f"{number}.png")
+        Image.fromarray(reference).save(folder / camera.name / "reference.png")
+
+
+def calibrate(folder: Path, position, quaternion, *flags: str) -> int:
+    """Runs the program on `folder`."""
+    numbers = [",".join(map(str, values)) for values in (position, quaternion)]
+    place = [f"--board_position={numbers[0]}", f"--board_quaternion={numbers[1]}"]
+    return calibrate_cameras.main(
+        [f"--pictures={folder}", f"--out={folder}/rig.json", *place, *flags]
+    )
 
 
 def test_the_program_finds_the_rig_through_lenses_that_distort(pictures, tmp_path, capsys):
-    # One board pose that all three cameras see: above the palm, facing away from it.
-    board = np.array([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
-    corner = np.array([0.05, 0.0, 0.305]) - board @ CENTRE
-    for camera in RIG:
-        folder = tmp_path / camera.name
-        folder.mkdir()
-        for number, seen in enumerate(pictures):
-            Image.fromarray(distorted(seen)).save(folder / f"{number}.png")
-        seen = distorted(board_before(camera, board, corner))
-        Image.fromarray(seen).save(folder / "reference.png")
-    flags = [f"--pictures={tmp_path}", f"--out={tmp_path}/rig.json"]
-    for name, numbers in (("position", corner), ("quaternion", calibration._quaternion(board))):
-        flags.append(f"--board_{name}={','.join(map(str, numbers))}")
-    assert calibrate_cameras.main(flags) == 0
+    references = [distorted(board_before(camera, BOARD, CORNER)) for camera in RIG]
+    save(tmp_path, [distorted(seen) for seen in pictures], references)
+    assert calibrate(tmp_path, CORNER, QUATERNION) == 0
     assert capsys.readouterr().out.count("reprojection error") == 3
     for found, wanted in zip(read_rig(tmp_path / "rig.json"), RIG, strict=True):
         is_found(found, wanted)
@@ -167,3 +184,105 @@ def test_pictures_that_will_not_do_are_named(camera):
         calibration.locate("thumb", blank, camera, [0, 0, 0], [1, 0, 0, 0])
     with pytest.raises(ValueError, match="calibrated at 640x480"):
         calibration.to_square(blank[:100], camera, 200)
+
+
+def noisy(seen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.clip(seen + rng.normal(0, 3, seen.shape), 0, 255).astype(np.uint8)
+
+
+def test_a_board_that_is_never_tilted_leaves_the_camera_uncertain():
+    """The reprojection error is small all the same."""
+    rng = np.random.default_rng(1)
+    shifts = [[*rng.uniform(-0.03, 0.03, 2), 0.45] for _ in range(12)]
+    flat = [noisy(held(about(0, 0, rng.uniform(-0.3, 0.3)), shift), rng) for shift in shifts]
+    lens = calibration.intrinsics(flat)
+    assert lens.error < 0.15
+    assert lens.doubt[0] > 10  # pixels
+    located = calibration.locate("thumb", flat[0], lens, CORNER, QUATERNION)
+    with pytest.raises(UserError, match=r"thumb: its position is uncertain.* tilted by 20 to 45"):
+        calibration.refuse_doubt("thumb", lens, located)
+
+
+def test_deviations_that_are_told_are_those_of_repeated_calibrations(pictures):
+    """Over noise of the pictures, for what a corner's noise of 0.1 pixels allows for."""
+    rng = np.random.default_rng(2)
+    found = [calibration.intrinsics([noisy(seen, rng) for seen in pictures]) for _ in range(4)]
+    told = found[0].doubt[0]
+    assert np.std([each.matrix[0, 0] for each in found], ddof=1) < 2 * told
+    assert abs(found[0].matrix[0, 0] - MATRIX[0, 0]) < 3 * told
+    assert told < 4
+
+
+def test_a_picture_that_was_taken_a_dozen_times_counts_once(pictures):
+    rng = np.random.default_rng(1)
+    same = [noisy(pictures[0], rng) for _ in range(12)]
+    with pytest.raises(UserError, match="2 of 13 differ"):
+        calibration.intrinsics([*same, pictures[1]])
+
+
+def test_usual_mistakes_in_the_boards_pose_are_named(pictures, tmp_path, capsys):
+    save(tmp_path, pictures[:6], [board_before(camera, BOARD, CORNER) for camera in RIG])
+    to_ros = about(0, 0, -np.pi / 2)
+    in_ros = to_ros @ CORNER, calibration._quaternion(to_ros @ BOARD)
+    for place, said in (
+        ((CORNER, np.roll(QUATERNION, -1)), "in the order x,y,z,w"),
+        (in_ros, "measured in ROS's rh_forearm"),
+        ((in_ros[0], np.roll(in_ros[1], -1)), "see --help; and --board_quaternion"),
+        ((CORNER + np.array([0, 1, 0]), QUATERNION), "does not see a block in the palm"),
+    ):
+        assert calibrate(tmp_path, *place) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "rig.json").exists()
+
+
+def test_a_board_that_a_printer_scaled_is_measured(pictures, camera):
+    """A board of 97% in the same pictures is nearer by that share."""
+    width = 0.97 * calibration.WIDTH
+    lens = calibration.intrinsics(pictures, width)
+    np.testing.assert_allclose(lens.matrix, camera.matrix, rtol=1e-3, atol=1e-3)
+    place = [0.0, 0, 0], [1.0, 0, 0, 0]
+    true, _ = calibration.locate("thumb", pictures[0], camera, *place)
+    scaled, _ = calibration.locate("thumb", pictures[0], lens, *place, width)
+    np.testing.assert_allclose(scaled.position, 0.97 * np.array(true.position), atol=1e-3)
+
+
+def test_pictures_are_read_as_peoples_tools_write_them(pictures, tmp_path):
+    eight = pictures[0]
+    sixteen = (25 + 0.8 * eight) * 257
+    for name, saved in {
+        "a.png": Image.fromarray(eight),
+        "B.PNG": Image.fromarray(eight),
+        "c.jpg": Image.fromarray(eight),
+        "d.JPEG": Image.fromarray(eight),
+        "e.tiff": Image.fromarray(eight),
+        "f.png": Image.fromarray(sixteen.astype(np.uint16)),
+        "g.png": Image.fromarray((sixteen / 16).astype(np.uint16)),  # 12 bits of it
+        "h.png": Image.fromarray(eight).convert("LA"),
+        "Reference.Jpg": Image.fromarray(eight),
+    }.items():
+        saved.save(tmp_path / name)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be shown turned; the sensor's rows are as ever
+    Image.fromarray(eight).save(tmp_path / "i.jpg", exif=turned)
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    held_ones, reference = calibrate_cameras._pictures(tmp_path)
+    assert len(held_ones) == 9
+    corners = calibration._corners(eight, calibration.WIDTH)
+    for seen in (*held_ones, reference):
+        assert seen.shape == (HEIGHT, WIDTH, 3)
+        found = calibration._corners(seen, calibration.WIDTH)
+        np.testing.assert_allclose(found.pixels, corners.pixels, atol=0.1)
+    for name in ("IMG_1.HEIC", "cut.png"):
+        (tmp_path / name).write_bytes((tmp_path / "a.png").read_bytes()[:2000] * (name[0] == "c"))
+        with pytest.raises(UserError, match=rf"{name}' is not a picture"):
+            calibrate_cameras._pictures(tmp_path)
+        (tmp_path / name).unlink()
+    (tmp_path / "reference.png").touch()
+    with pytest.raises(UserError, match="2 files named reference"):
+        calibrate_cameras._pictures(tmp_path)
+
+
+def test_outputs_have_the_endings_of_what_is_written(tmp_path, capsys):
+    for flag in ("--board=board", "--board=board.bmp", "--out=rig.txt"):
+        assert calibrate_cameras.main([flag, f"--pictures={tmp_path}"]) == 2
+        assert "must end in" in capsys.readouterr().err

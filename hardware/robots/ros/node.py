@@ -23,7 +23,8 @@ def start(name: str, *, simulated_clock: bool | None = None) -> None:
         simulated_clock: whether all nodes follow /clock; None leaves the setting unchanged.
 
     Raises:
-        UserError: there is no master, or a node of this name runs.
+        UserError: there is no master, a node of this name runs, or a launch file gives another
+            name.
     """
     if not rosgraph.is_master_online():
         raise UserError(
@@ -35,6 +36,11 @@ def start(name: str, *, simulated_clock: bool | None = None) -> None:
     if simulated_clock is not None:
         master.setParam("/use_sim_time", simulated_clock)
     rospy.init_node(name, disable_signals=True)
+    if rospy.get_name() != f"/{name}":  # by which two programs would know each other
+        raise UserError(
+            f'this node must be called /{name}, not {rospy.get_name()}; write name="{name}" in the '
+            "launch file, outside all namespaces"
+        )
 
 
 def answers(master: rosgraph.Master, node: str) -> bool:

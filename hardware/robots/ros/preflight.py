@@ -53,8 +53,9 @@ def check(bundle: Bundle, seen: dict[str, Any], camera_topics: Mapping[str, str]
     _check_joints(bundle)
     master = rosgraph.Master(rospy.get_name())
     publishers, types = dict(master.getSystemState()[0]), dict(master.getTopicTypes())
-    for topic, kind in seen.items():  # do not wait for a message: a tracker may see nothing yet
-        there = any(node.answers(master, name) for name in publishers.get(topic, ()))
+    for name, kind in seen.items():  # do not wait for a message: a tracker may see nothing yet
+        topic = rospy.resolve_name(name)
+        there = any(node.answers(master, other) for other in publishers.get(topic, ()))
         if not there or types.get(topic) != kind._type:
             raise UserError(
                 f"nobody publishes {kind._type} on {topic}; start the motion tracker, or name its "
@@ -129,7 +130,7 @@ def _check_controllers(bundle: Bundle) -> None:
     states = _controller_states() if LIST_CONTROLLERS in services else None
 
     def runs(controller: str) -> bool:
-        listens = bool(subscribers.get(f"/{controller}/command"))
+        listens = bool(subscribers.get(rospy.resolve_name(f"/{controller}/command")))
         return listens and (states is None or states.get(controller) == "running")
 
     for controller in TRAJECTORY_CONTROLLERS:
@@ -160,7 +161,7 @@ def rival_of(me: str, bundle: Bundle, master: rosgraph.Master) -> str:
     """
     publishers = dict(master.getSystemState()[0])
     for actuator in bundle.actuators:
-        topic = command_topic(actuator)
+        topic = rospy.resolve_name(command_topic(actuator))
         for other in publishers.get(topic, ()):
             if other != me and node.answers(master, other):
                 return f"{other} also commands the hand on {topic}"

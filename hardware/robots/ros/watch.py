@@ -62,7 +62,7 @@ class Watch:
     def _ask(self) -> None:
         master = rosgraph.Master(rospy.get_name())
         try:
-            if master.lookupService(STOP) != self._service.uri:
+            if master.lookupService(self._service.resolved_name) != self._service.uri:
                 self._answer = f"another program offers {STOP}"
             else:
                 self._answer = rival_of(rospy.get_name(), self._bundle, master)

@@ -39,3 +39,16 @@ def test_impossible_outputs_are_refused_before_the_work(tmp_path):
         files.check_output("json", str(tmp_path))
     with pytest.raises(UserError, match=r"--json.*not a folder"):
         files.check_output("json", str(tmp_path / "file" / "x.json"))
+    with pytest.raises(UserError, match=r"--json.*must end in \.json"):
+        files.check_output("json", str(tmp_path / "x.txt"), [".json"])
+    with pytest.raises(UserError, match=r"--json.*device or a pipe"):
+        files.check_output("json", "/dev/null")
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "result.json"
+    link.symlink_to("there/kept.json")
+    files.write_json(link, 1)
+    assert link.is_symlink()
+    assert (tmp_path / "there" / "kept.json").read_text() == "1\n"

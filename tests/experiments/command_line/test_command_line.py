@@ -282,10 +282,14 @@ def test_a_shells_switches_of_jax_change_nothing():
     kinds = []
 
     def look(values, config):
-        kinds.append((jnp.asarray(np.ones(2)).dtype, jax.random.key(0).dtype))
+        key = jax.random.key(0)
+        numbers = jnp.asarray(np.ones(2)).dtype, jax.config.jax_default_matmul_precision
+        kinds.append((*numbers, key.dtype, jax.random.bits(key)))
 
     switches = {"jax_enable_x64": True, "jax_default_prng_impl": "rbg"}
-    expected = jnp.float32, jax.random.key(0).dtype
+    switches |= {"jax_random_seed_offset": 1, "jax_default_matmul_precision": "bfloat16"}
+    key = jax.random.key(0)
+    expected = jnp.float32, None, key.dtype, jax.random.bits(key)
     try:
         for name, value in switches.items():
             jax.config.update(name, value)

@@ -6,6 +6,7 @@ import pytest
 
 import dactyl_jax.config
 from dactyl_jax.errors import UserError
+from dactyl_jax.hand import patch
 from experiments.runs.workdir import WorkDirectory
 
 
@@ -55,6 +56,35 @@ def test_other_folders_and_files_are_left_alone(tmp_path):
         WorkDirectory(tmp_path / "thesis.tex").check(config)
 
 
+def patched(file, damping):
+    """A configuration with a model patch in `file`."""
+    joints = {"rh_FFJ3": {"damping": damping}}
+    file.write_text(
+        json.dumps({"format": patch.FORMAT, "version": patch.VERSION, "joints": joints})
+    )
+    config = dactyl_jax.config.default()
+    config.env.model_patch = str(file)
+    return config
+
+
+def test_a_run_keeps_the_hand_that_it_began_with(tmp_path):
+    file, workdir = tmp_path / "hand.json", WorkDirectory(tmp_path / "run")
+    config = patched(file, 0.06)
+    workdir.claim(config, {})
+    assert workdir.check(config)
+    assert workdir.check(patched(tmp_path / "same.json", 0.06))  # by content, not by name
+    with pytest.raises(UserError, match=r"has env\.model_patch="):
+        workdir.check(patched(file, 0.12))
+    file.unlink()
+    moved = WorkDirectory(workdir.path.rename(tmp_path / "moved"))
+    assert patch.load(moved.load_config().env.model_patch).joints["rh_FFJ3"] == {"damping": 0.06}
+    assert moved.check(moved.load_config())
+    # A process that was killed while it took the directory leaves it to the next one.
+    moved.config_file.unlink()
+    moved.origin_file.unlink()
+    assert not moved.check(patched(file, 0.06))
+
+
 def test_a_directory_from_before_a_field_is_read(claimed):
     fields = json.loads(claimed.config_file.read_text())
     del fields["env"]["model_patch"]
@@ -91,3 +121,14 @@ def test_rows_that_no_checkpoint_holds_are_dropped(claimed):
     assert [row["iteration"] for row in claimed.keep_metrics(2)] == [1, 2]
     claimed.append_metrics({"iteration": 3, "loss": 1.0})
     assert claimed.read_metrics()[-1] == {"iteration": 3, "loss": 1.0}
+
+
+def test_a_damaged_row_costs_no_other(claimed):
+    for iteration in (1, 2, 3):
+        claimed.append_metrics({"iteration": iteration})
+    first, _, last = claimed.metrics_file.read_bytes().splitlines(keepends=True)
+    claimed.metrics_file.write_bytes(first + b'{"iter\xff\0\0\n17\n' + last)
+    assert [row["iteration"] for row in claimed.keep_metrics(3)] == [1, 3]
+    claimed.origin_file.write_text("{")
+    with pytest.raises(UserError, match=r"origin\.json' is damaged"):
+        claimed.read_origin()

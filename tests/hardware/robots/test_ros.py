@@ -171,8 +171,8 @@ def test_what_is_not_as_it_must_be_is_refused(ros, folder):
         "print('ready', flush=True); time.sleep(3600)"
     )
 
-    def refusal():
-        done = ros.trials(folder)
+    def refusal(*flags):
+        done = ros.trials(folder, *flags)
         assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1
         return done.stderr
 
@@ -186,6 +186,10 @@ def test_what_is_not_as_it_must_be_is_refused(ros, folder):
     topic = "/sh_rh_ffj0_position_controller/command"
     rival = other(_RIVAL, topic)
     assert f"/rival also commands the hand on {topic}" in refusal()
+    elsewhere = "/sh_rh_mfj0_position_controller/command"
+    assert nobody in refusal(f"{topic}:=/elsewhere")  # as a launch file's remappings come
+    assert f"hand on {topic}" in refusal(f"{elsewhere}:={topic}", f"{topic}:=/elsewhere")
+    assert "this node must be called /dactyl_jax, not /other" in refusal("__name:=other")
     rival.kill()
     rival.wait()  # the master still lists the rival, but it does not answer
     assert nobody in refusal()

@@ -89,7 +89,9 @@ def test_squares_are_those_of_the_training_machine():
     pytest.importorskip("cv2")
     calibration = pytest.importorskip("dactyl_jax.vision.calibration")
 
-    theirs = calibration.Intrinsics(LENS.matrix, LENS.distortion, LENS.size, 0.1)
+    theirs = calibration.Intrinsics(
+        LENS.matrix, LENS.distortion, LENS.size, 0.1, 0.1, np.zeros((9, 9)), np.zeros(0)
+    )
     view = calibration.square_field_of_view(theirs)
     picture = smooth(480, 640)
     for size in (100, 200):

@@ -27,9 +27,10 @@ from tests.hardware.test_safety import check_commands
 class Room:
     """A session with a fake hand on a bench, and the lines that it prints."""
 
-    def __init__(self, contents, log=None, allowed=None):
+    def __init__(self, contents, log=None, allowed=None, spoil=None):
         self.hand, self.said = FakeHand(contents), []
         self.hand.allowed = allowed
+        self.hand.spoil = spoil or self.hand.spoil
         self.session = Session(contents, self.hand, AT_FOREARM, log, say=self.said.append)
         self.lab = Bench(RandomGoals("near", 0.5, seed=0), MostProbable())
         self.hand.report()
@@ -160,6 +161,20 @@ def test_who_waits_for_the_object_says_where_it_is_seen(room):
         line.split("palm: ")[1] for line in room.said if "put the object into the palm" in line
     ]
     assert asked == ["it is seen 40 cm from it", "no pose of it is newer than 0.3 s"]
+
+
+def test_who_waits_for_the_object_says_that_poses_have_no_stamp(contents):
+    """Unset stamps are 0."""
+    room = Room(contents, spoil=lambda joints, pose: ([joints], [pose._replace(stamp=0.0)]))
+
+    def give_up():
+        if any("put the object" in line for line in room.said):
+            room.hand.ask_to_stop("the test")
+
+    room.hand.on_step = give_up
+    assert room.run().end == "stop"
+    (asked,) = (line for line in room.said if "put the object into the palm" in line)
+    assert "old: is it stamped?" in asked
 
 
 def test_the_controller_sees_and_does_what_the_golden_episodes_do(contents):
