@@ -15,7 +15,7 @@ from dactyl_jax.fields import Field, at_least, one_of, positive, share, sizes
 from dactyl_jax.hand import motors
 
 # Fields that name files, and the names of their copies beside a saved configuration.
-INPUTS = {"env.model_patch": "model_patch.json"}
+INPUTS = {"env.model_patch": "model_patch.json", "cameras": "cameras.json"}
 CHECKPOINT_S = Field(
     20.0,
     "greater than 0 and at most 30, so that little is lost when a run is killed",

@@ -57,7 +57,7 @@ def load_vision() -> tuple[ConfigDict, Estimator, dict[str, Any]]:
     config = config_lib.complete(
         config, origin=repr(str(FOLDER / "config.json")), expected=schema.default()
     )
-    schema.validate(schema.saved_at(config, FOLDER))
+    schema.validate(config_lib.saved_at(config, FOLDER))
     return config, estimator, metrics
 
 

@@ -1,7 +1,6 @@
 """The configuration schema of vision: all fields, their defaults and their allowed values."""
 
 import math
-from pathlib import Path
 
 from ml_collections import ConfigDict
 
@@ -11,7 +10,6 @@ from dactyl_jax.config import CHECKPOINT_S
 from dactyl_jax.fields import Field, at_least, one_of, positive, sizes, unit
 from dactyl_jax.vision import appearance, images
 
-CAMERAS = "cameras.json"  # calibrated cameras, next to the saved configuration that uses them
 TERMS = (*appearance.TERMS, *images.TERMS)
 _SCHEMA: fields.Schema = {
     "seed": 0,
@@ -105,13 +103,6 @@ def cameras(config: ConfigDict) -> tuple[hand.Camera, ...]:
         ValueError: the file does not exist or is not a calibration.
     """
     return hand.read_rig(config.cameras) if config.cameras else hand.RIG
-
-
-def saved_at(config: ConfigDict, folder: Path) -> ConfigDict:
-    """Resolves a configuration read from a folder: uses the calibration stored there."""
-    if config.cameras:
-        config.cameras = str(folder / CAMERAS)
-    return config
 
 
 def validate(config: ConfigDict) -> None:

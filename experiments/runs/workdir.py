@@ -1,7 +1,7 @@
 """The work directory of a run: its contents, and when the run may continue.
 
 config.json      the full configuration, with the resolved engine
-model_patch.json a copy of the file that the configuration names, if any
+model_patch.json, cameras.json: copies of the files that the configuration names, if any
 origin.json      the command that started the run, the source commit, date and machine; what is
                  known of the runs that it started from or imitates
 teacher/         a copy of the policy that the run imitates, if any

@@ -2,13 +2,13 @@
 
 from ml_collections import ConfigDict
 
+from dactyl_jax import config as config_lib
 from dactyl_jax.errors import UserError
 from dactyl_jax.pretrained import pack_vision, vision_store
-from dactyl_jax.vision import config as schema
 from dactyl_jax.vision.checkpoints import restore_estimator
 from experiments.base import files
-from experiments.runs.workdir import WorkDirectory
-from experiments.vision import directory, held_out
+from experiments.runs.workdir import WorkDirectory, copy_inputs
+from experiments.vision import held_out
 
 _MOST_BYTES = 8_000_000  # limit on the package's download size
 
@@ -49,7 +49,7 @@ def publish(workdir: WorkDirectory, config: ConfigDict, *, frames: int) -> None:
     last.unlink(missing_ok=True)
     files.write_bytes(folder / "parameters.npz", parameters)
     files.write_json(folder / "config.json", config.to_dict())
-    (folder / schema.CAMERAS).unlink(missing_ok=True)
-    directory.copy_cameras(config, folder)
+    (folder / config_lib.INPUTS["cameras"]).unlink(missing_ok=True)
+    copy_inputs(config, folder)
     files.write_json(last, metrics)
     print(f"{folder}: {len(parameters) / 1e6:.2f} MB of parameters")

@@ -377,7 +377,7 @@ def test_the_package_gets_a_network_and_gives_it_back(trained, tmp_path, monkeyp
     assert metrics["frames_learned"] == 32
     assert metrics["origin"]["command"].startswith("python -m experiments.train_vision")
     assert set(metrics["evaluation"]) == {"warp", "gl"}
-    assert not (tmp_path / "vision" / schema.CAMERAS).exists()
+    assert not (tmp_path / "vision" / "cameras.json").exists()
     target = tmp_path / "errors.json"
     flags = ["--pretrained", "--frames=4", f"--json={target}"]
     assert evaluate_vision.main(flags) == 0
