@@ -62,7 +62,7 @@ def test_a_run_leaves_its_configuration_checkpoint_and_metrics(trained):
     assert {"goals_per_minute", "drops_per_minute", "kl", "entropy", "wall_minutes"} <= set(rows[0])
     assert any((trained / "tensorboard").iterdir())
     origin = json.loads((trained / "origin.json").read_text())
-    assert set(origin) == {"command", "commit", "date", "machine"}
+    assert set(origin) == {"command", "commit", "date", "machine", "init_from", "teacher"}
     assert origin["command"].startswith("python -m experiments.train --engine=native ")
     assert origin["command"].endswith(" --max_iterations=2")
     assert "'--config.network.dense=(8,)'" in origin["command"]  # shell-quoted
