@@ -18,6 +18,7 @@ _ITERATIONS = 8
 _DAMPING = 1e-3  # of the normal matrix's diagonal, at first
 _METRES, _RADIANS = 0.01, 0.1  # units of the pose's unknowns
 _PER_CAMERA = 7  # unknowns: position, rotation, field of view
+_UP = np.array([1.0, -1.0])  # pictures have y downwards, cameras upwards
 
 
 class Seen(NamedTuple):
@@ -77,7 +78,7 @@ class Solver:
         self._optimism = float(geometry["optimism"])
         self._position = np.stack([camera.position for camera in cameras])
         self._quaternion = np.stack([camera.quaternion for camera in cameras])
-        self._view = np.array(fields_of_view, float)
+        self._field_of_view = np.array(fields_of_view, float)
         self._prior = np.concatenate([np.zeros(6), np.ones(_PER_CAMERA * len(cameras))])
 
     def solve(self, seen: Seen, position: np.ndarray, orientation: np.ndarray) -> Solution:
@@ -94,86 +95,108 @@ class Solver:
         weight = np.asarray(seen.weight, float)
         x, damping = np.zeros(len(self._prior)), _DAMPING
 
-        def robust(pose: tuple[np.ndarray, np.ndarray], x: np.ndarray) -> np.ndarray:
+        def robust(view: _View) -> np.ndarray:
             """Cost of each point."""
-            square = (((self._places(pose, x)[0] - seen.place) * scale[..., None]) ** 2).sum(-1)
+            square = (((view.places - seen.place) * scale[..., None]) ** 2).sum(-1)
             return weight * self._cauchy**2 * np.log1p(square / self._cauchy**2)
 
-        def cost(pose: tuple[np.ndarray, np.ndarray], x: np.ndarray) -> float:
-            return float(robust(pose, x).sum() + (self._prior * x**2).sum())
+        def cost(view: _View, x: np.ndarray) -> float:
+            return float(robust(view).sum() + (self._prior * x**2).sum())
 
-        def normal(
-            pose: tuple[np.ndarray, np.ndarray], x: np.ndarray
-        ) -> tuple[np.ndarray, np.ndarray]:
+        def normal(view: _View, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             """Normal matrix and gradient of the reweighted problem."""
-            places, slopes = self._places(pose, x)
-            off = (places - seen.place) * scale[..., None]
-            slopes = slopes * scale[..., None, None]
+            off = (view.places - seen.place) * scale[..., None]
             share = weight / (1 + (off**2).sum(-1) / self._cauchy**2)
-            rows = slopes.reshape(-1, len(x))
-            shares = np.repeat(share.ravel(), 2)
-            matrix = rows.T @ (shares[:, None] * rows) + np.diag(self._prior)
-            return matrix, rows.T @ (shares * off.ravel()) + self._prior * x
+            rows = (self._slopes(view) * scale[..., None, None]).reshape(-1, len(x))
+            weighted = np.repeat(share.ravel(), 2)[:, None] * rows
+            return rows.T @ weighted + np.diag(
+                self._prior
+            ), off.ravel() @ weighted + self._prior * x
 
-        before = cost(pose, x)
+        view = self._view(pose, x)
+        before = cost(view, x)
         for _ in range(_ITERATIONS):
-            matrix, gradient = normal(pose, x)
+            matrix, gradient = normal(view, x)
             damped = matrix + damping * np.diag(np.diag(matrix) + 1e-6)
             tried = x - np.linalg.solve(damped, gradient)
             moved = _moved(pose, tried)
             tried[:6] = 0.0
-            after = cost(moved, tried)
+            there = self._view(moved, tried)
+            after = cost(there, tried)
             if after < before:
-                pose, x, before, damping = moved, tried, after, damping / 10
+                pose, x, view, before, damping = moved, tried, there, after, damping / 10
             else:
                 damping *= 10
-        matrix = normal(pose, x)[0] + 1e-6 * np.eye(len(x))
+        matrix = normal(view, x)[0] + 1e-6 * np.eye(len(x))
         variances = self._optimism**2 * np.diag(np.linalg.inv(matrix))
         return Solution(
             pose[0],
             rotations.canonical(pose[1] / np.linalg.norm(pose[1])),
             float(_METRES * np.sqrt(variances[:3].sum())),
             float(_RADIANS * np.sqrt(variances[3:6].sum())),
-            (robust(pose, x).sum(axis=1) + (x[6:].reshape(len(weight), -1) ** 2).sum(axis=1))
+            (robust(view).sum(axis=1) + (x[6:].reshape(len(weight), -1) ** 2).sum(axis=1))
             / np.maximum(weight.sum(axis=1), 1.0),
         )
 
-    def _places(
-        self, pose: tuple[np.ndarray, np.ndarray], x: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Places of all points `[camera, point, 2]`, and their slopes `[..., unknown]`."""
-        cameras, points = len(self._view), self.points
-        position, orientation = pose
-        turn = rotations.matrix(orientation)
-        where = np.concatenate([position + self._object @ turn.T, self._forearm])
+    def _view(self, pose: tuple[np.ndarray, np.ndarray], x: np.ndarray) -> _View:
+        """All points in all cameras, for a pose and changes of the cameras."""
+        change = x[6:].reshape(-1, _PER_CAMERA)
+        turn = rotations.matrix(pose[1])
+        where = np.concatenate([pose[0] + self._object @ turn.T, self._forearm])
+        turned = self._deviations[1] * change[:, 3:6]
+        axes = rotations.matrix(rotations.multiply(self._quaternion, _exponential(turned)))
+        centre = self._position + self._deviations[0] * change[:, :3]
+        half = np.radians(self._field_of_view + self._deviations[2] * change[:, 6]) / 2
+        sight = (where - centre[:, None]) @ axes
+        depth = -sight[..., 2] * np.tan(half)[:, None]
+        return _View(
+            turn, axes, turned, half, sight, depth, sight[..., :2] * _UP / depth[..., None]
+        )
+
+    def _slopes(self, view: _View) -> np.ndarray:
+        """Derivatives of the places, `[camera, point, 2, unknown]`."""
+        cameras, points = view.depth.shape
         # How points move with the pose: along with it, and about the object's axes.
         moving = np.zeros((points, 3, 6))
         moving[: len(self._object), :, :3] = _METRES * np.eye(3)
-        moving[: len(self._object), :, 3:] = -_RADIANS * turn @ _cross(self._object)
-        places = np.empty((cameras, points, 2))
-        slopes = np.zeros((cameras, points, 2, len(x)))
+        moving[: len(self._object), :, 3:] = -_RADIANS * view.turn @ _cross(self._object)
+        near = np.tan(view.half)[:, None, None]
+        slope = np.zeros((cameras, points, 2, 3))  # of places by sight
+        slope[..., 0, 0], slope[..., 1, 1] = 1 / view.depth, -1 / view.depth
+        slope[..., 2] = view.places * near / view.depth[..., None]
+        outwards = slope @ np.swapaxes(view.axes, 1, 2)[:, None]  # of places by points
+        about = slope @ (_cross(view.sight) @ _jacobian(-view.turned)[:, None])
+        widening = np.radians(self._deviations[2]) / (2 * np.cos(view.half) ** 2 * near[:, 0, 0])
+        slopes = np.zeros((cameras, points, 2, len(self._prior)))
+        slopes[..., :6] = outwards @ moving
         for row in range(cameras):
-            first = 6 + _PER_CAMERA * row
-            change = x[first : first + _PER_CAMERA]
-            turned = self._deviations[1] * change[3:6]
-            axes = rotations.matrix(rotations.multiply(self._quaternion[row], _exponential(turned)))
-            centre = self._position[row] + self._deviations[0] * change[:3]
-            view = np.radians(self._view[row] + self._deviations[2] * change[6]) / 2
-            near = np.tan(view)
-            sight = (where - centre) @ axes  # in the camera's frame; it looks along -z
-            depth = -sight[:, 2] * near
-            places[row] = sight[:, :2] * [1.0, -1.0] / depth[:, None]
-            slope = np.zeros((points, 2, 3))  # of places by sight
-            slope[:, 0, 0] = 1 / depth
-            slope[:, 1, 1] = -1 / depth
-            slope[:, :, 2] = places[row] * near / depth[:, None]
-            slopes[row, :, :, :6] = slope @ (axes.T @ moving)
-            slopes[row, :, :, first : first + 3] = -self._deviations[0] * slope @ axes.T
-            about = _cross(sight) @ _jacobian(-turned)
-            slopes[row, :, :, first + 3 : first + 6] = self._deviations[1] * slope @ about
-            widening = np.radians(self._deviations[2]) / (2 * np.cos(view) ** 2 * near)
-            slopes[row, :, :, first + 6] = -widening * places[row]
-        return places, slopes
+            own = slopes[row, :, :, 6 + _PER_CAMERA * row :]
+            own[..., :3] = -self._deviations[0] * outwards[row]
+            own[..., 3:6] = self._deviations[1] * about[row]
+            own[..., 6] = -widening[row] * view.places[row]
+        return slopes
+
+
+class _View(NamedTuple):
+    """Points in cameras, `[camera, point, ...]`.
+
+    Attributes:
+        turn: `[3, 3]`, the object's orientation.
+        axes: `[camera, 3, 3]`, the cameras' orientations.
+        turned: `[camera, 3]` rad, how far they are turned from their calibration.
+        half: `[camera]` rad, half their fields of view.
+        sight: `[..., 3]` m, points in the cameras' frames; cameras look along -z.
+        depth: `[...]`, distances along the view, in half widths of a picture.
+        places: `[..., 2]`, image positions.
+    """
+
+    turn: np.ndarray
+    axes: np.ndarray
+    turned: np.ndarray
+    half: np.ndarray
+    sight: np.ndarray
+    depth: np.ndarray
+    places: np.ndarray
 
 
 def _moved(pose: tuple[np.ndarray, np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,15 +204,16 @@ def _moved(pose: tuple[np.ndarray, np.ndarray], x: np.ndarray) -> tuple[np.ndarr
     return pose[0] + _METRES * x[:3], rotations.multiply(pose[1], _exponential(_RADIANS * x[3:6]))
 
 
-def _exponential(vector: np.ndarray) -> np.ndarray:
-    """The rotation by a rotation vector `[3]` rad, `[4]`."""
-    angle = float(np.linalg.norm(vector))
-    return np.concatenate([[np.cos(angle / 2)], 0.5 * np.sinc(angle / (2 * np.pi)) * vector])
+def _exponential(vectors: np.ndarray) -> np.ndarray:
+    """The rotations by rotation vectors `[..., 3]` rad, `[..., 4]`."""
+    angle = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled = 0.5 * np.sinc(angle / (2 * np.pi)) * vectors
+    return np.concatenate([np.cos(angle / 2), scaled], axis=-1)
 
 
-def _jacobian(vector: np.ndarray) -> np.ndarray:
-    """How far a rotation turns further for a small change of its vector `[3]`, `[3, 3]`."""
-    cross = _cross(vector)
+def _jacobian(vectors: np.ndarray) -> np.ndarray:
+    """How far rotations turn further for small changes of their vectors `[..., 3]`, `[..., 3, 3]`."""
+    cross = _cross(vectors)
     return np.eye(3) + cross / 2 + cross @ cross / 6  # cameras turn by a few degrees
 
 
