@@ -212,7 +212,7 @@ def _exponential(vectors: np.ndarray) -> np.ndarray:
 
 
 def _jacobian(vectors: np.ndarray) -> np.ndarray:
-    """How far rotations turn further for small changes of their vectors `[..., 3]`, `[..., 3, 3]`."""
+    """How far rotations turn for small changes of their vectors `[..., 3]`, `[..., 3, 3]`."""
     cross = _cross(vectors)
     return np.eye(3) + cross / 2 + cross @ cross / 6  # cameras turn by a few degrees
 
