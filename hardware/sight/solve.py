@@ -109,9 +109,8 @@ class Solver:
             share = weight / (1 + (off**2).sum(-1) / self._cauchy**2)
             rows = (self._slopes(view) * scale[..., None, None]).reshape(-1, len(x))
             weighted = np.repeat(share.ravel(), 2)[:, None] * rows
-            return rows.T @ weighted + np.diag(
-                self._prior
-            ), off.ravel() @ weighted + self._prior * x
+            matrix = rows.T @ weighted + np.diag(self._prior)
+            return matrix, off.ravel() @ weighted + self._prior * x
 
         view = self._view(pose, x)
         before = cost(view, x)
