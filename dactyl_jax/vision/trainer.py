@@ -128,14 +128,19 @@ class VisionTrainer:
         gradient, metrics = jax.grad(objective, has_aux=True)(learning)
         metrics = metrics | {"gradient_norm": optax.tree.norm(gradient)}
         updates, optimizer = self._optimizer.update(gradient, state.optimizer, learning)
-        parameters = state.parameters | optax.apply_updates(learning, updates)
+        learning = optax.apply_updates(learning, updates)
         # The average decays faster at first, above all to forget the initial parameters.
         number = numbers[0] // law.batch
         stays = jnp.minimum(law.averaging, (1 + number) / (10 + number))
         averaged = jax.tree.map(
-            lambda old, new: stays * old + (1 - stays) * new, state.averaged, parameters
+            lambda old, new: stays * old + (1 - stays) * new,
+            self._learning(state.averaged),
+            learning,
         )
-        return VisionState(parameters, averaged, optimizer, state.iteration), metrics
+        state = VisionState(
+            state.parameters | learning, state.averaged | averaged, optimizer, state.iteration
+        )
+        return state, metrics
 
     def _learning(self, parameters: dict[str, Parameters]) -> dict[str, Parameters]:
         """The parameters that training changes."""

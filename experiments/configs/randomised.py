@@ -16,9 +16,13 @@ def get_config():
     config.env.value_observation = "privileged"
     config.env.goal_timeout_s = 16.0
     config.env.reward.drop = -3.0
-    config.adr.widen_share = 0.9
-    config.adr.narrow_share = 0.7
+    config.adr.episodes = 8
+    config.adr.widen_share = 0.8
+    config.adr.narrow_share = 0.6
     config.curriculum.goals_per_minute = 4.0
+    # Smaller policy changes than in `quick`: larger ones are faster only in the beginning.
+    config.ppo.kl_low = 0.02
+    config.ppo.kl_high = 0.04
     config.network.dense = (256,)
     config.network.lstm = 256
     config.run.max_minutes = 600.0

@@ -342,6 +342,37 @@ def test_a_dataset_of_other_frames_is_refused(dataset, tmp_path, flags, said, ca
     assert said in error and error.count("\n") == 1
 
 
+def test_a_run_starts_with_another_runs_networks(trained, tmp_path, capsys):
+    """The first look stays as it is with `closer`; a network of another design starts anew."""
+    flags = [
+        *TINY,
+        f"--workdir={tmp_path}/run",
+        f"--config.init_from={trained}",
+        "--config.training.learns=closer",
+        "--config.closer.forearm.channels=4",
+        "--max_iterations=1",
+    ]
+    assert train_vision.main(flags) == 0
+    told = capsys.readouterr().out
+    assert f"Loaded from {trained}: networks first, object. Initialised: forearm." in told
+    theirs, ours = restore_estimator(trained), restore_estimator(tmp_path / "run")
+    changed = {
+        name: not all(
+            np.array_equal(*pair)
+            for pair in zip(*map(jax.tree.leaves, (old, ours.parameters[name])), strict=True)
+        )
+        for name, old in theirs.parameters.items()
+        if name != "forearm"
+    }
+    assert changed == {"first": False, "object": True}
+
+
+def test_the_sheet_shows_what_the_networks_find(trained, tmp_path):
+    target = tmp_path / "sheet.png"
+    assert vision_sheet.main([f"--workdir={trained}", "--frames=2", f"--out={target}"]) == 0
+    assert Image.open(target).size == (6 * 240, 2 * 240)
+
+
 def test_what_is_missing_is_named(tmp_path, capsys):
     calibration = tmp_path / "rig.json"
     for program, arguments, said in (
