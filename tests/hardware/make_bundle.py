@@ -65,9 +65,16 @@ def pose_network() -> TrainedPoseNetwork:
         lambda array: jnp.asarray(array + rng.normal(0, 0.2, array.shape), jnp.float32),
         eyes.initial_parameters(jax.random.key(0)),
     )
-    # A small mean matrix means a large uncertainty.
+    # Random places would put the object anywhere. Hidden ones leave it where the first look has it,
+    # near the palm.
+    for part in ("object", "forearm"):
+        offset = parameters[part]["offset"]
+        parameters[part] = parameters[part] | {"offset": offset.at[:, 1].set(-200.0)}
+    # A small mean matrix means a large uncertainty; one along the identity does not leap.
     first = parameters["first"]
-    parameters["first"] = first | {"head": jax.tree.map(lambda x: 0.1 * x, first["head"])}
+    head = jax.tree.map(lambda x: 0.1 * x, first["head"])
+    head["bias"] = head["bias"].at[3:].add(0.2 * jnp.eye(3).ravel())
+    parameters["first"] = first | {"head": head}
     return TrainedPoseNetwork(
         config, Estimator(eyes, solve.rig(config), parameters, 0, 0), {"run": "random"}
     )
