@@ -51,7 +51,9 @@ class Clairvoyant:
         return pictures
 
     def estimate_normal(self, pictures):
-        return Poses(pictures[:, :3], pictures[:, 3:], np.linspace(0.0, 2.0, len(pictures)))
+        count = len(pictures)
+        doubt, exact = np.linspace(0.0, 2.0, count), np.zeros(count)
+        return Poses(pictures[:, :3], pictures[:, 3:], doubt, exact, exact, np.zeros((count, 3)))
 
 
 @jax.tree_util.register_static
