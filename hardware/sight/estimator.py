@@ -12,7 +12,7 @@ from hardware.base.errors import UserError
 from hardware.bundle import graphs
 from hardware.bundle.store import Bundle
 from hardware.sight.cameras import Camera, rig
-from hardware.sight.solve import Seen, Solver
+from hardware.sight.solve import SeenPoints, Solver
 
 
 class Estimate(NamedTuple):
@@ -48,7 +48,7 @@ class Look(NamedTuple):
 
     position: np.ndarray
     matrix: np.ndarray
-    seen: Seen
+    seen: SeenPoints
 
 
 class Estimator:
@@ -79,7 +79,7 @@ class Estimator:
     def look(self, pictures: np.ndarray) -> Look:
         """Runs the networks on pictures `[camera, size, size, 3]` uint8, in the bundle's order."""
         position, matrix, *seen = self._session.run(None, {"pictures": pictures[None]})
-        return Look(position[0], matrix[0], Seen(*(part[0] for part in seen)))
+        return Look(position[0], matrix[0], SeenPoints(*(part[0] for part in seen)))
 
     def estimate(self, pictures: np.ndarray) -> Estimate:
         """The pose in pictures as for `look`."""

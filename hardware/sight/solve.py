@@ -21,7 +21,7 @@ _PER_CAMERA = 7  # unknowns: position, rotation, field of view
 _UP = np.array([1.0, -1.0])  # pictures have y downwards, cameras upwards
 
 
-class Seen(NamedTuple):
+class SeenPoints(NamedTuple):
     """Points that the cameras show: the object's, then the forearm's, `[camera, point, ...]`.
 
     Attributes:
@@ -81,7 +81,7 @@ class Solver:
         self._field_of_view = np.array(fields_of_view, float)
         self._prior = np.concatenate([np.zeros(6), np.ones(_PER_CAMERA * len(cameras))])
 
-    def solve(self, seen: Seen, position: np.ndarray, orientation: np.ndarray) -> Solution:
+    def solve(self, seen: SeenPoints, position: np.ndarray, orientation: np.ndarray) -> Solution:
         """Solves for one pose.
 
         Args:

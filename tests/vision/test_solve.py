@@ -128,7 +128,9 @@ def test_a_robot_host_solves_the_same(rig, scene):
     ours = solve.solve(rig, given, *start)
     for row in range(COUNT):
         found = solver.solve(
-            theirs.Seen(*(part[row] for part in given)), start[0][row], np.asarray(start[1])[row]
+            theirs.SeenPoints(*(part[row] for part in given)),
+            start[0][row],
+            np.asarray(start[1])[row],
         )
         np.testing.assert_allclose(found.position, ours.position[row], atol=2e-5)
         turn = rotations.multiply(found.orientation, rotations.conjugate(ours.orientation[row]))
