@@ -1,6 +1,7 @@
-"""Convolutional layers shared by the networks."""
+"""Layers of the networks, and how a design becomes parameters and a graph."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -8,8 +9,21 @@ import jax.numpy as jnp
 from flax import nnx
 
 Parameters = Mapping[str, Any]
+Layers = Callable[[Any, nnx.Rngs], nnx.Module]  # from a design, which is hashable
 
 he = nnx.initializers.he_uniform()
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def initial_parameters(layers: Layers, design: Any, key: jax.Array) -> Parameters:
+    """Draws the weights of a design."""
+    return nnx.to_pure_dict(nnx.state(layers(design, nnx.Rngs(key))))
+
+
+@functools.cache
+def graph(layers: Layers, design: Any) -> nnx.GraphDef:
+    """The graph of a design, to merge with its parameters."""
+    return nnx.split(nnx.eval_shape(lambda: layers(design, nnx.Rngs(0))))[0]
 
 
 def convolution(

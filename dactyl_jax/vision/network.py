@@ -8,7 +8,6 @@ rotation, the less certain the orientation: ambiguous images are reported as suc
 """
 
 import dataclasses
-import functools
 import itertools
 
 import jax
@@ -20,7 +19,14 @@ from ml_collections import ConfigDict
 from dactyl_jax.errors import UserError
 from dactyl_jax.hand import RIG
 from dactyl_jax.vision import points
-from dactyl_jax.vision.layers import Parameters, Residual, convolution, he
+from dactyl_jax.vision.layers import (
+    Parameters,
+    Residual,
+    convolution,
+    graph,
+    he,
+    initial_parameters,
+)
 
 # Resting place of a block in the palm, in the frame of `rh_forearm` [m], and the spread about it:
 # units in which positions are learned.
@@ -72,7 +78,7 @@ class PoseNetwork:
 
     def initial_parameters(self, key: jax.Array) -> Parameters:
         """Draws weights."""
-        return _initial_parameters(self, key)
+        return initial_parameters(_Layers, self, key)
 
     def apply(self, parameters: Parameters, pictures: jax.Array) -> Estimate:
         """Runs the network.
@@ -81,7 +87,7 @@ class PoseNetwork:
             parameters: parameters of this design.
             pictures: `[n, camera, size, size, 3]`, normalised (`images.normalize`).
         """
-        return nnx.merge(_graph(self), nnx.State(parameters))(pictures)
+        return nnx.merge(graph(_Layers, self), nnx.State(parameters))(pictures)
 
 
 def make_network(config: ConfigDict) -> PoseNetwork:
@@ -138,16 +144,6 @@ def orientation(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
     quaternion = jnp.where(quaternion[..., :1] < 0, -quaternion, quaternion)
     cosine = jnp.clip((values[..., -1] - 1) / 2, -0.5, 1.0)
     return quaternion, jnp.arccos(cosine)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _initial_parameters(network: PoseNetwork, key: jax.Array) -> Parameters:
-    return nnx.to_pure_dict(nnx.state(_Layers(network, nnx.Rngs(key))))
-
-
-@functools.cache
-def _graph(network: PoseNetwork) -> nnx.GraphDef:
-    return nnx.split(nnx.eval_shape(lambda: _Layers(network, nnx.Rngs(0))))[0]
 
 
 class _Layers(nnx.Module):

@@ -6,14 +6,13 @@ pose, which averages their errors.
 """
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from dactyl_jax.vision import windows
-from dactyl_jax.vision.layers import Parameters, Residual, convolution
+from dactyl_jax.vision.layers import Parameters, Residual, convolution, graph, initial_parameters
 
 CELLS = windows.SIZE // 2  # width and height of a heat map
 _STRIDE = 4  # of the trunk, pixels
@@ -54,21 +53,11 @@ class PlacesNetwork:
 
     def initial_parameters(self, key: jax.Array) -> Parameters:
         """Draws weights."""
-        return _initial_parameters(self, key)
+        return initial_parameters(_Layers, self, key)
 
     def apply(self, parameters: Parameters, pictures: jax.Array) -> Places:
         """Runs the network on windows, `[n, windows.SIZE, windows.SIZE, 3]`."""
-        return nnx.merge(_graph(self), nnx.State(parameters))(pictures)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _initial_parameters(network: PlacesNetwork, key: jax.Array) -> Parameters:
-    return nnx.to_pure_dict(nnx.state(_Layers(network, nnx.Rngs(key))))
-
-
-@functools.cache
-def _graph(network: PlacesNetwork) -> nnx.GraphDef:
-    return nnx.split(nnx.eval_shape(lambda: _Layers(network, nnx.Rngs(0))))[0]
+        return nnx.merge(graph(_Layers, self), nnx.State(parameters))(pictures)
 
 
 class _Layers(nnx.Module):
