@@ -7,25 +7,20 @@ import pytest
 
 from tests.docs.commands import FILES, ROOT, code_spans
 
-# Figures that a run draws under another name: the program, whose command is in the section.
-AT_THE_END = {"vision.png": "experiments.train_vision"}
-
 
 def test_every_picture_has_what_makes_it():
-    """A command names it, a record of docs/results makes it, or its section has the command."""
+    """A command names it, or a record of docs/results makes it."""
     pictures = r"!\[[^\]]*\]\(([^)]+)\)"
     told = re.sub(pictures, "", "".join(file.read_text(encoding="utf-8") for file in FILES))
     records = tuple(file.stem for file in ROOT.glob("docs/results/*.json"))
     shown = 0
     for file in FILES:
-        for section in file.read_text(encoding="utf-8").split("\n## "):
-            for picture in re.findall(pictures, section):
-                path = file.parent / picture
-                assert path.is_file(), f"{file.name}: {picture}"
-                run = AT_THE_END.get(path.name)
-                made = f"python -m {run}" in section if run else path.name in told
-                assert made or path.name.startswith(records), f"{file.name}: what makes {picture}?"
-                shown += 1
+        for picture in re.findall(pictures, file.read_text(encoding="utf-8")):
+            path = file.parent / picture
+            assert path.is_file(), f"{file.name}: {picture}"
+            made = path.name in told or path.name.startswith(records)
+            assert made, f"{file.name}: what makes {picture}?"
+            shown += 1
     assert shown > 5
 
 
